@@ -1,0 +1,57 @@
+# The runs of a profile as a graph: `snakemake` runs what is not done, upstream first.
+#
+# What is done is brnb's word (receipts, fingerprints, hashes of artefacts), not file times: every
+# look at this file renews one marker a run, work/<profile>/done/<run>, from `brnb status`.
+# Chapters run on this machine's cores; with --executor slurm or kubernetes, on a cluster's.
+
+import os
+from pathlib import Path
+
+from brnb.pipeline import Pipeline, hold_lock
+
+PROFILE = config.get("profile", os.environ.get("PROFILE", "smoke"))
+PIPELINE = Pipeline(PROFILE)
+MARKERS = Path("work") / PROFILE / "done"
+JOBS_CORES = workflow.cores or os.cpu_count()
+
+if workflow.is_main_process and not workflow.dryrun:
+    hold_lock(Path("work") / PROFILE / "thesis.lock", f"the thesis in profile {PROFILE}")
+
+for status in PIPELINE.status():
+    marker = MARKERS / status.run
+    if status.state == "done":
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch(exist_ok=True)
+    else:
+        marker.unlink(missing_ok=True)
+
+
+def upstream(wildcards):
+    return [ancient(MARKERS / need) for need in PIPELINE.needs(wildcards.run)]
+
+
+rule all:
+    input:
+        [MARKERS / run for run in PIPELINE.runs],
+
+
+rule run:
+    input:
+        upstream,
+    output:
+        touch(MARKERS / "{run}"),
+    params:
+        notebook=lambda w: PIPELINE.notebook(w.run).relative_to(PIPELINE.root),
+        values=lambda w: PIPELINE.params_file(w.run).relative_to(PIPELINE.root),
+        executed=f"reports/{PROFILE}/notebooks/{{run}}.ipynb",
+        profile=PROFILE,
+    threads: lambda w: min(PIPELINE.spec(w.run).get("threads", 1), JOBS_CORES)
+    shell:
+        # Two trainings that both take all cores are slower than one after the other, and threads
+        # that spin while they wait starve the rest: hence OMP_*. TQDM_*: one line every ten
+        # seconds, not ten a second, since a batch log keeps them all.
+        "mkdir -p reports/{params.profile}/notebooks && "
+        "OMP_NUM_THREADS={threads} OMP_WAIT_POLICY=PASSIVE TQDM_MININTERVAL=10 MPLBACKEND=agg "
+        "papermill {params.notebook} {params.executed} -f {params.values} "
+        "--no-progress-bar --log-output --log-level WARNING && "
+        "brnb status --profile {params.profile} --run {wildcards.run}"

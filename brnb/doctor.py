@@ -1,0 +1,58 @@
+"""What the machine offers to the thesis: Python, packages, GPU, LaTeX, memory, disk."""
+
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+
+import psutil
+
+from brnb.pipeline import find_root
+
+GIB = 2**30
+
+
+def examine() -> Iterator[tuple[str, bool, str]]:
+    """Name, whether it is fine, and what was found (with the fix) for each thing looked at."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield "python", sys.version_info >= (3, 11), f"{version} (3.11 or newer is needed)"
+    yield _packages()
+    import torch
+
+    gpu = (
+        torch.cuda.get_device_name()
+        if torch.cuda.is_available()
+        else "none: everything runs on CPU"
+    )
+    yield "gpu", True, gpu
+    latex = shutil.which("latexmk")
+    yield (
+        "latex",
+        latex is not None,
+        latex
+        or (
+            "no latexmk: apt-get install latexmk texlive-latex-recommended texlive-lang-portuguese"
+        ),
+    )
+    free = psutil.virtual_memory().available / GIB
+    yield "memory", free > 2, f"{free:.1f} GiB free (smoke wants 2)"
+    disk = shutil.disk_usage(find_root()).free / GIB
+    yield "disk", disk > 2, f"{disk:.1f} GiB free (smoke wants 2)"
+
+
+def _packages() -> tuple[str, bool, str]:
+    """Compare what is installed with requirements.lock."""
+    wrong = []
+    for line in (find_root() / "requirements.lock").read_text("utf-8").splitlines():
+        pinned = re.match(r"([A-Za-z0-9._-]+)==([^ ;+]+)\s*(;.*)?$", line)
+        if pinned is None or pinned[3]:  # platform-dependent pins may rightly be absent
+            continue
+        try:
+            have = metadata.version(pinned[1]).split("+")[0]
+        except metadata.PackageNotFoundError:
+            have = "absent"
+        if have != pinned[2]:
+            wrong.append(f"{pinned[1]} {have} instead of {pinned[2]}")
+    text = "; ".join(wrong) or "as in requirements.lock"
+    return "packages", not wrong, text

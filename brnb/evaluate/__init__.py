@@ -1,0 +1,1 @@
+"""Measures of trained models: likelihood on held-out text and generated samples."""

@@ -1,0 +1,82 @@
+"""How probable a model finds a text: next-token losses over fixed windows (thesis 4.4.1.1)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """Sums over the predicted tokens of a text.
+
+    Attributes
+    ----------
+    nats
+        Negative log-likelihood, in nats.
+    tokens
+        Tokens predicted.
+    correct
+        Tokens whose most probable prediction was right.
+    """
+
+    nats: float
+    tokens: int
+    correct: int
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy in nats per token."""
+        return self.nats / self.tokens
+
+
+@torch.no_grad()
+def likelihood(model: nn.Module, row: np.ndarray, window: int, batch: int = 64) -> Likelihood:
+    """Score a row of token ids in windows of fixed length, each from an empty state.
+
+    Windows overlap by one token, so that every token but the first is predicted exactly once. In
+    fp32 whatever the training used, in the model's order of batches: the same twice.
+
+    Parameters
+    ----------
+    model
+        Maps ids (B, T) to logits (B, T, V) and a state.
+    row
+        Token ids, shape (N,).
+    window
+        Predictions a window.
+    batch
+        Windows at a time.
+    """
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    nats = torch.zeros((), dtype=torch.float64, device=device)
+    correct = torch.zeros((), dtype=torch.int64, device=device)
+    for ids in _windows(row, window, batch):
+        ids = ids.to(device)
+        logits, _ = model(ids[:, :-1].clamp(min=0))
+        target = ids[:, 1:]
+        losses = F.cross_entropy(
+            logits.flatten(0, 1).float(), target.flatten(), ignore_index=-1, reduction="sum"
+        )
+        nats += losses.double()
+        correct += (logits.argmax(-1) == target).sum()
+    model.train(was_training)
+    return Likelihood(nats.item(), len(row) - 1, int(correct.item()))
+
+
+def _windows(row: np.ndarray, window: int, batch: int) -> Iterator[Tensor]:
+    """Ids of shape (B, window + 1); -1 after the end of the text."""
+    count = -(-(len(row) - 1) // window)
+    for first in range(0, count, batch):
+        rows = [
+            row[i * window : (i + 1) * window + 1] for i in range(first, min(first + batch, count))
+        ]
+        ids = np.full((len(rows), window + 1), -1, dtype=np.int64)
+        for line, part in zip(ids, rows, strict=True):
+            line[: len(part)] = part
+        yield torch.from_numpy(ids)

@@ -1,0 +1,213 @@
+"""The receipt of a run: what was run, on what, with which result; written last, atomically.
+
+A run counts as done only if its receipt says so and every artefact still has the bytes that the
+receipt lists. Nothing else is trusted: papermill calls a killed kernel's cells "completed".
+"""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from brnb.fingerprint import digest
+
+PACKAGES = (
+    *("torch", "transformers", "tokenizers", "sentencepiece", "datasets", "pyarrow", "peft"),
+    *("bitsandbytes", "safetensors", "numpy", "pandas", "matplotlib", "rouge-score"),
+    *("papermill", "nbconvert"),
+)
+
+
+class Artefact(BaseModel):
+    """A file that a run left: its size in bytes and SHA-256."""
+
+    bytes: int
+    sha256: str
+
+
+class Receipt(BaseModel):
+    """Everything an examiner asks about a run; identity first, then provenance, then results."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    run: str
+    notebook: str
+    profile: str
+    state: str  # "done"; anything else is in started.json
+    fingerprint: str
+    code: dict[str, str]
+    params: dict[str, Any]
+    needs: dict[str, str]  # fingerprint of every upstream run
+    needs_content: dict[str, str]  # what each upstream run had left
+    inputs: dict[str, Artefact]  # files from outside the project
+    unclean: list[str]  # why the result may not be the saved code's (see Run.close)
+    seed: int
+    defaults_changed: dict[str, Any]
+    unread: list[str]
+    started: str
+    seconds: float
+    resources: dict[str, Any]
+    provenance: dict[str, Any]
+    metrics: dict[str, Any]
+    numbers: dict[str, dict[str, Any]]
+    artefacts: dict[str, Artefact]  # by path relative to reports/<profile>
+
+    def content(self) -> str:
+        """Hash of what the run left, for the runs that read it: artefacts and metrics."""
+        left = {name: artefact.sha256 for name, artefact in self.artefacts.items()}
+        return digest({"artefacts": left, "metrics": self.metrics})
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Write a file so that it is either whole or not there, also across a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode() if isinstance(content, str) else content
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as f:
+        try:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
+            os.chmod(f.name, 0o644)
+            os.replace(f.name, path)
+        except BaseException:
+            os.unlink(f.name)
+            raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """`write_atomic` of a value as readable JSON."""
+    write_atomic(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read(path: Path) -> Receipt:
+    """Read a receipt.
+
+    Raises
+    ------
+    ValueError
+        If the file is truncated or is not a receipt; names it.
+    """
+    try:
+        return Receipt.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise ValueError(f"{path}: not a valid receipt: {where} {problem['msg']}") from None
+
+
+def describe(path: Path) -> Artefact:
+    """Size and SHA-256 of a file."""
+    with path.open("rb") as f:
+        return Artefact(
+            bytes=path.stat().st_size, sha256=hashlib.file_digest(f, "sha256").hexdigest()
+        )
+
+
+class Verifier:
+    """Compares files with what receipts list, hashing a file again only if it was touched.
+
+    Hashes are remembered by path, size and modification time in one JSON file, as git does in its
+    index: a look at gigabytes of artefacts takes milliseconds.
+    """
+
+    def __init__(self, memory: Path) -> None:
+        self._memory = memory
+        try:
+            self._known: dict[str, str] = json.loads(memory.read_text("utf-8"))
+        except (OSError, ValueError):
+            self._known = {}
+
+    def problem(self, path: Path, listed: Artefact) -> str | None:
+        """Why the file is not the listed one (missing, truncated, altered), or None."""
+        if not path.is_file():
+            return "missing"
+        stat = path.stat()
+        if stat.st_size != listed.bytes:
+            kind = "truncated" if stat.st_size < listed.bytes else "altered"
+            return f"{kind} ({stat.st_size} bytes, receipt says {listed.bytes})"
+        key = f"{path}:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ino}"
+        if key not in self._known:
+            self._known[key] = describe(path).sha256
+        return None if self._known[key] == listed.sha256 else "altered (its SHA-256 differs)"
+
+    def save(self) -> None:
+        """Keep what was hashed for the next look."""
+        write_json(self._memory, self._known)
+
+
+def now() -> str:
+    """The time, in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def provenance(root: Path) -> dict[str, Any]:
+    """Who, where and with what: git, Python, packages, processor and GPU."""
+
+    def git(*words: str) -> str | None:
+        done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    changes = git("status", "--porcelain", "--untracked-files=no")
+    versions: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return {
+        "git_commit": git("rev-parse", "HEAD"),
+        "git_dirty": None if changes is None else bool(changes),
+        "python": platform.python_version(),
+        "packages": versions,
+        "system": platform.platform(),
+        "cpu": _cpu_name(),
+        "cpu_cores": os.cpu_count(),
+        "gpu": gpu_name(),
+        "threads": os.environ.get("OMP_NUM_THREADS"),
+    }
+
+
+def _cpu_name() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as f:
+            return next(
+                line.split(":", 1)[1].strip() for line in f if line.startswith("model name")
+            )
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def gpu_name() -> str | None:
+    """Name of the GPU that this process has touched, or None.
+
+    torch is asked only if the run imported it: a chapter of tables should not pay for it.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return None
+    return str(torch.cuda.get_device_name())
+
+
+def gpu_energy() -> float | None:
+    """Joules that the first visible GPU has used since its driver started, or None.
+
+    Two readings bracket a run. Needs the extra ``gpu`` (nvidia-ml-py).
+    """
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+        handle = pynvml.nvmlDeviceGetHandleByIndex(int(visible) if visible.isdigit() else 0)
+        return float(pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1000
+    except Exception:  # no GPU, no driver, no package, or a card without the counter
+        return None

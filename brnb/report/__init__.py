@@ -1,0 +1,1 @@
+"""Tables, figures, numbers, the book and the export: records first, rendering second."""

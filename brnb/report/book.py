@@ -1,0 +1,164 @@
+"""The executed chapters as an HTML book that opens from disk, without a network or scripts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from brnb.report.labels import find_label, format_number, label
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+    from nbformat import NotebookNode
+
+_WORDS = ["book", "chapter", "chapters", "contents", "figures", "id", "numbers", "run", "seconds"]
+_WORDS += ["skip", "state", "tables", "value"]
+# HTML in outputs is cut down to tables and emphasis: model samples are not to be trusted.
+_TAGS = ["a", "b", "blockquote", "br", "caption", "code", "dd", "div", "dl", "dt", "em", "h1", "h2"]
+_TAGS += ["h3", "h4", "h5", "h6", "hr", "i", "img", "li", "ol", "p", "pre", "small", "span"]
+_TAGS += ["strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"]
+_ATTRIBUTES = {"a": ["href", "title"], "img": ["src", "alt"], "*": ["class", "style", "scope"]}
+
+
+def build_book(
+    notebooks: Sequence[tuple[str, Path]],
+    folder: Path,
+    lang: str,
+    receipts: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Path:
+    """Write one page per executed notebook and an index into ``<folder>/book``.
+
+    Parameters
+    ----------
+    notebooks : sequence of (run id, path)
+        Executed notebooks in reading order.
+    folder : Path
+        ``reports/<profile>``: the index links its ``tables/`` and ``figures/``.
+    lang : str
+        "pt" or "en".
+    receipts : mapping of run id to Mapping, optional
+        ``state``, ``seconds`` and ``numbers`` of each run for the index; what is absent is "–".
+
+    Returns
+    -------
+    Path
+        ``<folder>/book/index.html``. The same notebooks and receipts give the same bytes: execution
+        times, prompts and cell ids are left out.
+
+    Raises
+    ------
+    ValueError
+        If a notebook cannot be read; the message names it.
+    """
+    book = folder / "book"
+    book.mkdir(parents=True, exist_ok=True)
+    receipts = receipts or {}
+    pages = [(run, *_page(path)) for run, path in notebooks]
+    chapters = [_chapter(run, title, receipts.get(run, {}), lang) for run, title, _ in pages]
+    common = {
+        "html_lang": {"pt": "pt-BR", "en": "en"}[lang],
+        "words": {word: label(word, lang) for word in _WORDS},
+        "chapters": chapters,
+    }
+    template = _template("book.html.j2")
+    for run, title, body in pages:
+        _write(book / f"{run}.html", template.render(common, current=run, title=title, body=body))
+    index = template.render(
+        common,
+        current="index",
+        title=label("book", lang),
+        figures=_listed(folder / "figures", "png", lang),
+        tables=_listed(folder / "tables", "tex", lang),
+        numbers=list(_numbers(receipts, lang)),
+    )
+    _write(book / "book.css", _stylesheet())
+    for page in set(book.glob("*.html")) - {book / f"{run}.html" for run, _ in notebooks}:
+        page.unlink()
+    _write(book / "index.html", index)
+    return book / "index.html"
+
+
+def _page(path: Path) -> tuple[str, str]:
+    """Return the title and the HTML body of an executed notebook."""
+    import nbformat
+    from nbconvert import HTMLExporter
+    from traitlets.config import Config
+
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except Exception as error:  # nbformat raises whatever its JSON reader and validator raise
+        raise ValueError(f"{path} is not a readable notebook: run its chapter again") from error
+    _strip(notebook)
+    config = Config(SanitizeHTML={"tags": _TAGS, "attributes": _ATTRIBUTES, "strip": False})
+    exporter = HTMLExporter(
+        config=config,
+        template_name="basic",
+        sanitize_html=True,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+        exclude_anchor_links=True,
+    )
+    body, _ = exporter.from_notebook_node(notebook)
+    return _title(notebook, path.stem), body
+
+
+def _strip(notebook: "NotebookNode") -> None:
+    """Drop what changes from one execution to the next: times, ids, progress bars."""
+    notebook.metadata = {"language_info": {"name": "python", "pygments_lexer": "python"}}
+    for i, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{i}"
+        cell.metadata = {"tags": cell.metadata.get("tags", [])}
+        if cell.cell_type == "code":
+            cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+
+
+def _title(notebook: "NotebookNode", default: str) -> str:
+    for cell in notebook.cells:
+        for line in cell.source.splitlines() if cell.cell_type == "markdown" else ():
+            if line.startswith("# "):
+                return str(line[2:].strip())
+    return default
+
+
+def _chapter(run: str, title: str, receipt: Mapping[str, Any], lang: str) -> dict[str, str]:
+    state = receipt.get("state")
+    return {
+        "run": run,
+        "title": title,
+        "href": f"{run}.html",
+        "state": (find_label(state, lang) or state) if state else "–",
+        "seconds": format_number(receipt.get("seconds"), lang, 1),
+    }
+
+
+def _listed(folder: Path, suffix: str, lang: str) -> list[dict[str, str]]:
+    ids = sorted(path.stem for path in folder.glob(f"*.{suffix}"))
+    return [{"id": id, "caption": find_label(id, lang) or id} for id in ids]
+
+
+def _numbers(receipts: Mapping[str, Mapping[str, Any]], lang: str) -> Iterator[dict[str, str]]:
+    found = {id: n for receipt in receipts.values() for id, n in receipt.get("numbers", {}).items()}
+    for id in sorted(found):
+        number = found[id]
+        value = format_number(number["value"], lang, number.get("decimals"), number.get("unit"))
+        yield {"id": id, "value": value}
+
+
+def _template(name: str) -> "Template":
+    from jinja2 import Environment
+
+    source = resources.files("brnb.report").joinpath(name).read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, trim_blocks=True, keep_trailing_newline=True)
+    return environment.from_string(source)
+
+
+def _stylesheet() -> str:
+    from pygments.formatters.html import HtmlFormatter  # type: ignore[import-untyped]
+
+    return _template("book.css.j2").render(
+        highlighting=HtmlFormatter(style="default").get_style_defs(".highlight")
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,138 @@
+"""Copy results into a dissertation's folder without touching what its author wrote."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path, PurePosixPath
+
+MANIFEST = "brnb-manifest.json"
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export did, as paths relative to the destination."""
+
+    written: list[str]
+    unchanged: list[str]
+    removed: list[str]
+    conflicts: list[str]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the destination now holds the results."""
+        return not self.conflicts
+
+    def __str__(self) -> str:
+        if self.ok:
+            counts = (len(self.written), len(self.unchanged), len(self.removed))
+            return "{} written, {} unchanged, {} removed".format(*counts)
+        files = "\n".join(f"  {path}" for path in self.conflicts)
+        return (
+            "nothing was copied: these files are not from brnb export, or were edited since:\n"
+            f"{files}\nmove or delete them, or export into another folder"
+        )
+
+
+def export(profile_folder: Path, dest: Path) -> ExportReport:
+    """Copy tables, figures, numbers.tex and brnb.sty of a profile into `dest`.
+
+    ``brnb-manifest.json`` in `dest` lists what was written, with SHA-256. A file that is in the way
+    and is not in the manifest, or differs from it, is a conflict; with one conflict nothing at all
+    is copied. Files that an earlier export wrote and the profile no longer has are removed, unless
+    they were edited.
+
+    Parameters
+    ----------
+    profile_folder : Path
+        ``reports/<profile>``.
+    dest : Path
+        Created if it does not exist.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the profile has no results yet.
+    ValueError
+        If the manifest in `dest` is not one that this function wrote.
+    """
+    source = dict(_source(profile_folder))
+    known = _read_manifest(dest)
+    stale = {path for path in known if path not in source and (dest / path).is_file()}
+    state = {path: _state(dest, path, content, known) for path, content in source.items()}
+    report = ExportReport(
+        written=[path for path, s in state.items() if s == "write"],
+        unchanged=[path for path, s in state.items() if s == "same"],
+        removed=sorted(path for path in stale if _sha256(dest / path) == known[path]),
+        conflicts=[path for path, s in state.items() if s == "conflict"],
+    )
+    if not report.ok:
+        return report
+    for path in report.written:
+        _replace(dest / path, source[path])
+    for path in report.removed:
+        (dest / path).unlink()
+    manifest = {path: hashlib.sha256(content).hexdigest() for path, content in source.items()}
+    _replace(dest / MANIFEST, (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
+    return report
+
+
+def _source(profile_folder: Path) -> Iterator[tuple[str, bytes]]:
+    numbers = profile_folder / "numbers.tex"
+    if not numbers.is_file():
+        raise FileNotFoundError(f"{numbers} does not exist: run the chapters first (make thesis)")
+    yield "brnb.sty", resources.files("brnb.report").joinpath("brnb.sty").read_bytes()
+    for folder in ("figures", "tables"):
+        for path in sorted((profile_folder / folder).glob("*")):
+            if path.is_file() and not path.name.startswith("."):
+                yield f"{folder}/{path.name}", path.read_bytes()
+    yield "numbers.tex", numbers.read_bytes()
+
+
+def _read_manifest(dest: Path) -> dict[str, str]:
+    path = dest / MANIFEST
+    if not path.is_file():
+        return {}
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        ours = all(_is_ours(name) and isinstance(sha, str) for name, sha in manifest.items())
+    except (ValueError, AttributeError):
+        ours = False
+    if not ours:
+        raise ValueError(f"{path} is not a manifest of brnb export: restore it, or delete it")
+    return {str(name): str(sha) for name, sha in manifest.items()}
+
+
+def _is_ours(name: str) -> bool:
+    """Whether export could have written `name`: a damaged manifest must not reach other folders."""
+    parts = PurePosixPath(name).parts
+    return parts in (("brnb.sty",), ("numbers.tex",)) or (
+        len(parts) == 2 and parts[0] in ("figures", "tables") and parts[1] != ".."
+    )
+
+
+def _state(dest: Path, path: str, content: bytes, known: dict[str, str]) -> str:
+    target = dest / path
+    if target.is_symlink() or target.parent.is_symlink():
+        return "conflict"
+    if not target.exists():
+        return "conflict" if target.parent.exists() and not target.parent.is_dir() else "write"
+    if not target.is_file():
+        return "conflict"
+    found = _sha256(target)
+    if found == hashlib.sha256(content).hexdigest():
+        return "same"  # also after an export that was cut short before its manifest
+    return "write" if known.get(path) == found else "conflict"
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(content)
+    os.replace(part, path)

@@ -1,0 +1,113 @@
+"""Figures at the width and type size of the printed page, the same bytes for the same figure.
+
+An abnTeX2 page (A4, margins 3 and 2 cm) has lines of 16 cm: a figure drawn at that width is placed
+unscaled, so its 10 pt type prints at 10 pt.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from brnb.report.tables import check_id
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TEXT_WIDTH = 16 / 2.54  # inches
+_STYLE = Path(__file__).with_name("brnb.mplstyle")
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw with the dissertation's type, width and colours inside this block."""
+    import matplotlib.style
+
+    with matplotlib.style.context(_STYLE):
+        yield
+
+
+def figure(height: float = 3.4, **options: Any) -> "tuple[Figure, Axes | Any]":
+    """Return figure and axes as ``pyplot.subplots`` does, as wide as the text.
+
+    The style stays in force, so that legends and lines added by the next cells follow it.
+
+    Parameters
+    ----------
+    height : float
+        Inches.
+    **options
+        For ``matplotlib.pyplot.subplots``: ``nrows``, ``ncols``, ``sharey``…
+    """
+    import matplotlib.pyplot as plt
+
+    plt.style.use(_STYLE)
+    return plt.subplots(figsize=(TEXT_WIDTH, height), **options)
+
+
+def write_figure(folder: Path, id: str, figure: "Figure", lang: str) -> list[Path]:
+    """Write ``<id>.pdf`` (vector, fonts embedded) and ``<id>.png`` (200 dpi).
+
+    Tick labels get the language's decimal separator. Neither file carries a date or a version, so
+    an unchanged figure is an unchanged file.
+
+    Returns
+    -------
+    list of Path
+        The PDF file, then the PNG file.
+    """
+    check_id(id)
+    if lang == "pt":
+        _decimal_comma(figure)
+    folder.mkdir(parents=True, exist_ok=True)
+    pdf, png = folder / f"{id}.pdf", folder / f"{id}.png"
+    with style():
+        figure.savefig(
+            pdf, metadata={"CreationDate": None, "Creator": "brnb", "Producer": "matplotlib"}
+        )
+        figure.savefig(png, dpi=200, metadata={"Software": None})
+    return [pdf, png]
+
+
+def _decimal_comma(figure: "Figure") -> None:
+    """Put commas into numeric tick labels; matplotlib's own use_locale depends on the machine."""
+    from matplotlib.ticker import LogFormatter, PercentFormatter, ScalarFormatter
+
+    for axes in figure.get_axes():
+        for axis in (axes.xaxis, axes.yaxis):
+            for set_formatter, formatter in (
+                (axis.set_major_formatter, axis.get_major_formatter()),
+                (axis.set_minor_formatter, axis.get_minor_formatter()),
+            ):
+                if isinstance(formatter, (ScalarFormatter, LogFormatter, PercentFormatter)):
+                    set_formatter(_comma(formatter))
+
+
+def _comma(formatter: Any) -> Any:
+    """Wrap a tick formatter: same labels, decimal comma."""
+    from matplotlib.ticker import Formatter
+
+    class Comma(Formatter):
+        def set_axis(self, axis: Any) -> None:
+            super().set_axis(axis)
+            formatter.set_axis(axis)
+
+        def set_locs(self, locs: Any) -> None:
+            formatter.set_locs(locs)
+
+        def get_offset(self) -> str:
+            return _with_comma(formatter.get_offset())
+
+        def format_ticks(self, values: Any) -> list[str]:
+            return [_with_comma(text) for text in formatter.format_ticks(values)]
+
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return _with_comma(formatter(x, pos))
+
+    return Comma()
+
+
+def _with_comma(text: str) -> str:
+    # In mathtext a bare comma is punctuation and gets a space after it.
+    return text.replace(".", "{,}" if "$" in text else ",")

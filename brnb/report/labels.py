@@ -1,0 +1,117 @@
+"""Every label in Portuguese and English by id, and numbers as each language writes them."""
+
+import difflib
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+MISSING = "–"
+_FILE = Path(__file__).with_name("labels.yaml")
+_SEPARATORS = {"pt": (",", "."), "en": (".", ",")}  # decimal, thousands
+_SIGNIFICANT = 6  # digits of a float printed without `decimals`
+_CURRENCY = {"USD": "US$", "BRL": "R$"}
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@cache
+def _labels() -> dict[str, dict[str, str]]:
+    labels: dict[str, dict[str, str]] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    return labels
+
+
+def find_label(id: str, lang: str) -> str | None:
+    """Return the label of `id` in `lang` ("pt" or "en"), or None if there is no such id."""
+    if lang not in _SEPARATORS:
+        raise ValueError(f"language {lang!r}: use 'pt' or 'en'")
+    entry = _labels().get(id)
+    return None if entry is None else entry[lang]
+
+
+def label(id: str, lang: str) -> str:
+    """Return the label of `id` in `lang` ("pt" or "en").
+
+    Raises
+    ------
+    KeyError
+        If no label has this id; the message names the nearest ones and the file to add it to.
+    """
+    found = find_label(id, lang)
+    if found is None:
+        near = difflib.get_close_matches(id, _labels(), n=3, cutoff=0.5)
+        hint = f"nearest: {', '.join(near)}; " if near else ""
+        raise KeyError(f"no label {id!r} ({hint}add it to brnb/report/labels.yaml in pt and en)")
+    return found
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether `value` is None, NaN, pandas.NA or pandas.NaT, without importing pandas."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, (float, Decimal, Real)) and bool(value != value)
+
+
+def format_number(
+    value: Any, lang: str, decimals: int | None = None, unit: str | None = None
+) -> str:
+    """Write a number as the language does: 12.345,68 (pt), 12,345.68 (en).
+
+    Parameters
+    ----------
+    value : number, str or None
+        None and NaN give "–". A str is taken as it is.
+    lang : str
+        "pt" or "en".
+    decimals : int, optional
+        Decimals to print, rounded half up on the decimal literal. Without it integers print all
+        digits, and anything else what its literal has, fractions up to six significant digits.
+    unit : str, optional
+        "%" follows without a space, "USD" and "BRL" stand before, any other unit after a space.
+        The value is not scaled.
+
+    Returns
+    -------
+    str
+        Unicode, with a true minus sign and no-break spaces.
+    """
+    if is_missing(value):
+        return MISSING
+    text = value if isinstance(value, str) else _digits(Decimal(str(value)), lang, decimals)
+    if unit is None:
+        return text
+    if unit in _CURRENCY:
+        return f"{_CURRENCY[unit]}\N{NO-BREAK SPACE}{text}"
+    return f"{text}%" if unit == "%" else f"{text}\N{NO-BREAK SPACE}{unit}"
+
+
+def _digits(number: Decimal, lang: str, decimals: int | None) -> str:
+    point, thousands = _SEPARATORS[lang]
+    if number.is_infinite():
+        return "∞" if number > 0 else "−∞"
+    exponent = number.adjusted()
+    if decimals is None and number and not -5 < exponent < 15:
+        mantissa = _digits(number.scaleb(-exponent), lang, None)
+        return f"{mantissa}\u202f×\u202f10{str(exponent).translate(_SUPERSCRIPT)}"
+    places = _natural_places(number) if decimals is None else decimals
+    rounded = number.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+    whole, _, fraction = f"{abs(rounded):f}".partition(".")
+    if len(whole) > 4:  # 2024 and 4096 stay as they are
+        whole = f"{int(whole):,}".replace(",", thousands)
+    sign = "−" if rounded < 0 else ""
+    return sign + whole + (point + fraction if fraction else "")
+
+
+def _natural_places(number: Decimal) -> int:
+    """Decimals that the literal has, at most those of six significant digits."""
+    if number == number.to_integral_value() and len(str(number)) > _SIGNIFICANT:
+        return 0
+    exponent = number.as_tuple().exponent
+    assert isinstance(exponent, int)  # infinities and NaN never come here
+    room = max(0, _SIGNIFICANT - 1 - number.adjusted())
+    if -exponent <= room:
+        return max(0, -exponent)
+    rounded = number.quantize(Decimal(1).scaleb(-room), rounding=ROUND_HALF_UP).normalize()
+    return max(0, -int(rounded.as_tuple().exponent))

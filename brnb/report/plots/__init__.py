@@ -1,0 +1,1 @@
+"""The figures of the chapters: each function draws one from plain data."""

@@ -1,0 +1,235 @@
+"""A data frame as a record (CSV), as a LaTeX table and as HTML, in Portuguese or English."""
+
+import csv
+import html
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from brnb.report import latex
+from brnb.report.labels import MISSING, format_number, is_missing, label
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_LABEL_ID = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def check_id(id: str) -> str:
+    """Return `id` if it can name a file and a LaTeX label, else raise ValueError."""
+    if not _ID.fullmatch(id):
+        raise ValueError(
+            f"id {id!r}: use letters, digits, '-' and '_', e.g. 'tab07', 'fig-v6-loss'"
+        )
+    return id
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table ready to print: every header and cell is text in the table's language."""
+
+    id: str
+    lang: str
+    caption: str
+    headers: list[str]
+    cells: list[list[str]]
+    numeric: list[bool]
+    bold: frozenset[tuple[int, int]]
+
+    def latex(self) -> str:
+        """Return a booktabs table; see `brnb.report.latex.tabular`."""
+        continued = label("continued", self.lang)
+        return latex.tabular(
+            self.id, self.caption, self.headers, self.cells, self.numeric, self.bold, continued
+        )
+
+    def html(self) -> str:
+        """Return an HTML table; every text is escaped."""
+        align = ["right" if numeric else "left" for numeric in self.numeric]
+        head = "".join(
+            f'<th scope="col" style="text-align: {side}">{html.escape(text)}</th>'
+            for text, side in zip(self.headers, align, strict=True)
+        )
+        rows = []
+        for i, row in enumerate(self.cells):
+            cells = []
+            for j, text in enumerate(row):
+                shown = html.escape(text)
+                shown = f"<strong>{shown}</strong>" if (i, j) in self.bold else shown
+                cells.append(f'<td style="text-align: {align[j]}">{shown}</td>')
+            rows.append(f"<tr>{''.join(cells)}</tr>\n")
+        return (
+            f"<table>\n<caption>{html.escape(self.caption)}</caption>\n"
+            f"<thead><tr>{head}</tr></thead>\n<tbody>\n{''.join(rows)}</tbody>\n</table>"
+        )
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+
+def display(
+    frame: "pd.DataFrame",
+    id: str,
+    *,
+    lang: str,
+    caption: str | None = None,
+    decimals: Mapping[str, int] | int | None = None,
+    bold: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Table:
+    """Format a frame for print; in a notebook the result shows itself.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        A named index becomes columns; the default index is dropped. Missing values print as "–".
+    id : str
+        Names the files and the LaTeX label: ``\\ref{tab:<id>}``.
+    lang : str
+        "pt" or "en".
+    caption : str, optional
+        Default: the label with this id.
+    decimals : int or mapping of column to int, optional
+        Decimals of numeric columns, rounded half up; integers are never given decimals. Columns
+        without an entry print as `format_number` does.
+    bold : mapping of column to "max" or "min", optional
+        Best value of a column; values that print the same are all bold.
+    headers : mapping of column to str, optional
+        Printed header. Default: the label of a column named like an id (``val_loss``), which must
+        exist; any other name (``"Perda (nats)"``, ``"PPL"``) is printed as it is.
+
+    Raises
+    ------
+    ValueError
+        Bad id, duplicate columns, an unnamed index, or `decimals`/`bold`/`headers` that name a
+        column which the frame lacks.
+    KeyError
+        No label for the caption or for a header; the message names the nearest.
+    """
+    flat = _flatten(frame)
+    columns = [str(name) for name in flat.columns]
+    _check_columns(columns, decimals=decimals, bold=bold, headers=headers)
+    cells, numeric, best = [], [], set()
+    for j, name in enumerate(columns):
+        values = _values(flat.iloc[:, j])
+        places = decimals.get(name) if isinstance(decimals, Mapping) else decimals
+        texts = [_text(value, lang, places) for value in values]
+        cells.append(texts)
+        numeric.append(_is_numeric(values))
+        if bold and name in bold:
+            best |= {(i, j) for i in _best(values, texts, bold[name], name)}
+    return Table(
+        id=check_id(id),
+        lang=lang,
+        caption=label(id, lang) if caption is None else caption,
+        headers=[_header(name, lang, headers or {}) for name in columns],
+        cells=[list(row) for row in zip(*cells, strict=True)],
+        numeric=numeric,
+        bold=frozenset(best),
+    )
+
+
+def write_table(
+    folder: Path, id: str, frame: "pd.DataFrame", *, lang: str, **options: Any
+) -> list[Path]:
+    """Write ``<id>.csv`` (unrounded, decimal points) and ``<id>.tex``; options as in `display`.
+
+    Returns
+    -------
+    list of Path
+        The CSV file, then the LaTeX file.
+    """
+    table = display(frame, id, lang=lang, **options)
+    folder.mkdir(parents=True, exist_ok=True)
+    record, tex = folder / f"{id}.csv", folder / f"{id}.tex"
+    record.write_text(_csv(frame), encoding="utf-8", newline="\n")
+    tex.write_text(table.latex(), encoding="utf-8", newline="\n")
+    return [record, tex]
+
+
+def _flatten(frame: "pd.DataFrame") -> "pd.DataFrame":
+    import pandas as pd
+
+    if isinstance(frame.columns, pd.MultiIndex):
+        raise ValueError("columns have several levels: give each column one name")
+    if not frame.columns.is_unique:
+        twice = sorted({str(c) for c in frame.columns[frame.columns.duplicated()]})
+        raise ValueError(f"columns appear twice: {', '.join(twice)}")
+    if isinstance(frame.index, pd.RangeIndex) and frame.index.name is None:
+        return frame
+    if None in frame.index.names:
+        raise ValueError(
+            "the index has no name: call frame.reset_index(drop=True), or name it to print it"
+        )
+    return frame.reset_index()
+
+
+def _check_columns(columns: list[str], **options: Any) -> None:
+    for option, value in options.items():
+        unknown = (
+            [name for name in value if name not in columns] if isinstance(value, Mapping) else []
+        )
+        if unknown:
+            raise ValueError(
+                f"{option} names columns that the table lacks: {', '.join(unknown)}; "
+                f"it has: {', '.join(columns)}"
+            )
+
+
+def _values(column: "pd.Series[Any]") -> list[Any]:
+    """Python values of a column, with the integers that pandas made floats for a missing cell."""
+    values = [None if is_missing(value) else value for value in column.tolist()]
+    known = [value for value in values if value is not None]
+    upcast = len(known) < len(values) and all(
+        isinstance(value, float) and value.is_integer() for value in known
+    )
+    return [None if v is None else int(v) for v in values] if upcast else values
+
+
+def _is_numeric(values: list[Any]) -> bool:
+    """Whether nothing but numbers is there; a column of nothing at all counts as numbers."""
+    return all(
+        value is None or (isinstance(value, (int, float, Decimal)) and not isinstance(value, bool))
+        for value in values
+    )
+
+
+def _text(value: Any, lang: str, places: int | None) -> str:
+    if value is None:
+        return MISSING
+    if isinstance(value, bool):
+        return label("yes" if value else "no", lang)
+    if isinstance(value, int):
+        return format_number(value, lang)
+    return format_number(value, lang, places) if isinstance(value, (float, Decimal)) else str(value)
+
+
+def _best(values: list[Any], texts: list[str], which: str, name: str) -> list[int]:
+    if which not in ("max", "min"):
+        raise ValueError(f"bold[{name!r}] is {which!r}: use 'max' or 'min'")
+    if not _is_numeric(values):
+        raise ValueError(f"bold[{name!r}]: the column is not numeric")
+    known = [(value, text) for value, text in zip(values, texts, strict=True) if value is not None]
+    winner = (max if which == "max" else min)(known, key=lambda pair: pair[0])[1]
+    return [i for i, text in enumerate(texts) if text == winner]
+
+
+def _header(name: str, lang: str, headers: Mapping[str, str]) -> str:
+    if name in headers:
+        return headers[name]
+    return label(name, lang) if _LABEL_ID.fullmatch(name) else name
+
+
+def _csv(frame: "pd.DataFrame") -> str:
+    flat = _flatten(frame)
+    columns = [_values(flat.iloc[:, j]) for j in range(flat.shape[1])]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(flat.columns)
+    writer.writerows(zip(*columns, strict=True))
+    return out.getvalue()

@@ -1,0 +1,132 @@
+"""Rows of the files that a corpus may stand in: JSON Lines, plain text and Parquet.
+
+Every reader of a format streams ``(line, row)``: the 1-based number of the line (or row) at which
+a record begins, and the record, or a `Malformed` that says why there is none. Nothing is held but
+the record at hand, and a line may not exceed `MAX_RECORD` bytes.
+"""
+
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+MAX_RECORD = 64 * 2**20  # bytes of one line; a longer one is malformed
+MAX_PLAIN = 2**20  # characters; plain text without blank lines is cut into documents of this size
+
+
+class Malformed(Exception):
+    """Why a record cannot be a document, and how the record begins."""
+
+    def __init__(self, reason: str, record: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.record = record[:200]
+
+
+Row = Mapping[str, Any] | Malformed
+Rows = Iterator[tuple[int, Row]]
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str | Malformed]]:
+    """Number and text of each line of a file, plain or gzipped."""
+    number = 0
+    with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as stream:
+        try:
+            while line := stream.readline(MAX_RECORD):
+                number += 1
+                if len(line) == MAX_RECORD and not line.endswith(b"\n"):
+                    begin = line[:200].decode(errors="replace")
+                    while line and not line.endswith(b"\n"):
+                        line = stream.readline(MAX_RECORD)
+                    yield number, Malformed(f"longer than {MAX_RECORD} bytes", begin)
+                    continue
+                try:
+                    yield number, line.decode("utf-8-sig")  # -sig: also where files were joined
+                except UnicodeDecodeError as error:
+                    begin = line[:200].decode(errors="replace")
+                    yield number, Malformed(f"invalid UTF-8: byte {error.start}", begin)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            yield number + 1, Malformed(f"damaged gzip: {error}")
+
+
+def _json_rows(path: Path) -> Rows:
+    for number, line in _lines(path):
+        if isinstance(line, Malformed):
+            yield number, line
+        elif line.strip():
+            yield number, _json_row(line)
+
+
+def _json_row(line: str) -> Row:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return Malformed(f"invalid JSON: {error}", line)
+    return row if isinstance(row, dict) else Malformed("not a JSON object", line)
+
+
+def _text_rows(path: Path) -> Rows:
+    paragraphs: list[str] = []
+    first = size = 0
+    for number, line in _lines(path):
+        if isinstance(line, Malformed):
+            yield number, line
+            continue
+        if line.strip():
+            first = first if paragraphs else number
+            paragraphs.append(line.rstrip("\r\n"))
+            size += len(line)
+        if paragraphs and (size >= MAX_PLAIN or not line.strip()):
+            yield first, {"text": "\n".join(paragraphs)}
+            paragraphs, size = [], 0
+    if paragraphs:
+        yield first, {"text": "\n".join(paragraphs)}
+
+
+def _parquet_rows(path: Path) -> Rows:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    number = 0
+    try:
+        with pq.ParquetFile(path, pre_buffer=False) as table:
+            wanted = ("doc_id", "id", "title", "text", "content", "raw_content")
+            columns = [name for name in table.schema_arrow.names if name in wanted]
+            for batch in table.iter_batches(batch_size=64, columns=columns):
+                for index in range(batch.num_rows):
+                    number += 1
+                    yield number, _parquet_row(batch.slice(index, 1))
+    except (pa.ArrowException, OSError) as error:
+        yield number + 1, Malformed(f"damaged Parquet: {error}")
+
+
+def _parquet_row(batch: Any) -> Row:
+    try:
+        row: dict[str, Any] = batch.to_pylist()[0]
+    except UnicodeDecodeError as error:
+        return Malformed(f"invalid UTF-8: byte {error.start}")
+    return row
+
+
+FORMATS: dict[str, Callable[[Path], Rows]] = {
+    ".jsonl": _json_rows,
+    ".jsonl.gz": _json_rows,
+    ".json": _json_rows,
+    ".json.gz": _json_rows,
+    ".txt": _text_rows,
+    ".txt.gz": _text_rows,
+    ".parquet": _parquet_rows,
+}
+
+
+def is_readable(path: Path) -> bool:
+    """Whether the name of `path` ends like one of `FORMATS`."""
+    return path.name.lower().endswith(tuple(FORMATS))
+
+
+def rows_of(path: Path) -> Rows:
+    """Stream the rows of a file whose format `is_readable`."""
+    name = path.name.lower()
+    return next(rows(path) for suffix, rows in FORMATS.items() if name.endswith(suffix))

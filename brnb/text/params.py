@@ -1,0 +1,42 @@
+"""Parameters of the corpus chapter."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from brnb.params import Params
+
+
+class CorpusParams(Params):
+    """What to read, which lines to remove, and how to split (thesis 4.3.1.1)."""
+
+    corpus: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="sample, hf:<name>[:<split>], or a file or folder of JSONL, Parquet, text",
+        ),
+    ]
+    documents: Annotated[
+        int | None, Field(ge=1, description="how many documents to read; None reads all")
+    ]
+    sample_share: Annotated[
+        float, Field(gt=0, le=1, description="share of the documents read that is used")
+    ]
+    min_chars: Annotated[
+        int, Field(ge=0, le=1000, description="a line with fewer characters is removed")
+    ]
+    min_letters: Annotated[
+        float, Field(ge=0, le=1, description="a line with a lower share of letters is removed")
+    ]
+    validation_share: Annotated[float, Field(gt=0, lt=0.5, description="share of the documents")]
+    test_share: Annotated[float, Field(gt=0, lt=0.5, description="share of the documents")]
+    max_malformed_share: Annotated[
+        float, Field(ge=0, le=1, description="the run fails above this share of malformed records")
+    ]
+
+    @model_validator(mode="after")
+    def _sample_has_an_end(self) -> Self:
+        if self.corpus == "sample" and self.documents is None:
+            raise ValueError("the embedded sample has no end: set documents to a number")
+        return self

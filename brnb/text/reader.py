@@ -1,0 +1,260 @@
+"""One streaming reader for every source of documents.
+
+=====================  ==========================================================================
+``sample``             the embedded sample
+a file or a folder     ``.jsonl`` and ``.json`` (one record a line) and ``.txt``, also as ``.gz``,
+                       and ``.parquet``; folders are read recursively, in order of path
+``hf:<name>[:split]``  a dataset of the Hugging Face hub, streamed (split ``train`` by default)
+=====================  ==========================================================================
+
+Records follow the BrWaC schema, ``{doc_id, title, uri, text: {title, paragraphs: [[sentence]]}}``,
+or are flat: ``text`` (or ``content``, ``raw_content``), and if there, ``doc_id`` (or ``id``) and
+``title``. Plain text follows BERT's convention: a line is a paragraph, a blank line ends the
+document. Nothing is held but the record at hand.
+"""
+
+import itertools
+import json
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import Any, Self
+
+from brnb.text.formats import FORMATS, Malformed, Row, is_readable, rows_of
+
+EARLY_CHECK = 1000  # records after which a bad source is given up at once
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document: `text` is NFC-normalised, one paragraph a line; `source` names where it stood."""
+
+    doc_id: str
+    title: str
+    text: str
+    source: str
+
+
+class Quarantine:
+    """Malformed records, streamed to a JSONL file and counted by reason.
+
+    Parameters
+    ----------
+    path
+        The file: one ``{file, line, reason, record}`` a line (``record``: first 200 characters).
+    max_share
+        The share of malformed records, of all records, above which reading fails: at the end
+        (`check`), and as soon as it is exceeded once `EARLY_CHECK` records were read.
+    """
+
+    def __init__(self, path: Path, max_share: float) -> None:
+        self.path = path
+        self.max_share = max_share
+        self.good = 0
+        self.reasons: Counter[str] = Counter()
+        self._first = ""
+        self._stream = path.open("w", encoding="utf-8", newline="\n")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
+    @property
+    def malformed(self) -> int:
+        """Number of malformed records."""
+        return self.reasons.total()
+
+    def add(self, file: str, line: int, problem: Malformed) -> None:
+        """Record one malformed record, at 1-based `line` (or row) of `file`."""
+        entry = {"file": file, "line": line, "reason": problem.reason, "record": problem.record}
+        self._stream.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        self.reasons[problem.reason.partition(":")[0]] += 1
+        self._first = self._first or f"{file}:{line}: {problem.reason}"
+        if self.malformed + self.good >= EARLY_CHECK:
+            self.check()
+
+    def check(self) -> None:
+        """Raise ValueError if the share of malformed records is above `max_share`."""
+        total = self.good + self.malformed
+        if self.malformed <= self.max_share * total:
+            return
+        self._stream.flush()
+        raise ValueError(
+            f"{self.malformed} of {total} records are malformed "
+            f"({self.malformed / total:.2%}; max_malformed_share allows {self.max_share:.2%})\n"
+            f"  first: {self._first}\n"
+            f"  all: {self.path}\n"
+            "  repair them in the source, or raise max_malformed_share"
+        )
+
+
+def read(
+    source: str, *, documents: int | None, seed: int, quarantine: Quarantine
+) -> Iterator[Document]:
+    """Stream the documents of `source`; malformed records go to `quarantine`.
+
+    Parameters
+    ----------
+    source
+        See the module; environment variables (``${BRNB_DATA}``) and ``~`` are expanded.
+    documents
+        Stop after this many documents; None reads all (``sample`` needs a number).
+    seed
+        Seed of the embedded sample; without effect on any other source.
+    quarantine
+        Receives invalid JSON and UTF-8, missing, empty or non-string text, NUL characters,
+        damaged files; the caller calls its `check` at the end.
+
+    Raises
+    ------
+    ValueError
+        An environment variable is not set; the format is unknown; too much is malformed.
+    FileNotFoundError
+        There is no such file, or nothing readable in the folder.
+    ConnectionError
+        The hub could not be reached.
+    """
+    return itertools.islice(_documents(_records(source, documents, seed), quarantine), documents)
+
+
+def input_files(source: str) -> list[Path]:
+    """Return the local files behind `source`, sorted; none for ``sample`` and ``hf:``.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        As `read`.
+    """
+    source = _expand(source)
+    if source == "sample" or source.startswith("hf:"):
+        return []
+    root = Path(source).expanduser()
+    known = ", ".join(FORMATS)
+    if root.is_file():
+        if not is_readable(root):
+            raise ValueError(f"{root}: unknown format; known are {known}")
+        return [root]
+    if not root.is_dir():
+        raise FileNotFoundError(
+            f"corpus {root} does not exist: give sample, hf:<name>, or a file or folder of {known}"
+        )
+    found = [path for path in root.rglob("*") if path.is_file() and is_readable(path)]
+    shown = [path for path in found if not any(p[0] == "." for p in path.relative_to(root).parts)]
+    if not shown:
+        raise FileNotFoundError(f"corpus {root}: nothing to read in this folder; known are {known}")
+    return sorted(shown, key=lambda path: path.relative_to(root).as_posix())
+
+
+def _expand(source: str) -> str:
+    try:
+        return Template(source).substitute(os.environ)
+    except KeyError as error:
+        name = error.args[0]
+        raise ValueError(
+            f"corpus {source!r}: the environment variable {name} is not set; "
+            f"set it first: export {name}=/folder/of/the/data"
+        ) from None
+    except ValueError:
+        raise ValueError(f"corpus {source!r}: write a literal dollar sign as $$") from None
+
+
+_Record = tuple[str, int, Row]  # label of the file, 1-based line, the row or why there is none
+
+
+def _records(source: str, documents: int | None, seed: int) -> Iterator[_Record]:
+    files = input_files(source)  # first, so that a wrong source fails here
+    source = _expand(source)
+    if source == "sample":
+        if documents is None:
+            raise ValueError("the embedded sample has no end: set documents to a number")
+        from brnb.text import sample
+
+        for number, row in enumerate(sample.documents(documents, seed), 1):
+            yield source, number, row
+    elif source.startswith("hf:"):
+        for number, row in enumerate(_hub_rows(source), 1):
+            yield source, number, row
+    root = Path(source).expanduser()
+    for path in files:
+        label = path.name if path == root else path.relative_to(root).as_posix()
+        for number, row in rows_of(path):
+            yield label, number, row
+
+
+def _documents(records: Iterator[_Record], quarantine: Quarantine) -> Iterator[Document]:
+    for label, line, row in records:
+        try:
+            if isinstance(row, Malformed):
+                raise row
+            document = _document(row, label, line)
+        except Malformed as problem:
+            quarantine.add(label, line, problem)
+        else:
+            quarantine.good += 1
+            yield document
+
+
+def _document(row: Mapping[str, Any], label: str, line: int) -> Document:
+    """Make a document of a record in either schema; raises Malformed."""
+    try:
+        body = next((row[k] for k in ("text", "content", "raw_content") if row.get(k)), None)
+        title = row.get("title") or ""
+        if isinstance(body, Mapping):
+            title = title or body.get("title") or ""
+            body = _paragraphs(body.get("paragraphs"))
+        if body is None:
+            raise Malformed("no text")
+        name = next((row[k] for k in ("doc_id", "id") if row.get(k) is not None), f"{label}:{line}")
+        text = _checked(body, "text")
+        if not text.strip():
+            raise Malformed("no text")
+        return Document(_checked(str(name), "doc_id"), _checked(title, "title"), text, label)
+    except Malformed as problem:
+        record = json.dumps(row, ensure_ascii=True, default=str)
+        raise Malformed(problem.reason, record) from None
+
+
+def _paragraphs(paragraphs: object) -> str:
+    """Join BrWaC's sentences: one paragraph a line."""
+    if not isinstance(paragraphs, list) or not all(isinstance(p, list) for p in paragraphs):
+        raise Malformed("text.paragraphs is not a list of lists of sentences")
+    try:
+        lines = [" ".join(sentences) for sentences in paragraphs]
+    except TypeError:
+        raise Malformed("a sentence is not a string") from None
+    return "\n".join(line.replace("\r", " ").replace("\n", " ") for line in lines)
+
+
+def _checked(value: object, field: str) -> str:
+    if not isinstance(value, str):
+        raise Malformed(f"{field} is not a string")
+    if "\0" in value:
+        raise Malformed(f"NUL character in {field}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # JSON can escape half a character: "\ud83d"
+        raise Malformed(f"lone surrogate in {field}") from None
+    if "\r" in value:
+        value = value.replace("\r\n", "\n").replace("\r", "\n")
+    return unicodedata.normalize("NFC", value)
+
+
+def _hub_rows(source: str) -> Iterator[Mapping[str, Any]]:
+    """Stream a dataset of the hub; the only place where the network is reached."""
+    import datasets
+
+    name, _, split = source.removeprefix("hf:").partition(":")
+    try:
+        yield from datasets.load_dataset(name, split=split or "train", streaming=True)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConnectionError(
+            f"corpus {source!r} could not be streamed ({type(error).__name__}: {error})\n"
+            "  check the name and the split, and HF_TOKEN if access is restricted;\n"
+            "  offline, give the file or folder of a local copy as corpus"
+        ) from error

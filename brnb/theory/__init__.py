@@ -1,0 +1,1 @@
+"""Formulas of the dissertation as pure functions with units."""

@@ -1,0 +1,60 @@
+"""Facts of the dissertation and of the hardware market, as data.
+
+Each YAML file of this folder is one set of facts, and every fact carries its place in the source:
+
+``published``
+    Tables 1-4 and 7-13 as printed. Numbers are strings, because "0.30" and "2.0" say how many
+    decimals were published and a float does not.
+``prices``
+    GPU prices in USD per hour and exchange rates in BRL per USD, with source and date.
+``hardware``
+    Memory (GB), power limit (W) and dense bf16 peak (TFLOP/s) per GPU, from vendor data sheets.
+"""
+
+import copy
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_HERE = Path(__file__).parent
+
+
+@cache
+def _parse(name: str) -> Any:
+    path = _HERE / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in _HERE.glob("*.yaml")))
+        raise KeyError(f"brnb/thesis/{name}.yaml does not exist; there are: {known}")
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def load(name: str, *keys: str) -> Any:
+    """Return one set of facts, or one branch of it.
+
+    Parameters
+    ----------
+    name : str
+        File name without ``.yaml``: ``"published"``, ``"prices"``, ``"hardware"``.
+    *keys : str
+        Path into the mapping, e.g. ``load("published", "tab03", "rows")``.
+
+    Returns
+    -------
+    Any
+        A copy: changing it changes nothing for the next caller.
+
+    Raises
+    ------
+    KeyError
+        If the file or a key is missing; the message names the file and the keys that exist.
+    """
+    node = _parse(name)
+    for depth, key in enumerate(keys):
+        if not isinstance(node, dict) or key not in node:
+            place = "/".join(keys[:depth]) or "the top level"
+            known = ", ".join(map(str, node)) if isinstance(node, dict) else "no keys"
+            raise KeyError(f"brnb/thesis/{name}.yaml has no {key!r} at {place}; it has: {known}")
+        node = node[key]
+    return copy.deepcopy(node)

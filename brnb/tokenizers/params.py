@@ -1,0 +1,91 @@
+"""Settings of a subword vocabulary, light enough to be imported anywhere."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from brnb.params import Params
+
+__all__ = ["DISSERTATION_VOCABULARIES", "Subword", "SubwordSpec", "TokenizerParams"]
+
+
+class SubwordSpec(BaseModel):
+    """What decides a SentencePiece model, besides its training text.
+
+    Attributes
+    ----------
+    name : str
+        Name in tables and file names: lower-case letters, digits and ``_``.
+    kind : {"unigram", "bpe"}
+        Unigram language model (Kudo, 2018) or byte-pair encoding (Sennrich et al., 2016).
+    vocab_size : int
+        Number of ids, special symbols and byte pieces included.
+    byte_fallback : bool
+        Spell characters outside the vocabulary as UTF-8 bytes (256 more ids) instead of
+        ``<unk>``: then every text survives the round trip.
+    split_digits : bool
+        Make every digit a piece of its own.
+    character_coverage : float
+        Share of the training text's characters, from the most frequent down, that become pieces.
+    max_sentence_length : int
+        Longest training passage, in bytes. Longer texts are cut, never dropped.
+    input_sentence_size : int
+        Number of passages sampled for training; 0 takes them all.
+    num_threads : int
+        Training threads. A unigram model depends on it in the last digits (summation order), so
+        it belongs to the settings and not to the machine.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9_]+$")
+    kind: Literal["unigram", "bpe"] = "unigram"
+    vocab_size: int = Field(gt=0)
+    byte_fallback: bool = False
+    split_digits: bool = False
+    character_coverage: float = Field(default=0.9995, ge=0.98, le=1.0)
+    max_sentence_length: int = Field(default=4192, ge=64)
+    input_sentence_size: int = Field(default=0, ge=0)
+    num_threads: int = Field(default=2, ge=1, le=128)
+
+
+DISSERTATION_VOCABULARIES = (
+    SubwordSpec(name="unigram_3k2", vocab_size=3200),
+    SubwordSpec(name="unigram_4k_bf", vocab_size=4000, byte_fallback=True),
+    SubwordSpec(name="unigram_12k", vocab_size=12_000),
+    SubwordSpec(name="unigram_16k", vocab_size=16_000),
+)
+"""The vocabularies of Tables 8 and 9: v4, v4k and v5, v5b, v6.
+
+The dissertation gives the sizes, the fallback of the 4k one, and "unigram" for 12k and 16k
+(section 4.3.1.2); unigram for the two smaller ones is our reading.
+"""
+
+
+class Subword(SubwordSpec):
+    """A vocabulary of the tokenizer chapter, and the cleaning of the text that it is trained on."""
+
+    cleaning: Literal["early", "v6"]
+
+
+class TokenizerParams(Params):
+    """Which tokenizers to train, on how much text (thesis 4.3.1.2)."""
+
+    characters: list[Literal["early", "v6"]] = Field(
+        description="cleanings with a character vocabulary, named char_<cleaning>"
+    )
+    subwords: list[Subword] = Field(description="SentencePiece vocabularies")
+    training_bytes: int = Field(gt=0, description="text to train on, from the training split")
+    evaluation_documents: int = Field(gt=0, description="validation documents to measure on")
+    frequent_words: int = Field(gt=0, description="rows of the table of fragmented words")
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [f"char_{cleaning}" for cleaning in self.characters]
+        names += [spec.name for spec in self.subwords]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two tokenizers are called {', '.join(twice)}: rename one")
+        return self

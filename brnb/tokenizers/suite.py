@@ -1,0 +1,174 @@
+"""All tokenizers of the thesis, trained and measured side by side."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from brnb.text import corpus
+from brnb.tokenizers import Tokenizer, load
+from brnb.tokenizers.char import CharTokenizer
+from brnb.tokenizers.formatting import GPT_4O_PRICE, FormattingPrice, formatting_price
+from brnb.tokenizers.fragmentation import Fragmentation, fragmentation, most_fragmented
+from brnb.tokenizers.hf import to_hf
+from brnb.tokenizers.params import Subword, SubwordSpec, TokenizerParams
+from brnb.tokenizers.subword import SubwordTokenizer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Entry", "formatting_table", "measure", "summary", "train_all", "word_table"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A trained tokenizer, the cleaning it belongs to, and what was measured.
+
+    Attributes
+    ----------
+    lossless
+        Share of the measured documents that come back from encoding and decoding unchanged.
+    export_mismatches
+        Documents that the exported Hugging Face tokenizer encodes otherwise; None without export.
+    """
+
+    tokenizer: Tokenizer
+    cleaning: str
+    kind: str
+    measures: Fragmentation
+    lossless: float
+    export_mismatches: int | None
+
+
+def train_all(corpora: Path, folder: Path, params: TokenizerParams) -> list[str]:
+    """Train and save every tokenizer of the chapter in ``folder/<name>``.
+
+    Subword vocabularies are also exported in Hugging Face's format, in ``folder/<name>/hf``.
+
+    Parameters
+    ----------
+    corpora
+        Folder of run ``corpus``.
+    folder
+        Where the tokenizers go.
+    params
+        Which ones, and on how much text.
+
+    Returns
+    -------
+    list of str
+        Their names, characters first.
+    """
+    characters = [f"char_{cleaning}" for cleaning in params.characters]
+    jobs: list[str | Subword] = [*params.characters, *params.subwords]
+    for job in (bar := tqdm(jobs, desc="tokenizers", file=sys.stderr)):
+        if isinstance(job, Subword):
+            bar.set_postfix_str(job.name)
+            texts = _first(corpus.texts(corpora, job.cleaning, "train"), params.training_bytes)
+            spec = SubwordSpec(**job.model_dump(exclude={"cleaning"}))
+            to_hf(SubwordTokenizer.train(texts, spec, folder / job.name), folder / job.name / "hf")
+        else:
+            name = f"char_{job}"
+            bar.set_postfix_str(name)
+            texts = corpus.texts(corpora, job, "train")
+            CharTokenizer.train(texts, name=name).save(folder / name)
+    return characters + [spec.name for spec in params.subwords]
+
+
+def measure(corpora: Path, folder: Path, params: TokenizerParams) -> list[Entry]:
+    """Measure every trained tokenizer on the validation documents of its own cleaning."""
+    kinds = {f"char_{c}": ("char", c) for c in params.characters}
+    kinds |= {spec.name: (spec.kind, spec.cleaning) for spec in params.subwords}
+    entries = []
+    for name, (kind, cleaning) in (bar := tqdm(kinds.items(), desc="measures", file=sys.stderr)):
+        bar.set_postfix_str(name)
+        tokenizer = load(folder / name)
+        texts = _evaluation(corpora, cleaning, params)
+        back = [tokenizer.decode(ids) == text for ids, text in _encoded(tokenizer, texts)]
+        entries.append(
+            Entry(
+                tokenizer=tokenizer,
+                cleaning=cleaning,
+                kind=kind,
+                measures=fragmentation(tokenizer, texts),
+                lossless=sum(back) / len(back),
+                export_mismatches=None if kind == "char" else _mismatches(folder / name, texts),
+            )
+        )
+    return entries
+
+
+def summary(entries: Iterable[Entry]) -> pd.DataFrame:
+    """One row a tokenizer: what it is, how it fragments, whether it loses anything."""
+    import pandas as pd
+
+    rows = []
+    for entry in entries:
+        found = asdict(entry.measures)
+        row = {"tokenizer": found.pop("tokenizer"), "cleaning": entry.cleaning}
+        row |= {"kind": entry.kind, "vocab": entry.tokenizer.vocab_size}
+        for count in ("tokens", "words", "bytes"):
+            del found[count]
+        rows.append(row | found | {"lossless": entry.lossless})
+    return pd.DataFrame(rows, dtype=object)
+
+
+def word_table(entries: Iterable[Entry], corpora: Path, params: TokenizerParams) -> pd.DataFrame:
+    """Frequent words that the subword tokenizers cut most, with the pieces of each tokenizer."""
+    import pandas as pd
+
+    subwords = [entry for entry in entries if entry.kind != "char"]
+    worst = min(subwords, key=lambda entry: entry.tokenizer.vocab_size)
+    texts = _evaluation(corpora, worst.cleaning, params)
+    found = most_fragmented(worst.tokenizer, texts, top=params.frequent_words)
+    rows = [
+        {"word": word, "occurrences": occurrences}
+        | {e.tokenizer.name: " ".join(e.tokenizer.pieces(word)) for e in subwords}
+        for word, occurrences, _ in found
+    ]
+    return pd.DataFrame(rows, dtype=object)
+
+
+def formatting_table(entries: Iterable[Entry]) -> pd.DataFrame:
+    """Tokens of the published Java program with and without formatting, GPT-4o's count first."""
+    import pandas as pd
+
+    prices: list[FormattingPrice] = [GPT_4O_PRICE]
+    prices += [formatting_price(entry.tokenizer) for entry in entries]
+    rows = [asdict(price) | {"saving": price.saving} for price in prices]
+    return pd.DataFrame(rows, dtype=object)
+
+
+def _first(texts: Iterable[str], limit: int) -> Iterator[str]:
+    """Texts until `limit` bytes of UTF-8 are reached."""
+    seen = 0
+    for text in texts:
+        if seen >= limit:
+            return
+        seen += len(text.encode())
+        yield text
+
+
+def _evaluation(corpora: Path, cleaning: str, params: TokenizerParams) -> list[str]:
+    texts = corpus.texts(corpora, cleaning, "validation")
+    return list(islice(texts, params.evaluation_documents))
+
+
+def _encoded(tokenizer: Tokenizer, texts: list[str]) -> Iterator[tuple[list[int], str]]:
+    return zip(tokenizer.encode_batch(texts), texts, strict=True)
+
+
+def _mismatches(folder: Path, texts: list[str]) -> int:
+    """Documents whose ids differ between SentencePiece and the exported fast tokenizer."""
+    from transformers import AutoTokenizer
+
+    fast = AutoTokenizer.from_pretrained(folder / "hf")
+    ours = load(folder).encode_batch(texts)
+    theirs = fast(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    return sum(a != b for a, b in zip(ours, theirs, strict=True))

@@ -1,0 +1,1 @@
+"""Training from scratch: one loop for every version of Track 1."""

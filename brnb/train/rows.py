@@ -1,0 +1,154 @@
+"""A corpus as one row of token ids on disk."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tqdm import tqdm
+
+from brnb.fingerprint import digest
+from brnb.receipt import describe, write_json
+from brnb.text import corpus
+from brnb.tokenizers import load
+
+if TYPE_CHECKING:
+    from brnb.tokenizers import Tokenizer
+    from brnb.train.params import TrainParams
+
+
+@dataclass(frozen=True)
+class TokenRow:
+    """Documents one after the other as token ids, each closed by the end-of-document token.
+
+    Attributes
+    ----------
+    ids
+        Token ids, shape (N,), uint16 or uint32, mapped from disk.
+    documents
+        How many documents.
+    text_bytes
+        UTF-8 bytes of the documents, plus one for the end of each: what bits per byte divide by,
+        the same for every tokenizer.
+    """
+
+    ids: np.ndarray
+    documents: int
+    text_bytes: int
+
+
+def encode(texts: Iterable[str], tokenizer: "Tokenizer", path: Path, identity: str) -> TokenRow:
+    """Write documents as token ids to `path`, once; later calls map the file.
+
+    Parameters
+    ----------
+    texts
+        The documents; consumed as a stream, in chunks.
+    tokenizer
+        Any tokenizer; ids of fewer than 2^16 pieces take two bytes.
+    path
+        File without suffix; ``.ids`` and ``.json`` are added.
+    identity
+        Names text and tokenizer: rows of another identity are encoded again.
+
+    Raises
+    ------
+    ValueError
+        If there is no text.
+    """
+    data, note = path.with_suffix(".ids"), path.with_suffix(".json")
+    dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32)
+    known = json.loads(note.read_text("utf-8")) if note.is_file() and data.is_file() else {}
+    if known.get("identity") != identity:
+        known = _encode(texts, tokenizer, data, dtype) | {"identity": identity}
+        if not known["documents"]:
+            raise ValueError(f"no documents to encode into {path}: is the corpus empty?")
+        write_json(note, known)
+    ids = np.memmap(data, dtype=dtype, mode="r")
+    return TokenRow(ids, known["documents"], known["text_bytes"])
+
+
+def _encode(
+    texts: Iterable[str], tokenizer: "Tokenizer", data: Path, dtype: np.dtype
+) -> dict[str, int]:
+    counts = {"documents": 0, "text_bytes": 0}
+    data.parent.mkdir(parents=True, exist_ok=True)
+    partial = data.with_suffix(".partial")
+    progress = tqdm(desc=f"tokens · {data.stem}", unit=" documents", mininterval=1.0)
+    with partial.open("wb") as f, progress:
+        for chunk in _chunks(iter(texts), 1000):
+            for ids in tokenizer.encode_batch(chunk):
+                np.asarray([*ids, tokenizer.eos_id], dtype=dtype).tofile(f)
+            counts["documents"] += len(chunk)
+            counts["text_bytes"] += sum(len(text.encode()) + 1 for text in chunk)
+            progress.update(len(chunk))
+    partial.replace(data)
+    return counts
+
+
+def _chunks(texts: Iterator[str], size: int) -> Iterator[list[str]]:
+    while chunk := list(islice(texts, size)):
+        yield chunk
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a training reads: its tokenizer, its two rows, and a name for their content."""
+
+    tokenizer: "Tokenizer"
+    train: TokenRow
+    validation: TokenRow
+    identity: str
+
+
+def load_rows(corpora: Path, tokenizers: Path, params: "TrainParams", work: Path) -> Rows:
+    """Encode the corpus of a run, or map what an earlier call encoded.
+
+    Parameters
+    ----------
+    corpora
+        Folder of run ``corpus``.
+    tokenizers
+        Folder of run ``tokenizer``: one folder a tokenizer.
+    params
+        Name the tokenizer, the cleaning, and how many validation documents to use.
+    work
+        The run's own folder for caches.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such tokenizer; names those that exist.
+    """
+    folder = tokenizers / params.tokenizer
+    if not folder.is_dir():
+        known = ", ".join(sorted(path.name for path in tokenizers.iterdir() if path.is_dir()))
+        raise FileNotFoundError(
+            f"no tokenizer {params.tokenizer!r} in {tokenizers}; known: {known}"
+        )
+    tokenizer = load(folder)
+    form = {p.name: describe(p).sha256 for p in sorted(folder.iterdir()) if p.is_file()}
+    text = {
+        split: describe(corpora / params.cleaning / f"{split}.jsonl").sha256
+        for split in ("train", "validation")
+    }
+    held_out = corpus.texts(corpora, params.cleaning, "validation")
+    return Rows(
+        tokenizer,
+        encode(
+            corpus.texts(corpora, params.cleaning, "train"),
+            tokenizer,
+            work / "train",
+            digest([form, text["train"]]),
+        ),
+        encode(
+            islice(held_out, params.validation_documents),
+            tokenizer,
+            work / "validation",
+            digest([form, text["validation"], params.validation_documents]),
+        ),
+        digest([form, text]),
+    )

@@ -1,0 +1,124 @@
+"""Export never overwrites what it did not write."""
+
+import json
+
+import pytest
+
+from brnb.report.export import MANIFEST, export
+
+FILES = {"tables/tab01.tex": "one", "tables/tab01.csv": "a,b\n", "figures/fig-x.pdf": "%PDF",
+         "numbers.tex": "% numbers"}  # fmt: skip
+
+
+@pytest.fixture
+def profile(tmp_path):
+    folder = tmp_path / "reports" / "smoke"
+    for name, text in FILES.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    (folder / "runs").mkdir()
+    return folder
+
+
+@pytest.fixture
+def dest(tmp_path):
+    return tmp_path / "dissertation" / "resultados"
+
+
+def content(folder):
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
+    }
+
+
+def test_the_first_export_copies_all(profile, dest):
+    report = export(profile, dest)
+    assert report.ok
+    assert set(content(dest)) == {*FILES, "brnb.sty", MANIFEST}
+    assert set(report.written) == {*FILES, "brnb.sty"}
+    assert set(json.loads((dest / MANIFEST).read_text())) == {*FILES, "brnb.sty"}
+
+
+def test_again_changes_nothing(profile, dest):
+    export(profile, dest)
+    before = content(dest)
+    report = export(profile, dest)
+    assert (report.written, report.removed) == ([], [])
+    assert content(dest) == before
+
+
+def test_a_changed_result_replaces_its_own_copy(profile, dest):
+    export(profile, dest)
+    (profile / "numbers.tex").write_text("% new", encoding="utf-8")
+    assert export(profile, dest).written == ["numbers.tex"]
+    assert (dest / "numbers.tex").read_text() == "% new"
+
+
+@pytest.mark.parametrize("name", ["numbers.tex", "tables/tab01.tex", "brnb.sty"])
+def test_a_file_of_the_author_stops_everything(profile, dest, name):
+    path = dest / name
+    path.parent.mkdir(parents=True)
+    path.write_text("mine", encoding="utf-8")
+    report = export(profile, dest)
+    assert not report.ok
+    assert report.conflicts == [name]
+    assert content(dest) == {name: b"mine"}
+    assert name in str(report)
+    assert "move or delete them" in str(report)
+
+
+def test_an_edited_copy_is_a_conflict_even_if_others_changed(profile, dest):
+    export(profile, dest)
+    (dest / "tables" / "tab01.tex").write_text("edited by hand", encoding="utf-8")
+    (profile / "numbers.tex").write_text("% new", encoding="utf-8")
+    (profile / "tables" / "tab01.tex").write_text("two", encoding="utf-8")
+    before = content(dest)
+    assert export(profile, dest).conflicts == ["tables/tab01.tex"]
+    assert content(dest) == before
+
+
+def test_links_are_never_written_through(profile, dest, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    dest.mkdir(parents=True)
+    (dest / "tables").symlink_to(outside)
+    (tmp_path / "thesis.tex").write_text("the thesis", encoding="utf-8")
+    (dest / "numbers.tex").symlink_to(tmp_path / "thesis.tex")
+    assert set(export(profile, dest).conflicts) == {
+        "tables/tab01.tex", "tables/tab01.csv", "numbers.tex",
+    }  # fmt: skip
+    assert not list(outside.iterdir())
+
+
+def test_an_export_cut_short_before_its_manifest_can_be_repeated(profile, dest):
+    export(profile, dest)
+    (dest / MANIFEST).unlink()
+    assert export(profile, dest).ok
+
+
+def test_stale_copies_go_unless_they_were_edited(profile, dest):
+    export(profile, dest)
+    (profile / "tables" / "tab01.tex").unlink()
+    (profile / "tables" / "tab01.csv").unlink()
+    (dest / "tables" / "tab01.csv").write_text("edited", encoding="utf-8")
+    (dest / "tables" / "mine.tex").write_text("mine", encoding="utf-8")
+    assert export(profile, dest).removed == ["tables/tab01.tex"]
+    assert {p.name for p in (dest / "tables").iterdir()} == {"tab01.csv", "mine.tex"}
+
+
+@pytest.mark.parametrize("manifest", [
+    "[]", "{", '{"../thesis.tex": "00"}', '{"/etc/x": "00"}', '{"tables/..": "00"}',
+    '{"tables/a/../../../x": "00"}', '{"tables/a": 1}',
+])  # fmt: skip
+def test_a_foreign_manifest_is_refused(profile, dest, manifest):
+    dest.mkdir(parents=True)
+    (dest / MANIFEST).write_text(manifest, encoding="utf-8")
+    with pytest.raises(ValueError, match="not a manifest of brnb export"):
+        export(profile, dest)
+    assert set(content(dest)) == {MANIFEST}
+
+
+def test_a_profile_without_results_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="run the chapters first"):
+        export(tmp_path / "nothing", tmp_path / "dest")

@@ -1,0 +1,156 @@
+"""Tables: records, LaTeX and HTML from one frame."""
+
+import csv
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brnb.report.latex import escape
+from brnb.report.tables import display, write_table
+
+FRAME = pd.DataFrame({"run": ["v1", "v2", "v3"], "val_ppl": [4.58, 4.214, None]})
+
+
+def body(tex):
+    """Rows between the rules."""
+    return tex.split(r"\midrule")[-1].split(r"\bottomrule")[0].strip().splitlines()
+
+
+def write(folder, frame, **options):
+    options = {"lang": "pt", "caption": "Uma tabela"} | options
+    record, tex = write_table(folder, "tab99", frame, **options)
+    assert (record.name, tex.name) == ("tab99.csv", "tab99.tex")
+    return record.read_bytes().decode(), tex.read_bytes().decode()
+
+
+def test_record_is_raw_and_print_is_rounded(tmp_path):
+    record, tex = write(tmp_path, FRAME, decimals=1)
+    assert record == "run,val_ppl\nv1,4.58\nv2,4.214\nv3,\n"
+    assert body(tex) == [r"v1 & 4,6 \\", r"v2 & 4,2 \\", r"v3 & -- \\"]
+    assert r"\toprule" in tex
+    assert r"\label{tab:tab99}" in tex
+    assert "nan" not in record + tex
+
+
+def test_the_same_frame_in_english(tmp_path):
+    _, tex = write(tmp_path, FRAME, lang="en", decimals={"val_ppl": 2})
+    assert body(tex)[0] == r"v1 & 4.58 \\"
+    assert "Validation" in tex
+
+
+def test_caption_and_headers_come_from_the_labels(tmp_path):
+    frame = pd.DataFrame({"gpu": ["RTX 3080"], "price_usd_hour": [Decimal("0.07")]})
+    write_table(tmp_path, "tab02", frame, lang="pt")
+    tex = (tmp_path / "tab02.tex").read_text(encoding="utf-8")
+    assert r"\caption{Preços de referência por hora" in tex
+    assert body(tex) == [r"RTX 3080 & 0,07 \\"]
+
+
+def test_a_header_that_looks_like_an_id_must_be_known():
+    with pytest.raises(KeyError, match="val_loss"):
+        display(pd.DataFrame({"val_los": [1.0]}), "t", lang="pt", caption="")
+    shown = display(
+        pd.DataFrame({"val_los": [1.0], "Perda (nats)": [2.0]}), "t", lang="pt", caption="",
+        headers={"val_los": "Perda"},
+    )  # fmt: skip
+    assert shown.headers == ["Perda", "Perda (nats)"]
+
+
+def test_integers_stay_integers_whatever_pandas_made_of_them(tmp_path):
+    frame = pd.DataFrame({"A": [1, None, 3], "B": pd.array([1, None, 2], dtype="Int64"),
+                          "C": [2.5, 1.0, 3.0], "D": [10**6, 2, 3]})  # fmt: skip
+    record, tex = write(tmp_path, frame, decimals={"A": 2, "C": 1})
+    assert record.splitlines()[1:] == ["1,1,2.5,1000000", ",,1.0,2", "3,2,3.0,3"]
+    assert body(tex)[0] == r"1 & 1 & 2,5 & 1.000.000 \\"
+    assert body(tex)[1] == r"-- & -- & 1,0 & 2 \\"
+
+
+def test_mixed_columns_print_each_value_for_what_it_is(tmp_path):
+    frame = pd.DataFrame({"X": [1, 2.5, "três", None, True, np.float64(0.5)]})
+    _, tex = write(tmp_path, frame)
+    assert [row[:-3] for row in body(tex)] == ["1", "2,5", "três", "--", "sim", "0,5"]
+
+
+def test_bold_marks_the_best_and_what_prints_the_same(tmp_path):
+    frame = pd.DataFrame({"A": [1.001, 1.004, 2.0, None], "B": [1, 3, 2, 3]})
+    _, tex = write(tmp_path, frame, decimals={"A": 2}, bold={"A": "min", "B": "max"})
+    assert body(tex) == [
+        r"\textbf{1,00} & 1 \\", r"\textbf{1,00} & \textbf{3} \\", r"2,00 & 2 \\",
+        r"-- & \textbf{3} \\",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"bold": {"B": "max"}}, "bold names columns that the table lacks: B; it has: A"),
+    ({"decimals": {"B": 2}}, "decimals names columns"),
+    ({"bold": {"A": "best"}}, "use 'max' or 'min'"),
+])  # fmt: skip
+def test_options_that_name_nothing_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        display(pd.DataFrame({"A": [1.0]}), "t", lang="pt", caption="", **options)
+
+
+def test_named_index_prints_and_unnamed_is_refused(tmp_path):
+    frame = pd.DataFrame({"A": [1]}, index=pd.Index(["v1"], name="run"))
+    record, _ = write(tmp_path, frame)
+    assert record == "run,A\nv1,1\n"
+    with pytest.raises(ValueError, match="the index has no name"):
+        write(tmp_path, frame.rename_axis(None))
+    with pytest.raises(ValueError, match="columns appear twice: A"):
+        write(tmp_path, pd.DataFrame([[1, 2]], columns=["A", "A"]))
+
+
+@pytest.mark.parametrize("id", ["", "../x", "a b", "tab 1", "tab.1", "é", "-x", "a\n"])
+def test_a_bad_id_is_refused(tmp_path, id):
+    with pytest.raises(ValueError, match="use letters, digits"):
+        write_table(tmp_path, id, FRAME, lang="pt", caption="")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_empty_table_is_a_table(tmp_path):
+    record, tex = write(tmp_path, pd.DataFrame({"A": []}))
+    assert record == "A\n"
+    assert body(tex) == []
+
+
+def test_long_tables_break_over_pages(tmp_path):
+    frame = pd.DataFrame({"A": range(41)})
+    _, tex = write(tmp_path, frame)
+    assert r"\begin{longtable}" in tex
+    assert "(continuação)" in tex
+    _, tex = write(tmp_path, frame[:40])
+    assert "longtable" not in tex
+
+
+def test_html_is_escaped_and_aligned():
+    frame = pd.DataFrame({"<b>": ["<script>alert(1)</script>"], "N": [1.5]})
+    html = display(frame, "t", lang="pt", caption="a < b")._repr_html_()
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+    assert "&lt;b&gt;" in html
+    assert '<td style="text-align: right">1,5</td>' in html
+
+
+def test_record_keeps_hostile_text_as_it_is(tmp_path):
+    texts = ["a,b", 'c"d', "e\nf", "=1+1", "<b>", "\\input{x}"]
+    record, _ = write(tmp_path, pd.DataFrame({"T": texts}))
+    assert [row[0] for row in csv.reader(record.splitlines(keepends=True))][1:] == texts
+
+
+@pytest.mark.parametrize(("text", "tex"), [
+    ("a_b & 50% #1 $x$ {y}", r"a\_b \& 50\% \#1 \$x\$ \{y\}"),
+    ("\\input{x}", r"\textbackslash{}input\{x\}"),
+    ("~^<>|", r"\textasciitilde{}\textasciicircum{}\textless{}\textgreater{}\textbar{}"),
+    ("[x]*", "{[}x{]}{*}"),
+    ("a--b,,c''", "a-{}-b,{},c'{}'"),
+    ("→≈−", r"\ensuremath{\rightarrow}\ensuremath{\approx}\ensuremath{-}"),
+    ("10⁻⁷", r"10\textsuperscript{-}\textsuperscript{7}"),
+    ("😀\x00", "{[}U+1F600{]}{[}U+0000{]}"),
+    ("a\nb", "a b"),
+    ("a\u0301 cão", "á cão"),
+    ("▁de", r"\textvisiblespace{}de"),
+])  # fmt: skip
+def test_escape(text, tex):
+    assert escape(text) == tex
