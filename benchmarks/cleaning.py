@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-SYLLABLES = "ca re mo çã ti lo pra es sú gê nho qua vi du ran bel pó fer".split()
+SYLLABLES = ("ca", "re", "mo", "çã", "ti", "lo", "pra", "es", "sú", "gê", "nho", "qua", "vi", "fer")
 
 
 def paragraphs(count: int) -> list[list[str]]:
@@ -147,8 +147,8 @@ def main(sizes: list[int]) -> None:
         )
     small, large = results[0], results[-1]
     print(
-        f"{sizes[-1] / sizes[0]:.1f}x the text: {large['seconds'] / small['seconds']:.2f}x the time, "
-        f"{large['peak'] / small['peak']:.2f}x the memory"
+        f"{sizes[-1] / sizes[0]:.1f}x the text: {large['seconds'] / small['seconds']:.2f}x the "
+        f"time, {large['peak'] / small['peak']:.2f}x the memory"
     )
 
 

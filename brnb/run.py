@@ -14,6 +14,7 @@ import resource
 import sys
 import time
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -26,6 +27,9 @@ from brnb.pipeline import Pipeline, find_root, hold_lock, release_lock
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+
+Value = float | int | str | Decimal | None
 
 
 class RunError(RuntimeError):
@@ -97,6 +101,7 @@ class Run(Generic[P]):
         self._started, self._clock = receipt.now(), time.perf_counter()
         self._energy = receipt.gpu_energy()
         hold_lock(self.work / "lock", f"run {self.id} of profile {params.profile}")
+        (self.reports / "notebooks").mkdir(parents=True, exist_ok=True)
         self._note()
         self._watch()
         print(self._greeting())
@@ -141,7 +146,8 @@ class Run(Generic[P]):
             raise RunError(f"add {run} to the needs of {self.id} in params/pipeline.yaml")
         folder, profile = self.pipeline.folder(run), self.params.profile
         source = self.pipeline.notebook(run).relative_to(self.pipeline.root)
-        command = f"papermill {source} /dev/null -f params/{profile}/{run}.yaml"
+        executed = f"reports/{profile}/notebooks/{run}.ipynb"
+        command = f"papermill {source} {executed} -f params/{profile}/{run}.yaml"
         try:
             found = receipt.read(folder / "receipt.json")
         except FileNotFoundError:
@@ -187,17 +193,15 @@ class Run(Generic[P]):
             shown = path.resolve().relative_to(self.pipeline.root) if inside else path.absolute()
             self._inputs[shown.as_posix()] = receipt.describe(path)
 
-    def metric(self, name: str, value: float | int | str | None) -> None:
+    def metric(self, name: str, value: Value) -> None:
         """Record a result; `brnb status --json` and later chapters read it."""
-        self._metrics[name] = value
+        self._metrics[name] = _plain(value)
 
-    def number(
-        self, name: str, value: float | int | str | None, decimals: int | None = None
-    ) -> None:
+    def number(self, name: str, value: Value, decimals: int | None = None) -> None:
         """Record a number for the running text: ``\\brnb{<run>.<name>}`` in LaTeX."""
         if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
             raise ValueError(f"number {name!r}: use letters, digits, '.', '_' and '-'")
-        self._numbers[f"{self.id}.{name}"] = {"value": value, "decimals": decimals}
+        self._numbers[f"{self.id}.{name}"] = {"value": _plain(value), "decimals": decimals}
 
     def resource(self, **values: Any) -> None:
         """Record what the run used: tokens, tokens_per_second, precision, device…"""
@@ -328,3 +332,8 @@ class Run(Generic[P]):
         for why in result.unclean:
             print(f"note: this run counts as stale: {why}; restart the kernel and Run All")
         print(f"{self.id} done in {result.seconds:.1f} s: {len(result.artefacts)} artefacts")
+
+
+def _plain(value: Value) -> float | int | str | None:
+    """A value that JSON has; numpy's and pandas' scalars included."""
+    return float(value) if isinstance(value, Decimal) else getattr(value, "item", lambda: value)()

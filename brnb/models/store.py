@@ -7,11 +7,14 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from brnb.models.recurrent import RecurrentLM
+from brnb.models.transformer import TransformerLM
 
-KINDS: dict[str, type[nn.Module]] = {"RecurrentLM": RecurrentLM}
+KINDS: dict[str, type[nn.Module]] = {
+    kind.__name__: kind for kind in (RecurrentLM, TransformerLM)
+}
 
 
-def save(model: RecurrentLM, folder: Path) -> list[Path]:
+def save(model: RecurrentLM | TransformerLM, folder: Path) -> list[Path]:
     """Write ``model.safetensors`` and ``model.json``; returns both paths."""
     weights, form = folder / "model.safetensors", folder / "model.json"
     folder.mkdir(parents=True, exist_ok=True)

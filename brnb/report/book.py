@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 _WORDS = ["book", "chapter", "chapters", "contents", "figures", "id", "numbers", "run", "seconds"]
 _WORDS += ["skip", "state", "tables", "value"]
-# HTML in outputs is cut down to tables and emphasis: model samples are not to be trusted.
-_TAGS = ["a", "b", "blockquote", "br", "caption", "code", "dd", "div", "dl", "dt", "em", "h1", "h2"]
-_TAGS += ["h3", "h4", "h5", "h6", "hr", "i", "img", "li", "ol", "p", "pre", "small", "span"]
-_TAGS += ["strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"]
-_ATTRIBUTES = {"a": ["href", "title"], "img": ["src", "alt"], "*": ["class", "style", "scope"]}
+# Models write HTML and authors paste it: a page keeps these tags, prints others as text.
+_TAGS = {"a", "b", "blockquote", "br", "caption", "code", "dd", "del", "div", "dl", "dt", "em"}
+_TAGS |= {"h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "li", "ol", "p", "pre", "small"}
+_TAGS |= {"span", "strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr"}
+_TAGS |= {"ul"}
+_OUTPUTS = {"text/plain", "text/html", "text/markdown", "text/latex", "image/png", "image/jpeg"}
 
 
 def build_book(
@@ -82,34 +83,59 @@ def _page(path: Path) -> tuple[str, str]:
     """Return the title and the HTML body of an executed notebook."""
     import nbformat
     from nbconvert import HTMLExporter
-    from traitlets.config import Config
 
     try:
         notebook = nbformat.read(path, as_version=4)
     except Exception as error:  # nbformat raises whatever its JSON reader and validator raise
         raise ValueError(f"{path} is not a readable notebook: run its chapter again") from error
     _strip(notebook)
-    config = Config(SanitizeHTML={"tags": _TAGS, "attributes": _ATTRIBUTES, "strip": False})
     exporter = HTMLExporter(
-        config=config,
         template_name="basic",
-        sanitize_html=True,
         exclude_input_prompt=True,
         exclude_output_prompt=True,
         exclude_anchor_links=True,
     )
     body, _ = exporter.from_notebook_node(notebook)
-    return _title(notebook, path.stem), body
+    return _title(notebook, path.stem), _sanitize(body)
 
 
 def _strip(notebook: "NotebookNode") -> None:
-    """Drop what changes from one execution to the next: times, ids, progress bars."""
+    """Drop scripts, and what changes from one execution to the next: times, ids, progress bars."""
     notebook.metadata = {"language_info": {"name": "python", "pygments_lexer": "python"}}
     for i, cell in enumerate(notebook.cells):
         cell.id = f"cell-{i}"
         cell.metadata = {"tags": cell.metadata.get("tags", [])}
-        if cell.cell_type == "code":
-            cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+        if cell.cell_type != "code":
+            continue
+        for output in cell.outputs:
+            if "data" in output:
+                output.data = {kind: output.data[kind] for kind in output.data if kind in _OUTPUTS}
+        cell.outputs = [
+            output
+            for output in cell.outputs
+            if output.get("name") != "stderr" and output.get("data") != {}
+        ]
+
+
+def _sanitize(body: str) -> str:
+    from bleach import clean  # type: ignore[import-untyped]
+    from bleach.css_sanitizer import CSSSanitizer  # type: ignore[import-untyped]
+
+    return clean(
+        body,
+        tags=_TAGS,
+        attributes=_is_harmless,
+        protocols=["http", "https", "mailto", "data"],
+        css_sanitizer=CSSSanitizer(["text-align"]),
+    )
+
+
+def _is_harmless(tag: str, name: str, value: str) -> bool:
+    if name == "src":  # an image of the notebook: a page fetches nothing
+        return value.startswith("data:image/")
+    if name == "href":
+        return not value.startswith("data:")
+    return name in ("alt", "class", "colspan", "id", "rowspan", "scope", "style", "title")
 
 
 def _title(notebook: "NotebookNode", default: str) -> str:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from brnb.report.tables import check_id
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 TEXT_WIDTH = 16 / 2.54  # inches
@@ -28,7 +27,7 @@ def style() -> Iterator[None]:
         yield
 
 
-def figure(height: float = 3.4, **options: Any) -> "tuple[Figure, Axes | Any]":
+def figure(height: float = 3.4, **options: Any) -> "tuple[Figure, Any]":
     """Return figure and axes as ``pyplot.subplots`` does, as wide as the text.
 
     The style stays in force, so that legends and lines added by the next cells follow it.

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_BREAK = "\N{ZERO WIDTH SPACE}"
 _MATH = {
     "−": "-", "×": r"\times", "÷": r"\div", "±": r"\pm", "·": r"\cdot", "≈": r"\approx",
     "≤": r"\leq", "≥": r"\geq", "≠": r"\neq", "≪": r"\ll", "≫": r"\gg", "∞": r"\infty",
@@ -22,7 +23,8 @@ _TEXT = {
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"{\char34}",
     "`": r"\textasciigrave{}", "[": "{[}", "]": "{]}", "*": "{*}",
     "\N{NO-BREAK SPACE}": "~", "\u202f": r"\,", "\u2009": r"\,", "\N{SOFT HYPHEN}": r"\-",
-    "\t": " ", "\n": " ", "\r": " ", "▁": r"\textvisiblespace{}", "␣": r"\textvisiblespace{}",
+    _BREAK: r"\allowbreak{}", "\t": " ", "\n": " ", "\r": " ",
+    "▁": r"\textvisiblespace{}", "␣": r"\textvisiblespace{}",
     "°": r"\textdegree{}", "º": r"\textordmasculine{}", "ª": r"\textordfeminine{}",
     "§": r"\S{}", "©": r"\textcopyright{}", "®": r"\textregistered{}", "™": r"\texttrademark{}",
     "€": r"\texteuro{}", "£": r"\textsterling{}", "¥": r"\textyen{}", "•": r"\textbullet{}",
@@ -37,6 +39,8 @@ _ESCAPED = (
     | {c: rf"\ensuremath{{{tex}}}" for c, tex in _MATH.items()}
     | {c: rf"\textsuperscript{{{digit}}}" for c, digit in _SUPERSCRIPTS.items()}
 )
+_LETTERS = {chr(code) for code in range(ord("À"), ord("ÿ") + 1)} - set("ÐðÞþ")
+_PLAIN = {chr(code) for code in range(ord(" "), ord("~") + 1)} | _LETTERS | set("ŒœŠšŽž")
 _LIGATURES = re.compile(r"(?<=-)(?=-)|(?<=,)(?=,)|(?<=')(?=')")
 
 
@@ -47,16 +51,15 @@ def escape(text: str) -> str:
     print as [U+1F600]: visible, and never an error in the middle of a dissertation.
     """
     # "--" typed in a cell is two hyphens, not a dash: break TeX's ligatures before escaping.
-    parts = _LIGATURES.split(unicodedata.normalize("NFC", text))
-    return "{}".join("".join(map(_escape_character, part)) for part in parts)
+    parts = _LIGATURES.split(_printable(text))
+    return "{}".join("".join(_ESCAPED.get(c, c) for c in part) for part in parts)
 
 
-def _escape_character(c: str) -> str:
-    if c in _ESCAPED:
-        return _ESCAPED[c]
-    if " " <= c <= "~" or ("À" <= c <= "ÿ" and c not in "ÐðÞþ") or c in "ŒœŠšŽž":
-        return c
-    return f"{{[}}U+{ord(c):04X}{{]}}"
+def _printable(text: str) -> str:
+    return "".join(
+        c if c in _ESCAPED or c in _PLAIN else f"[U+{ord(c):04X}]{_BREAK}"
+        for c in unicodedata.normalize("NFC", text)
+    )
 
 
 # Type size, characters of average width in a line of 16 cm (12 pt class), and \tabcolsep in pt.
@@ -91,6 +94,8 @@ def tabular(
     word_continued : str
         "continued" in the table's language, for the second page of a longtable.
     """
+    headers = [_printable(header) for header in headers]
+    cells = [[_printable(cell) for cell in row] for row in cells]
     split = [_split_header(h, [row[j] for row in cells]) for j, h in enumerate(headers)]
     natural = [
         max(len(line) for line in [*split[j], *(row[j] for row in cells)])
@@ -100,8 +105,7 @@ def tabular(
     head = " & ".join(map(_header, split, numeric)) + r" \\"
     body = [
         " & ".join(
-            _cell(text, wrapped=layout.widths[j] is not None, bold=(i, j) in bold)
-            for j, text in enumerate(row)
+            _cell(text, width=layout.widths[j], bold=(i, j) in bold) for j, text in enumerate(row)
         )
         + r" \\"
         for i, row in enumerate(cells)
@@ -166,11 +170,16 @@ def _header(lines: list[str], numeric: bool) -> str:
     return rf"\begin{{tabular}}[b]{{@{{}}{side}@{{}}}}" + r"\\".join(escaped) + r"\end{tabular}"
 
 
-def _cell(text: str, *, wrapped: bool, bold: bool) -> str:
-    tex = escape(text)
-    if wrapped:  # run ids and paths have no spaces: let them break after _ and /
-        tex = tex.replace(r"\_", r"\_\allowbreak{}").replace("/", r"/\allowbreak{}")
+def _cell(text: str, *, width: int | None, bold: bool) -> str:
+    tex = escape(text if width is None else _breakable(text, width))
     return rf"\textbf{{{tex}}}" if bold else tex
+
+
+def _breakable(text: str, width: int) -> str:
+    """Allow breaks where a wrapped column needs them: run ids and paths have no spaces."""
+    text = re.sub(r"(?<=[_/])(?=[^\s_/])", _BREAK, text)
+    too_long = rf"[^\s{_BREAK}]{{{width},}}"
+    return re.sub(too_long, lambda word: re.sub("(.{4})", rf"\1{_BREAK}", word[0]), text)
 
 
 def _table(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from brnb.report.labels import label
 from brnb.thesis import load
 
 if TYPE_CHECKING:
@@ -16,7 +17,10 @@ BILLION = 1e9
 
 
 def beside_published(
-    table: str, results: Mapping[str, "Intrinsic"], histories: Mapping[str, "History"]
+    table: str,
+    results: Mapping[str, "Intrinsic"],
+    histories: Mapping[str, "History"],
+    lang: str,
 ) -> "pd.DataFrame":
     """Two rows a run of one published table: the dissertation's, then ours.
 
@@ -26,6 +30,8 @@ def beside_published(
         ``tab07`` (loss in nats per token, accuracy in percent, tokens in billions).
     results, histories
         By run id.
+    lang
+        Language of the cells.
     """
     import pandas as pd
 
@@ -38,7 +44,7 @@ def beside_published(
         rows += [
             {
                 "run": run,
-                "source": "published",
+                "source": label("published", lang),
                 "hours": float(published["hours"]),
                 "tokens_billion": float(published["tokens"]),
                 "loss": float(published["loss"]),
@@ -48,7 +54,7 @@ def beside_published(
             },
             {
                 "run": run,
-                "source": "ours",
+                "source": label("ours", lang),
                 "hours": history.seconds / 3600,
                 "tokens_billion": history.tokens / BILLION,
                 "loss": result.loss,

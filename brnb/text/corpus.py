@@ -11,11 +11,9 @@ the order, the number or the names of the documents.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
-import sys
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -25,7 +23,7 @@ from typing import BinaryIO
 from tqdm import tqdm
 
 from brnb.text.clean import RULES, Removed, clean_text, early_utf8
-from brnb.text.duplicates import HashSet
+from brnb.text.hashing import HashSet, fraction, hash64
 from brnb.text.params import CorpusParams
 from brnb.text.reader import Document, Quarantine, read
 
@@ -46,15 +44,7 @@ class Kept:
     documents: int = 0
     lines: int = 0
     characters: int = 0
-    utf8_bytes: int = 0
-
-    def add(self, data: bytes) -> None:
-        """Count one document, given in UTF-8."""
-        lines, characters = _measure(data)
-        self.documents += 1
-        self.lines += lines
-        self.characters += characters
-        self.utf8_bytes += len(data)
+    bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -124,14 +114,17 @@ def build(folder: Path, params: CorpusParams, progress: bool = True) -> CorpusRe
     for cleaning in CLEANINGS:
         (partial / cleaning).mkdir(parents=True)
     with contextlib.ExitStack() as stack:
-        paths = {path: stack.enter_context((partial / path).open("wb")) for path in _paths()}
+        files = {
+            path: stack.enter_context((partial / path).open("wb", buffering=2**20))
+            for path in _paths()
+        }
         quarantine = stack.enter_context(
             Quarantine(partial / "quarantine.jsonl", params.max_malformed_share)
         )
         found = read(
             params.corpus, documents=params.documents, seed=params.seed, quarantine=quarantine
         )
-        report = _read_all(found, _Pass(params, paths), progress)
+        report = _read_all(found, _Pass(params, files), progress)
         quarantine.check()
     report.malformed = dict(sorted(quarantine.reasons.items()))
     _require_documents(report, params)
@@ -204,7 +197,7 @@ class _Pass:
         """Sample, clean, compare, split and write one document."""
         self.report.documents_read += 1
         self.report.characters_read += len(document.text)
-        if self._share < 1 and self._fraction(document.text.encode(), b"sample") >= self._share:
+        if self._share < 1 and self._left_out(document.text):
             return
         self.report.documents_sampled += 1
         self.report.lengths_read[bisect_right(LENGTH_EDGES, len(document.text))] += 1
@@ -213,6 +206,9 @@ class _Pass:
         if text and self._is_new(data):
             self.report.lengths_kept[bisect_right(LENGTH_EDGES, len(text))] += 1
             self._write(document, text, data)
+
+    def _left_out(self, text: str) -> bool:
+        return fraction(text.encode(), self._seed, b"sample") >= self._share
 
     def _clean(self, raw: str) -> str:
         text, removed = clean_text(raw, self._min_chars, self._min_letters)
@@ -223,8 +219,7 @@ class _Pass:
         return text
 
     def _is_new(self, data: bytes) -> bool:
-        digest = hashlib.blake2b(data, digest_size=8).digest()
-        new = self._seen.add(int.from_bytes(digest, "little"))
+        new = self._seen.add(hash64(data))
         if not new:
             lines, characters = _measure(data)
             self.report.removed["duplicate_document"].add(Removed(1, lines, characters))
@@ -233,26 +228,29 @@ class _Pass:
     def _write(self, document: Document, text: str, data: bytes) -> None:
         lowered = early_utf8(text)
         # By the early form: documents that differ only in case or digits stay on one side.
-        place = self._fraction(lowered, b"split")
+        place = fraction(lowered, self._seed, b"split")
         held_out = self._test + self._validation
         split = "test" if place < self._test else "validation" if place < held_out else "train"
         head = _encode({"doc_id": document.doc_id, "title": document.title})[:-1].encode()
         for cleaning, form in (("early", lowered), ("v6", data)):
             line = b'%b, "text": %b}\n' % (head, _json_string(form))
             self._files[_path(cleaning, split)].write(line)
-            self.report.kept[cleaning][split].add(form)
-
-    def _fraction(self, data: bytes, purpose: bytes) -> float:
-        """A number in [0, 1), uniform over texts, fixed by text, seed and purpose."""
-        salt = self._seed.to_bytes(hashlib.blake2b.SALT_SIZE, "little")
-        digest = hashlib.blake2b(data, digest_size=6, salt=salt, person=purpose).digest()
-        return int.from_bytes(digest, "little") / 2**48
+            _count(self.report.kept[cleaning][split], form)
 
 
 def _measure(data: bytes) -> tuple[int, int]:
     """Lines, and characters without line breaks, of a text in UTF-8."""
     breaks = data.count(b"\n")
     return breaks + 1, len(data.translate(None, _CONTINUATION)) - breaks
+
+
+def _count(kept: Kept, data: bytes) -> None:
+    """Count one document into `kept`."""
+    lines, characters = _measure(data)
+    kept.documents += 1
+    kept.lines += lines
+    kept.characters += characters
+    kept.bytes += len(data)
 
 
 def _json_string(data: bytes) -> bytes:
@@ -264,20 +262,13 @@ def _json_string(data: bytes) -> bytes:
 
 
 def _read_all(found: Iterator[Document], one_pass: _Pass, progress: bool) -> CorpusReport:
-    report = one_pass.report
     with tqdm(
-        desc="corpus",
-        unit="char",
-        unit_scale=True,
-        mininterval=5,
-        ascii=True,
-        file=sys.stderr,
-        disable=not progress,
+        desc="corpus", unit="char", unit_scale=True, mininterval=5, disable=not progress
     ) as bar:
         for document in found:
             one_pass.take(document)
             bar.update(len(document.text))
-    return report
+    return one_pass.report
 
 
 def _require_documents(report: CorpusReport, params: CorpusParams) -> None:
@@ -285,12 +276,10 @@ def _require_documents(report: CorpusReport, params: CorpusParams) -> None:
     if not report.documents_read:
         raise ValueError(f"{source}: no document in it; check that the files are not empty")
     if not report.documents_kept:
-        counts = ", ".join(
-            f"{rule} {r.lines} lines" for rule, r in report.removed.items() if r.lines
-        )
+        counts = ", ".join(f"{rule} {r.lines}" for rule, r in report.removed.items() if r.lines)
         raise ValueError(
             f"{source}: nothing left of {report.documents_read} documents, "
-            f"{report.documents_sampled} in the sample (removed: {counts}); "
+            f"{report.documents_sampled} in the sample (lines removed: {counts}); "
             "lower min_chars or min_letters, or raise sample_share"
         )
     for split, kept in report.kept["v6"].items():
@@ -303,10 +292,9 @@ def _require_documents(report: CorpusReport, params: CorpusParams) -> None:
 
 def _publish(partial: Path, folder: Path) -> None:
     """Move a complete corpus into place; without its report it does not count as finished."""
-    report = folder / "report.json"
-    report.unlink(missing_ok=True)
+    (folder / "report.json").unlink(missing_ok=True)
     for cleaning in CLEANINGS:
         (folder / cleaning).mkdir(exist_ok=True)
-    for path in [*_paths(), "quarantine.jsonl", report.name]:
+    for path in [*_paths(), "quarantine.jsonl", "report.json"]:
         os.replace(partial / path, folder / path)
     shutil.rmtree(partial)

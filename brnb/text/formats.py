@@ -32,7 +32,9 @@ Rows = Iterator[tuple[int, Row]]
 def _lines(path: Path) -> Iterator[tuple[int, str | Malformed]]:
     """Number and text of each line of a file, plain or gzipped."""
     number = 0
-    with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as stream:
+    with (
+        gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb", 2**18) as stream
+    ):
         try:
             while line := stream.readline(MAX_RECORD):
                 number += 1
@@ -43,7 +45,8 @@ def _lines(path: Path) -> Iterator[tuple[int, str | Malformed]]:
                     yield number, Malformed(f"longer than {MAX_RECORD} bytes", begin)
                     continue
                 try:
-                    yield number, line.decode("utf-8-sig")  # -sig: also where files were joined
+                    # A byte order mark can stand on any line where files were joined.
+                    yield number, line.decode().removeprefix("\ufeff")
                 except UnicodeDecodeError as error:
                     begin = line[:200].decode(errors="replace")
                     yield number, Malformed(f"invalid UTF-8: byte {error.start}", begin)

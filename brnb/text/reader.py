@@ -175,11 +175,11 @@ def _records(source: str, documents: int | None, seed: int) -> Iterator[_Record]
             raise ValueError("the embedded sample has no end: set documents to a number")
         from brnb.text import sample
 
-        for number, row in enumerate(sample.documents(documents, seed), 1):
-            yield source, number, row
+        for number, invented in enumerate(sample.documents(documents, seed), 1):
+            yield source, number, invented
     elif source.startswith("hf:"):
-        for number, row in enumerate(_hub_rows(source), 1):
-            yield source, number, row
+        for number, streamed in enumerate(_hub_rows(source), 1):
+            yield source, number, streamed
     root = Path(source).expanduser()
     for path in files:
         label = path.name if path == root else path.relative_to(root).as_posix()

@@ -32,7 +32,10 @@ def notebook(path, seconds):
             ],
         ),
     ]  # fmt: skip
-    meta = {"papermill": {"duration": seconds}, "kernelspec": {"name": f"k{seconds}"}}
+    meta = {
+        "papermill": {"duration": seconds},
+        "kernelspec": {"name": "k", "display_name": f"k{seconds}"},
+    }
     nbformat.write(v4.new_notebook(cells=cells, metadata=meta), path)
     return path
 

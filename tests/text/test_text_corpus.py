@@ -13,7 +13,7 @@ import pytest
 
 from brnb.params import ParameterError, validate
 from brnb.text import corpus
-from brnb.text.duplicates import HashSet
+from brnb.text.hashing import HashSet
 from brnb.text.params import CorpusParams
 
 VALUES: dict[str, Any] = {
@@ -108,7 +108,7 @@ def test_report_describes_the_files(tmp_path: Path) -> None:
             assert kept.documents == len(found)
             assert kept.lines == len(lines)
             assert kept.characters == sum(map(len, lines))
-            assert kept.utf8_bytes == sum(len(text.encode()) for text in found)
+            assert kept.bytes == sum(len(text.encode()) for text in found)
     stored = json.loads((tmp_path / "out/report.json").read_text("utf-8"))
     assert stored["kept"]["v6"]["train"]["documents"] == report.kept["v6"]["train"].documents
 
@@ -193,6 +193,19 @@ def test_same_bytes_in_another_process(tmp_path: Path) -> None:
     subprocess.run(command, check=True, env=environment)
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
     assert set(digests(tmp_path / "one")) == {*PARTS, "quarantine.jsonl", "report.json"}
+
+
+def test_what_is_written_is_what_is_read_back(tmp_path: Path) -> None:
+    odd = ['Aspas " e barra \\ e \\n', "Controle \u0001 e \u007f e \u0085fim", "Linha\nnova 😀 “é”"]
+    good = [{"doc_id": f'"{i}"', "title": text, "text": text} for i, text in enumerate(odd)]
+    source = write(tmp_path / "a.jsonl", [*good, *rows(40)])
+    build(tmp_path / "out", source, min_chars=0, min_letters=0.0)
+    found = {
+        d.doc_id: d for s in corpus.SPLITS for d in corpus.documents(tmp_path / "out", "v6", s)
+    }
+    assert found['"0"'].text == found['"0"'].title == odd[0]
+    assert found['"1"'].text == "Controle \u0001 e \u007f e\nfim"  # U+0085 ends a line
+    assert found['"2"'].text == odd[2]
 
 
 def test_failed_build_leaves_an_earlier_corpus_and_its_quarantine(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ module; `grammar` explains their notation.
 ['doc_id', 'text', 'title', 'uri']
 """
 
+from brnb.text.sample.articles import document, documents
 from brnb.text.sample.content import lexicon
-from brnb.text.sample.documents import document, documents
-from brnb.text.sample.instructions import instructions
 from brnb.text.sample.noise import RATES, planted
+from brnb.text.sample.pairs import instructions
 from brnb.text.sample.world import Fact, facts
 
 __all__ = [

@@ -24,11 +24,16 @@ REGISTERS = (
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """One register: whom it is about, its words and its sentences, grouped by paragraph."""
+    """One register: its words and its sentences, grouped by paragraph.
+
+    Each document is about an entity of the kind `about`; the picks of `fixed` hold for the whole
+    document, all others for a sentence.
+    """
 
     name: str
     about: str
     lists: Mapping[str, list[Phrase]]
+    fixed: list[str]
     title: list[Template]
     lead: list[Template]
     paragraphs: list[list[Template]]
@@ -69,6 +74,7 @@ def register(name: str) -> Register:
         name=name,
         about=source["about"],
         lists=lists(source),
+        fixed=items(source["fixed"]) if "fixed" in source else [],
         title=templates(source["title"]),
         lead=templates(source["lead"]),
         paragraphs=[templates(block) for block in source["paragraphs"].values()],
@@ -86,9 +92,9 @@ def _strings(value: Any) -> Iterator[str]:
         yield value
 
 
-def words(text: str) -> list[str]:
-    """The word forms of a text in lower case; a hyphenated word is one form."""
-    return re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", text.lower())
+def words(text: str, lower: bool = True) -> list[str]:
+    """The word forms of a text; a hyphenated word is one form."""
+    return re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", text.lower() if lower else text)
 
 
 @cache
@@ -100,7 +106,9 @@ def lexicon() -> frozenset[str]:
     """
     files = ["shared", "relations", "noise", "instructions", *REGISTERS]
     forms = {word for entry in CONTRACTIONS.values() for form in entry for word in form.split()}
-    for text in (s for name in files for s in _strings(load(name))):
-        spoken = re.sub(r"\{[\w.]+[|#:]?(?:\d+:\d+:?)?([^{}]*)\}", r" \1 ", text)
-        forms.update(words(spoken))
+    forms |= {"nº", "milhão", "milhões", "bilhão", "bilhões"}
+    for text in (string for name in files for string in _strings(load(name))):
+        forms.update(words(re.sub(r"\{[\w.]+[|#:]?(?:\d+:\d+:?)?([^{}]*)\}", r" \1 ", text)))
+    for text in _strings(load("names")):
+        forms.update(word for word in words(text, lower=False) if word[0].islower())
     return frozenset(forms)

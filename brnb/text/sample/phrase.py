@@ -15,7 +15,20 @@ CONTRACTIONS = {
     "": ("", "de", "em", "a", "por"),
 }
 _AGREEMENT = {"o": 0, "um": 0, "a": 1, "uma": 1, "os": 2, "as": 3}
-MONTHS = ["janeiro", "fevereiro", "março", "abril", "maio", "junho", "julho", "agosto", "setembro", "outubro", "novembro", "dezembro"]
+MONTHS = (
+    "janeiro",
+    "fevereiro",
+    "março",
+    "abril",
+    "maio",
+    "junho",
+    "julho",
+    "agosto",
+    "setembro",
+    "outubro",
+    "novembro",
+    "dezembro",
+)
 
 
 def phrase(text: str, gender: int | None = None, **attributes: Any) -> Phrase:

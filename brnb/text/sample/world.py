@@ -92,7 +92,10 @@ class World:
         """A stage with an entity of a kind in the leading role, and those around it."""
         entity = entity or self.entities[kind][int(random() * SIZES[kind])]
         cast = {kind: entity, **{k: v for k, v in entity.items() if isinstance(v, dict)}}
-        city = cast.setdefault("city", cast.get("company", {}).get("city"))
+        if "contractor" in cast:
+            cast["company"] = cast["contractor"]
+        city = cast.get("city") or cast["company"]["city"]
+        cast["city"] = city
         cast |= {k: city[k] for k in ("state", "river", "product", "mayor", "biome")}
         return Scene(random, cast, self.lists)
 
@@ -109,6 +112,10 @@ class World:
     def _one(self, kind: str) -> Phrase:
         return self._scene.choice(self.entities[kind])
 
+    def _company_of(self, *sectors: str) -> Phrase:
+        every = self.entities["company"]
+        return self._scene.choice([x for x in every if x["sector"][""] in sectors] or every)
+
     def _name(self, head: str, tail: str) -> str:
         return self._unique(lambda: f"{self._pick(head)} {self._pick(tail)}")
 
@@ -124,8 +131,8 @@ class World:
     def _person(self) -> Phrase:
         gender = int(self._scene.random() < 0.5)
         given = partial(self._pick, "given_f" if gender else "given_m")
-        name = self._unique(lambda: f"{given()} {self._pick('family')} {self._pick('family')}")
-        return phrase(name, gender=gender)
+        first, last = self._scene.shuffled(items(load("names")["family"]))[:2]
+        return phrase(self._unique(lambda: f"{given()} {first} {last}"), gender=gender)
 
     def _city(self) -> Phrase:
         state, uf, biome = self._pick("states").split("=")
@@ -198,10 +205,13 @@ class World:
         return phrase(
             self._unique(lambda: f"{head} {self._pick('work_tail')}"),
             city=self._one("city"),
-            length=phrase(integer(int(length)) if length >= 20 else decimal(length), gender=0),
+            length=phrase(
+                integer(int(length)) if length >= 20 else decimal(length).removesuffix(",0"),
+                gender=0,
+            ),
             cost=self._money(60, 6400),
             deadline=self._year(2027, 2036),
-            contractor=self._one("company"),
+            contractor=self._company_of("construção civil", "metalurgia", "energia", "logística"),
         )
 
     def _artwork(self) -> Phrase:
@@ -216,10 +226,9 @@ class World:
         )
 
     def _software(self) -> Phrase:
-        name = self._unique(lambda: self._pick("software_name"))
         return phrase(
-            f"{self._pick('software')} {name}",
-            company=self._one("company"),
+            self._name("software", "software_name"),
+            company=self._company_of("tecnologia da informação", "energia", "varejo", "logística"),
             year=self._year(2009, 2020),
             users=self._count(8_000, 4_900_000, step=100),
             purpose=phrase(self._pick("purpose"), gender=0),

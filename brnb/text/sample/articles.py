@@ -1,5 +1,6 @@
 """Documents of the sample: titles and paragraphs about the world, in the schema of BrWaC."""
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from random import Random
@@ -11,10 +12,16 @@ from brnb.text.sample.noise import duplicate_of, kinds, plant
 from brnb.text.sample.phrase import Phrase
 from brnb.text.sample.world import key, world
 
-OPENER_SHARE = 0.3
-_HOSTS = ["gazeta-do-vale", "folha-da-serra", "tribuna-do-rio", "diario-do-cerrado", "jornal-da-praca"]
+COMMON = ("opiniao", "debate", "futuro")
+OPENER_SHARE, CLOSER_SHARE = 0.2, 0.3
+_HOSTS = ["gazeta-do-vale", "folha-da-serra", "tribuna-do-rio", "jornal-da-praca"]
 # Sentences that begin with their subject may follow an opener such as "além disso,".
-_SUBJECTS = ("o ", "a ", "os ", "as ", "um ", "uma ")
+# A sentence that already says who says so, or what comes of it, is left as it is.
+_ATTRIBUTED = re.compile(
+    r"[“:?]|[Ss]egundo |[Cc]onforme|acordo com|diss|diz |afirm|inform|estima|lembr|avali|ponde|reve"
+    r"|garant|observ|apont|mostr|consider|sustent|acredit|pergunt|defend|indic|alert|explic|elogi"
+)
+_ARTICLES = ("O ", "A ", "Os ", "As ", "Um ", "Uma ")
 
 
 def document(index: int, seed: int = 0) -> dict[str, Any]:
@@ -41,7 +48,7 @@ def document(index: int, seed: int = 0) -> dict[str, Any]:
     if index < 0:
         raise ValueError(f"document {index}: the index of a document is 0 or more")
     copied, origin = duplicate_of(seed, index)
-    section, scene, title, paragraphs = _write(seed, origin)
+    section, scene, title, paragraphs = compose(seed, origin)
     if copied == "near_duplicate":
         scene.random = Random(key(seed, "edit", index)).random
         _edit(paragraphs, scene)
@@ -60,21 +67,26 @@ def documents(count: int, seed: int = 0) -> Iterator[dict[str, Any]]:
     return (document(index, seed) for index in range(count))
 
 
-def sentence(scene: Scene, template: Template, opener: bool) -> str:
-    """One sentence, sometimes with an opener in front of it."""
-    if not (opener and _begins_with_subject(template) and scene.random() < OPENER_SHARE):
-        return scene.say(template)
-    opening = scene.say(scene.choice(_openers()))
+def sentence(scene: Scene, template: Template, first: bool = False) -> str:
+    """One sentence; often with an attribution at its end or an opener before it."""
+    said = scene.say(template)
+    chance = scene.random()
+    if chance > OPENER_SHARE + CLOSER_SHARE or _ATTRIBUTED.search(said):
+        return said
     scene.picks.clear()
-    return f"{opening} {template(scene)}"
+    if chance < CLOSER_SHARE:
+        return said.removesuffix(".") + scene.choice(shared("closers"))(scene)
+    if first or not said.startswith(_ARTICLES):
+        return said
+    return f"{scene.say(scene.choice(shared('openers')))} {said[0].lower()}{said[1:]}"
 
 
 def statements(scene: Scene, kind: str, entity: Phrase, relations: list[str]) -> list[str]:
     """A sentence for each of an entity's relations that states the fact."""
-    written = []
+    written: list[str] = []
     for relation in relations:
         scene.cast = {**scene.cast, kind: entity, "value": entity[relation]}
-        written.append(sentence(scene, scene.choice(wordings(kind)[relation]), bool(written)))
+        written.append(sentence(scene, scene.choice(wordings(kind)[relation]), first=not written))
     return written
 
 
@@ -89,13 +101,14 @@ def stage(seed: int, name: str, random: Random) -> tuple[Register, Scene]:
     spoken = register(name)
     scene = world(seed).scene(random.random, spoken.about)
     scene.lists = _lists(seed, name)
+    scene.cast = {**scene.cast, **{slot: scene.get(slot) for slot in spoken.fixed}}
     return spoken, scene
 
 
 def paragraph(scene: Scene, pool: list[Template]) -> list[str]:
     """Two to six sentences, no template twice."""
     chosen = scene.shuffled(pool)[: scene.integer(2, 6)]
-    return [sentence(scene, template, opener=at > 0) for at, template in enumerate(chosen)]
+    return [sentence(scene, template, first=at == 0) for at, template in enumerate(chosen)]
 
 
 @cache
@@ -104,21 +117,13 @@ def _lists(seed: int, name: str) -> dict[str, list[Phrase]]:
 
 
 @cache
-def _openers() -> list[Template]:
-    return templates(load("shared")["openers"])
+def shared(name: str) -> list[Template]:
+    """The templates of that name that every register may use."""
+    source = load("shared")
+    return templates(source.get(name) or source["paragraphs"][name])
 
 
-@cache
-def _shared() -> list[list[Template]]:
-    return [templates(block) for block in load("shared")["paragraphs"].values()]
-
-
-def _begins_with_subject(template: Template) -> bool:
-    first = template.source.partition("}")[0]
-    return template.source.startswith(_SUBJECTS) or (first[0] == "{" and first.endswith(".o"))
-
-
-def _write(seed: int, index: int) -> tuple[str, Scene, str, list[list[str]]]:
+def compose(seed: int, index: int) -> tuple[str, Scene, str, list[list[str]]]:
     """A document before anything is planted: section, scene, title and paragraphs."""
     random = Random(key(seed, "document", index))
     section = REGISTERS[int(random.random() * len(REGISTERS))]
@@ -126,10 +131,10 @@ def _write(seed: int, index: int) -> tuple[str, Scene, str, list[list[str]]]:
     entity, city = scene.cast[spoken.about], scene.cast["city"]
     title = scene.say(scene.choice(spoken.title))
     known = scene.shuffled(wordings(spoken.about))
-    first = scene.integer(1, 3)
+    first = scene.integer(1, 2)
     lead = [scene.say(scene.choice(spoken.lead))]
     paragraphs = [lead + statements(scene, spoken.about, entity, known[:first])]
-    pools: list[Any] = [*spoken.paragraphs, *_shared()]
+    pools: list[Any] = [*spoken.paragraphs, *map(shared, COMMON)]
     pools.append((spoken.about, entity, known[first:]))
     if spoken.about != "city":
         pools.append(("city", city, scene.shuffled(wordings("city"))[: scene.integer(2, 6)]))
@@ -144,4 +149,4 @@ def _edit(paragraphs: list[list[str]], scene: Scene) -> None:
     longest = max(paragraphs, key=len)
     del longest[scene.integer(0, len(longest) - 1)]
     changed = scene.choice(paragraphs)
-    changed[scene.integer(0, len(changed) - 1)] = scene.say(scene.choice(_shared()[0]))
+    changed[scene.integer(0, len(changed) - 1)] = scene.say(scene.choice(shared("opiniao")))

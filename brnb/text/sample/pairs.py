@@ -10,8 +10,8 @@ from functools import cache
 from random import Random
 from typing import Any
 
+from brnb.text.sample.articles import paragraph, stage, statements, wordings
 from brnb.text.sample.content import REGISTERS, load, register, templates
-from brnb.text.sample.documents import paragraph, stage, statements, wordings
 from brnb.text.sample.grammar import Scene, Template
 from brnb.text.sample.phrase import FORMS, capitalise, phrase
 from brnb.text.sample.world import SPLITS, Fact, facts, key, split_of, world
@@ -78,7 +78,7 @@ def _entities(seed: int) -> dict[str, dict[str, Any]]:
 
 @cache
 def _wordings(*path: str) -> list[Template]:
-    block = load("instructions")
+    block: Any = load("instructions")
     for step in path:
         block = block[step]
     return templates(block)

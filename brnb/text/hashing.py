@@ -1,7 +1,21 @@
-"""Exact duplicates in bounded memory: a set of 64-bit hashes that grows by doubling."""
+"""Hashes of texts: to find exact duplicates in bounded memory, and to draw without a state."""
+
+import hashlib
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+def hash64(data: bytes) -> int:
+    """64-bit hash of a text in UTF-8 (BLAKE2b)."""
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
+
+
+def fraction(data: bytes, seed: int, purpose: bytes) -> float:
+    """A number in [0, 1), uniform over texts, fixed by the text, the seed and the purpose."""
+    salt = seed.to_bytes(hashlib.blake2b.SALT_SIZE, "little")
+    digest = hashlib.blake2b(data, digest_size=6, salt=salt, person=purpose).digest()
+    return int.from_bytes(digest, "little") / 2**48
 
 
 class HashSet:

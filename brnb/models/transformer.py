@@ -1,0 +1,362 @@
+"""A decoder-only Transformer of named choices (thesis 3.2.2): a GPT, a Llama or a modern recipe.
+
+Every version from v5 on is this model: the same stack of pre-norm blocks, x + Attention(norm(x)),
+then x + MLP(norm(x)), with other `Choices`.
+"""
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args, get_origin
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+State = tuple[Tensor, ...]
+INITIAL_STD = 0.02  # of all weights; larger embeddings make subnormal gradients, slow on CPU
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What a `TransformerLM` is made of; the defaults are GPT-2's.
+
+    Attributes
+    ----------
+    vocab_size
+        Number of tokens V.
+    width, layers
+        Width of the residual stream and number of blocks.
+    heads, kv_heads
+        Query heads, and the key-value heads that groups of them share: as many is multi-head
+        attention, fewer is grouped-query (Ainslie et al., 2023), one is multi-query attention.
+    context
+        Most tokens the model can look at.
+    hidden
+        Width inside the MLP.
+    norm
+        ``"layernorm"`` or ``"rmsnorm"`` (Zhang & Sennrich, 2019).
+    position
+        ``"learned"`` embeddings, or ``"rope"`` (Su et al., 2021) in the half-rotation layout.
+    mlp
+        ``"gelu"`` (tanh form, as GPT-2), ``"swiglu"`` (Shazeer, 2020) or ``"relu2"`` (So et al.,
+        2021).
+    qk_norm
+        Queries and keys of unit root mean square, no gain (Henry et al., 2020).
+    tied
+        The head is the embedding (Press & Wolf, 2017).
+    bias
+        Biases in linear maps and LayerNorm.
+    rope_theta
+        Base of the RoPE wavelengths.
+    norm_eps
+        Added to the variance in every norm.
+    dropout
+        Share dropped of the embedding, of attention weights and of what each branch adds.
+    zero_init
+        What writes into the residual stream, and an untied head, start at zero (Yang et al.,
+        2022): the model starts from the uniform distribution.
+    value_embeddings
+        In every second block, the last one included, the values are a learned mix of the usual
+        projection and an embedding of the token itself (Zhou et al., 2024; as in
+        modded-nanogpt).
+    softcap
+        Largest size of a logit, c·tanh(logit/c) (Gemma 2, 2024); None for no limit.
+    """
+
+    vocab_size: int
+    width: int
+    layers: int
+    heads: int
+    kv_heads: int
+    context: int
+    hidden: int
+    norm: Literal["layernorm", "rmsnorm"] = "layernorm"
+    position: Literal["learned", "rope"] = "learned"
+    mlp: Literal["gelu", "swiglu", "relu2"] = "gelu"
+    qk_norm: bool = False
+    tied: bool = True
+    bias: bool = True
+    rope_theta: float = 10_000.0
+    norm_eps: float = 1e-5
+    dropout: float = 0.0
+    zero_init: bool = False
+    value_embeddings: bool = False
+    softcap: float | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.type is int and value < 1:
+                raise ValueError(f"{field.name} = {value}: it must be at least 1")
+            if get_origin(field.type) is Literal and value not in get_args(field.type):
+                raise ValueError(f"{field.name} = {value!r}: choose from {get_args(field.type)}")
+        if self.width % (2 * self.heads):
+            raise ValueError(
+                f"width {self.width} in {self.heads} heads: each head needs an even width, "
+                f"so make width a multiple of {2 * self.heads}"
+            )
+        if self.heads % self.kv_heads:
+            raise ValueError(
+                f"{self.heads} heads cannot share {self.kv_heads} kv_heads evenly: "
+                "make kv_heads a divisor of heads"
+            )
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout = {self.dropout}: it must be in [0, 1)")
+        if self.softcap is not None and self.softcap <= 0:
+            raise ValueError(f"softcap = {self.softcap}: it must be positive, or None for no limit")
+
+    @property
+    def head_dim(self) -> int:
+        """Width of a head, d_k of Eq. 3.1."""
+        return self.width // self.heads
+
+
+class TransformerLM(nn.Module):
+    """A Transformer language model.
+
+    Parameters
+    ----------
+    **choices
+        The fields of `Choices`.
+
+    Raises
+    ------
+    ValueError
+        If the choices contradict each other.
+    """
+
+    cos: Tensor
+    sin: Tensor
+
+    def __init__(self, **choices: Any) -> None:
+        super().__init__()
+        c = self.choices = Choices(**choices)
+        self.arguments = asdict(c)
+        self.embedding = nn.Embedding(c.vocab_size, c.width)
+        if c.position == "learned":
+            self.position_embedding = nn.Embedding(c.context, c.width)
+        else:
+            cos, sin = rope_table(c.context, c.head_dim, c.rope_theta)
+            self.register_buffer("cos", cos, persistent=False)
+            self.register_buffer("sin", sin, persistent=False)
+        self.dropout = nn.Dropout(c.dropout)
+        self.blocks = nn.ModuleList(
+            Block(c, value_embedding=c.value_embeddings and (c.layers - i) % 2 == 1)
+            for i in range(c.layers)
+        )
+        self.norm = _norm(c)
+        self.head = None if c.tied else nn.Linear(c.width, c.vocab_size, bias=False)
+        self._initialise()
+
+    def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Logits of the next token.
+
+        Parameters
+        ----------
+        ids
+            Token ids, shape (B, T).
+        state
+            Keys and values of the tokens before, as returned; none if None or empty.
+
+        Returns
+        -------
+        logits, state
+            Logits of shape (B, T, V). The state holds keys and values of all tokens so far, two
+            (B, kv_heads, tokens, head_dim) tensors a block; it is empty in training, where
+            nothing continues a window, unless a state was given.
+
+        Raises
+        ------
+        ValueError
+            If the tokens so far are more than the context.
+        """
+        x, new = self._trunk(ids, state)
+        logits = F.linear(x, self.head_weight)
+        cap = self.choices.softcap
+        if cap is not None:
+            logits = cap * torch.tanh(logits.float() / cap)
+        return logits, new if state or not self.training else ()
+
+    def hidden(self, ids: Tensor) -> Tensor:
+        """What the head reads, shape (B, T, width): for losses that never hold all logits.
+
+        The logits are ``hidden @ head_weight.T``, then the softcap if the model has one.
+        """
+        return self._trunk(ids, None)[0]
+
+    @property
+    def head_weight(self) -> nn.Parameter:
+        """Weight of the head, shape (V, width); the embedding's if they are tied."""
+        return self.embedding.weight if self.head is None else self.head.weight
+
+    def parameters_by_kind(self) -> dict[str, list[nn.Parameter]]:
+        """Every parameter once, in the groups that optimizers treat differently.
+
+        Returns
+        -------
+        dict
+            ``"hidden"``: the matrices of linear maps inside the blocks, what Muon is for;
+            ``"embedding"``: all embeddings (a tied head is one); ``"head"``: an untied head;
+            ``"vector"``: biases, gains, mixes.
+        """
+        tables = {id(m.weight) for m in self.modules() if isinstance(m, nn.Embedding)}
+        kinds: dict[str, list[nn.Parameter]]
+        kinds = {"hidden": [], "embedding": [], "head": [], "vector": []}
+        for name, parameter in self.named_parameters():
+            if parameter.dim() < 2:
+                kinds["vector"].append(parameter)
+            elif id(parameter) in tables:
+                kinds["embedding"].append(parameter)
+            else:
+                kinds["head" if name == "head.weight" else "hidden"].append(parameter)
+        return kinds
+
+    def _trunk(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
+        past = state[0].shape[2] if state else 0
+        end = past + ids.shape[1]
+        if end > self.choices.context:
+            raise ValueError(
+                f"the text is {end} tokens long, the model's context {self.choices.context}: "
+                "shorten the window, the prompt or the sample, or train with a longer context"
+            )
+        x, rotation = self.embedding(ids), None
+        if self.choices.position == "learned":
+            x = x + self.position_embedding.weight[past:end]
+        else:
+            rotation = self.cos[past:end], self.sin[past:end]
+        x = self.dropout(x)
+        new: list[Tensor] = []
+        for i, block in enumerate(self.blocks):
+            x, *pair = block(x, ids, rotation, state[2 * i : 2 * i + 2] if state else ())
+            new += pair
+        return self.norm(x), tuple(new)
+
+    @torch.no_grad()
+    def _initialise(self) -> None:
+        """N(0, 0.02); into the residual stream less, by the number of branches that add up
+        (Radford et al., 2019), or nothing."""
+        zero = self.choices.zero_init
+        branch = 0.0 if zero else INITIAL_STD / math.sqrt(2 * self.choices.layers)
+        for name, parameter in self.named_parameters():
+            if name.endswith(".bias"):
+                nn.init.zeros_(parameter)
+            elif parameter.dim() >= 2:
+                into_stream = name.endswith((".out.weight", ".down.weight"))
+                std = branch if into_stream else INITIAL_STD
+                nn.init.normal_(parameter, std=0.0 if zero and name == "head.weight" else std)
+
+
+class Block(nn.Module):
+    """x + Attention(norm(x)), then x + MLP(norm(x)); each addition is a branch."""
+
+    def __init__(self, c: Choices, value_embedding: bool) -> None:
+        super().__init__()
+        self.attention_norm, self.attention = _norm(c), Attention(c, value_embedding)
+        self.mlp_norm, self.mlp = _norm(c), MLP(c)
+        self.dropout = nn.Dropout(c.dropout)
+
+    def forward(
+        self, x: Tensor, ids: Tensor, rotation: tuple[Tensor, Tensor] | None, past: State
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The stream after this block, and the keys and values so far."""
+        y, k, v = self.attention(self.attention_norm(x), ids, rotation, past)
+        x = x + self.dropout(y)
+        return x + self.dropout(self.mlp(self.mlp_norm(x))), k, v
+
+
+class Attention(nn.Module):
+    """Causal attention in several heads, softmax(QK^T / sqrt(d_k)) V in each (Eq. 3.1)."""
+
+    def __init__(self, c: Choices, value_embedding: bool) -> None:
+        super().__init__()
+        self.choices = c
+        kv_width = c.kv_heads * c.head_dim
+        self.query = nn.Linear(c.width, c.width, bias=c.bias)
+        self.key = nn.Linear(c.width, kv_width, bias=c.bias)
+        self.value = nn.Linear(c.width, kv_width, bias=c.bias)
+        self.out = nn.Linear(c.width, c.width, bias=c.bias)
+        self.value_embedding = nn.Embedding(c.vocab_size, kv_width) if value_embedding else None
+        if value_embedding:
+            self.mix = nn.Parameter(torch.tensor([0.5, 0.5]))
+
+    def forward(
+        self, x: Tensor, ids: Tensor, rotation: tuple[Tensor, Tensor] | None, past: State
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Output (B, T, width), and the keys and values so far (B, kv_heads, tokens, head_dim)."""
+        c = self.choices
+        q, k, v = (self._heads(project(x)) for project in (self.query, self.key, self.value))
+        if self.value_embedding is not None:
+            embedded = self._heads(self.value_embedding(ids)).type_as(v)
+            v = self.mix[0] * v + self.mix[1] * embedded
+        if c.qk_norm:
+            q, k = (F.rms_norm(part, (c.head_dim,), eps=c.norm_eps) for part in (q, k))
+        if rotation is not None:
+            q, k = rotate(q, *rotation), rotate(k, *rotation)
+        if past:
+            k, v = torch.cat((past[0], k), dim=2), torch.cat((past[1], v), dim=2)
+        new, seen = q.shape[2], k.shape[2]
+        mask = None
+        if past and new > 1:  # is_causal would align the first query with the first key
+            mask = torch.ones(new, seen, dtype=torch.bool, device=x.device).tril(seen - new)
+        y = F.scaled_dot_product_attention(
+            q,
+            k,
+            v,
+            attn_mask=mask,
+            dropout_p=c.dropout if self.training else 0.0,
+            is_causal=not past,
+            enable_gqa=c.kv_heads < c.heads,
+        )
+        return self.out(y.transpose(1, 2).flatten(2)), k, v
+
+    def _heads(self, x: Tensor) -> Tensor:
+        """(B, T, n·head_dim) to (B, n, T, head_dim)."""
+        return x.unflatten(-1, (-1, self.choices.head_dim)).transpose(1, 2)
+
+
+class MLP(nn.Module):
+    """down(f(up(x))) with f GELU or ReLU², or down(SiLU(gate(x)) · up(x)) for SwiGLU."""
+
+    def __init__(self, c: Choices) -> None:
+        super().__init__()
+        self.kind = c.mlp
+        if c.mlp == "swiglu":
+            self.gate = nn.Linear(c.width, c.hidden, bias=c.bias)
+        self.up = nn.Linear(c.width, c.hidden, bias=c.bias)
+        self.down = nn.Linear(c.hidden, c.width, bias=c.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape (B, T, width) to the same."""
+        up = self.up(x)
+        if self.kind == "swiglu":
+            return self.down(F.silu(self.gate(x)) * up)
+        if self.kind == "relu2":
+            return self.down(F.relu(up).square())
+        return self.down(F.gelu(up, approximate="tanh"))
+
+
+def rope_table(context: int, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of every position's angles, m · theta^(-2i/d); two (context, d/2) tensors."""
+    frequencies = 1.0 / theta ** (torch.arange(0, head_dim, 2).float() / head_dim)
+    angles = torch.outer(torch.arange(context).float(), frequencies)
+    return angles.cos(), angles.sin()
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn each pair (x_i, x_{i+d/2}) by its angle (Su et al., 2021, Eq. 34, Llama's pairing).
+
+    Parameters
+    ----------
+    x
+        Queries or keys, shape (B, n, T, d).
+    cos, sin
+        Of the angles of the T positions, shape (T, d/2).
+    """
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1).type_as(x)
+
+
+def _norm(c: Choices) -> nn.Module:
+    if c.norm == "rmsnorm":
+        return nn.RMSNorm(c.width, eps=c.norm_eps)
+    return nn.LayerNorm(c.width, eps=c.norm_eps, bias=c.bias)
