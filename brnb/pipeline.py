@@ -140,17 +140,13 @@ class Pipeline:
 
     def _status(self, run: str, stale: list[str], verifier: receipt.Verifier) -> Status:
         name, folder = self.notebook(run).stem, self.folder(run)
+        note = _read_note(folder / "started.json")
         holder = lock_holder(self.work(run) / "lock")
-        if holder:
+        if holder and "error" not in note:
             return Status(run, name, "missing", f"running now: {holder}")
         if not (folder / "receipt.json").is_file():
-            started = folder / "started.json"
-            if not started.is_file():
+            if not note:
                 return Status(run, name, "missing", "never ran")
-            try:
-                note = json.loads(started.read_text("utf-8"))
-            except ValueError:
-                note = {}
             error = note.get("error", "its kernel died (killed, or out of memory)")
             return Status(run, name, "failed", f"started {note.get('started', '?')}: {error}")
         try:
@@ -215,6 +211,16 @@ def defaults(notebook: Path) -> dict[str, Any]:
                 raise ParameterError(f"{notebook}: the parameters cell must only assign literals")
             return found
     raise ParameterError(f"{notebook}: no code cell is tagged 'parameters'")
+
+
+def _read_note(path: Path) -> dict[str, Any]:
+    """What an unfinished run left about itself; empty if there is none."""
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except FileNotFoundError:
+        return {}
+    except ValueError:
+        return {"started": "at an unknown time"}
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -18,8 +18,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
-import psutil
-
 from brnb import fingerprint, receipt
 from brnb.params import P, ParameterError, in_force, literals, validate
 from brnb.pipeline import Pipeline, find_root, hold_lock, release_lock
@@ -28,6 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+
+_IMPORTED = time.time()  # before any other module of the package
 
 Value = float | int | str | Decimal | None
 
@@ -306,9 +306,10 @@ class Run(Generic[P]):
             why.append(f"{len(executed - saved)} executed cells are not in the saved notebook")
         if saved - executed:
             why.append(f"{len(saved - executed)} cells of the notebook were not executed")
-        born = psutil.Process().create_time()
         modules = {name: fingerprint.module_file(name) for name in self._code}
-        edited = [name for name, file in modules.items() if file and file.stat().st_mtime > born]
+        edited = [
+            name for name, file in modules.items() if file and file.stat().st_mtime > _IMPORTED
+        ]
         if edited:
             why.append(f"edited after the kernel started: {', '.join(edited)}")
         return why

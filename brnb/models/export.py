@@ -1,7 +1,7 @@
 """Export of a Transformer to Hugging Face's Llama format, with the same logits."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -124,15 +124,10 @@ def _config(model: TransformerLM, tokenizer: "SubwordTokenizer | None") -> "Llam
         rope_parameters={"rope_type": "default", "rope_theta": c.rope_theta},
         tie_word_embeddings=c.tied,
         dtype=torch.float32,
-        **_special_ids(tokenizer),
+        bos_token_id=tokenizer.bos_id if tokenizer else None,  # the defaults are Llama 2's
+        eos_token_id=tokenizer.eos_id if tokenizer else None,
+        pad_token_id=tokenizer.pad_id if tokenizer else None,
     )
-
-
-def _special_ids(tokenizer: "SubwordTokenizer | None") -> dict[str, Any]:
-    """The ids of beginning, end and padding; None without a tokenizer, as Llama-2's would be
-    wrong."""
-    names = ("bos_id", "eos_id", "pad_id")
-    return {name.replace("_id", "_token_id"): getattr(tokenizer, name, None) for name in names}
 
 
 def _weights(model: TransformerLM) -> dict[str, Tensor]:

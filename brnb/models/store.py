@@ -9,9 +9,7 @@ from torch import nn
 from brnb.models.recurrent import RecurrentLM
 from brnb.models.transformer import TransformerLM
 
-KINDS: dict[str, type[nn.Module]] = {
-    kind.__name__: kind for kind in (RecurrentLM, TransformerLM)
-}
+KINDS: dict[str, type[nn.Module]] = {kind.__name__: kind for kind in (RecurrentLM, TransformerLM)}
 
 
 def save(model: RecurrentLM | TransformerLM, folder: Path) -> list[Path]:

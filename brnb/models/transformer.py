@@ -1,7 +1,6 @@
 """A decoder-only Transformer of named choices (thesis 3.2.2): a GPT, a Llama or a modern recipe.
 
-Every version from v5 on is this model: the same stack of pre-norm blocks, x + Attention(norm(x)),
-then x + MLP(norm(x)), with other `Choices`.
+Every version from v5 on is this one stack of pre-norm blocks, with other `Choices`.
 """
 
 import math
@@ -13,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 State = tuple[Tensor, ...]
+Rotation = tuple[Tensor, Tensor] | None
 INITIAL_STD = 0.02  # of all weights; larger embeddings make subnormal gradients, slow on CPU
 
 
@@ -22,43 +22,29 @@ class Choices:
 
     Attributes
     ----------
-    vocab_size
-        Number of tokens V.
-    width, layers
-        Width of the residual stream and number of blocks.
+    vocab_size, context
+        Number of tokens V, and the most of them the model can look at.
+    width, layers, hidden
+        Width of the residual stream, number of blocks, width inside the MLP.
     heads, kv_heads
-        Query heads, and the key-value heads that groups of them share: as many is multi-head
-        attention, fewer is grouped-query (Ainslie et al., 2023), one is multi-query attention.
-    context
-        Most tokens the model can look at.
-    hidden
-        Width inside the MLP.
-    norm
-        ``"layernorm"`` or ``"rmsnorm"`` (Zhang & Sennrich, 2019).
-    position
-        ``"learned"`` embeddings, or ``"rope"`` (Su et al., 2021) in the half-rotation layout.
-    mlp
-        ``"gelu"`` (tanh form, as GPT-2), ``"swiglu"`` (Shazeer, 2020) or ``"relu2"`` (So et al.,
-        2021).
+        Query heads, and the key-value heads that they share: as many is multi-head attention,
+        fewer grouped-query (Ainslie et al., 2023), one multi-query attention.
+    norm, position, mlp
+        RMSNorm (Zhang & Sennrich, 2019); RoPE (Su et al., 2021); GELU in its tanh form, SwiGLU
+        (Shazeer, 2020) or ReLU² (So et al., 2021).
     qk_norm
         Queries and keys of unit root mean square, no gain (Henry et al., 2020).
-    tied
-        The head is the embedding (Press & Wolf, 2017).
-    bias
-        Biases in linear maps and LayerNorm.
-    rope_theta
-        Base of the RoPE wavelengths.
-    norm_eps
-        Added to the variance in every norm.
+    tied, bias
+        The head is the embedding (Press & Wolf, 2017); biases in linear maps and LayerNorm.
+    rope_theta, norm_eps
+        Base of RoPE's wavelengths; added to the variance in every norm.
     dropout
         Share dropped of the embedding, of attention weights and of what each branch adds.
     zero_init
-        What writes into the residual stream, and an untied head, start at zero (Yang et al.,
-        2022): the model starts from the uniform distribution.
+        Projections into the residual stream and an untied head start at 0 (Yang et al., 2022).
     value_embeddings
-        In every second block, the last one included, the values are a learned mix of the usual
-        projection and an embedding of the token itself (Zhou et al., 2024; as in
-        modded-nanogpt).
+        In every second block, the last included, the values are a learned mix of the usual
+        projection and an embedding of the token (Zhou et al., 2024; as in modded-nanogpt).
     softcap
         Largest size of a logit, c·tanh(logit/c) (Gemma 2, 2024); None for no limit.
     """
@@ -90,20 +76,15 @@ class Choices:
                 raise ValueError(f"{field.name} = {value}: it must be at least 1")
             if get_origin(field.type) is Literal and value not in get_args(field.type):
                 raise ValueError(f"{field.name} = {value!r}: choose from {get_args(field.type)}")
-        if self.width % (2 * self.heads):
-            raise ValueError(
-                f"width {self.width} in {self.heads} heads: each head needs an even width, "
-                f"so make width a multiple of {2 * self.heads}"
-            )
-        if self.heads % self.kv_heads:
-            raise ValueError(
-                f"{self.heads} heads cannot share {self.kv_heads} kv_heads evenly: "
-                "make kv_heads a divisor of heads"
-            )
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout = {self.dropout}: it must be in [0, 1)")
-        if self.softcap is not None and self.softcap <= 0:
-            raise ValueError(f"softcap = {self.softcap}: it must be positive, or None for no limit")
+        pairs = 2 * self.heads  # RoPE turns the numbers of a head in pairs
+        for name, holds, rule in (
+            ("width", self.width % pairs == 0, f"a multiple of 2 * heads = {pairs}"),
+            ("kv_heads", self.heads % self.kv_heads == 0, f"a divisor of heads = {self.heads}"),
+            ("dropout", 0 <= self.dropout < 1, "in [0, 1)"),
+            ("softcap", self.softcap is None or self.softcap > 0, "positive, or None for no limit"),
+        ):
+            if not holds:
+                raise ValueError(f"{name} = {getattr(self, name)}: it must be {rule}")
 
     @property
     def head_dim(self) -> int:
@@ -117,12 +98,7 @@ class TransformerLM(nn.Module):
     Parameters
     ----------
     **choices
-        The fields of `Choices`.
-
-    Raises
-    ------
-    ValueError
-        If the choices contradict each other.
+        The fields of `Choices`, which raises ValueError if they contradict each other.
     """
 
     cos: Tensor
@@ -161,9 +137,8 @@ class TransformerLM(nn.Module):
         Returns
         -------
         logits, state
-            Logits of shape (B, T, V). The state holds keys and values of all tokens so far, two
-            (B, kv_heads, tokens, head_dim) tensors a block; it is empty in training, where
-            nothing continues a window, unless a state was given.
+            Logits (B, T, V); keys and values of all tokens so far, two tensors (B, kv_heads,
+            tokens, head_dim) a block. In training without a state nothing is kept: ().
 
         Raises
         ------
@@ -172,43 +147,30 @@ class TransformerLM(nn.Module):
         """
         x, new = self._trunk(ids, state)
         logits = F.linear(x, self.head_weight)
-        cap = self.choices.softcap
-        if cap is not None:
+        if (cap := self.choices.softcap) is not None:  # in fp32: bf16 is coarse near the cap
             logits = cap * torch.tanh(logits.float() / cap)
         return logits, new if state or not self.training else ()
 
     def hidden(self, ids: Tensor) -> Tensor:
-        """What the head reads, shape (B, T, width): for losses that never hold all logits.
-
-        The logits are ``hidden @ head_weight.T``, then the softcap if the model has one.
-        """
+        """What the head reads, shape (B, T, width), for losses that never hold all logits: these
+        are ``hidden @ head_weight.T``, then the softcap if the model has one."""
         return self._trunk(ids, None)[0]
 
     @property
-    def head_weight(self) -> nn.Parameter:
+    def head_weight(self) -> Tensor:
         """Weight of the head, shape (V, width); the embedding's if they are tied."""
-        return self.embedding.weight if self.head is None else self.head.weight
+        return (self.head or self.embedding).weight
 
     def parameters_by_kind(self) -> dict[str, list[nn.Parameter]]:
-        """Every parameter once, in the groups that optimizers treat differently.
-
-        Returns
-        -------
-        dict
-            ``"hidden"``: the matrices of linear maps inside the blocks, what Muon is for;
-            ``"embedding"``: all embeddings (a tied head is one); ``"head"``: an untied head;
-            ``"vector"``: biases, gains, mixes.
-        """
-        tables = {id(m.weight) for m in self.modules() if isinstance(m, nn.Embedding)}
-        kinds: dict[str, list[nn.Parameter]]
-        kinds = {"hidden": [], "embedding": [], "head": [], "vector": []}
-        for name, parameter in self.named_parameters():
-            if parameter.dim() < 2:
-                kinds["vector"].append(parameter)
-            elif id(parameter) in tables:
-                kinds["embedding"].append(parameter)
-            else:
-                kinds["head" if name == "head.weight" else "hidden"].append(parameter)
+        """Every parameter once, as optimizers tell them apart: ``"hidden"``, the matrices inside
+        blocks, which Muon is for; ``"embedding"``, a tied head included; ``"head"``; ``"vector"``,
+        biases, gains and mixes."""
+        kinds = {kind: list[nn.Parameter]() for kind in ("hidden", "embedding", "head", "vector")}
+        for module in self.modules():
+            matrices = "embedding" if isinstance(module, nn.Embedding) else "hidden"
+            for parameter in module.parameters(recurse=False):
+                kind = matrices if parameter.dim() == 2 else "vector"
+                kinds["head" if module is self.head else kind].append(parameter)
         return kinds
 
     def _trunk(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
@@ -219,13 +181,12 @@ class TransformerLM(nn.Module):
                 f"the text is {end} tokens long, the model's context {self.choices.context}: "
                 "shorten the window, the prompt or the sample, or train with a longer context"
             )
-        x, rotation = self.embedding(ids), None
-        if self.choices.position == "learned":
-            x = x + self.position_embedding.weight[past:end]
-        else:
+        x, rotation, new = self.embedding(ids), None, list[Tensor]()
+        if self.choices.position == "rope":
             rotation = self.cos[past:end], self.sin[past:end]
+        else:
+            x = x + self.position_embedding.weight[past:end]
         x = self.dropout(x)
-        new: list[Tensor] = []
         for i, block in enumerate(self.blocks):
             x, *pair = block(x, ids, rotation, state[2 * i : 2 * i + 2] if state else ())
             new += pair
@@ -233,17 +194,15 @@ class TransformerLM(nn.Module):
 
     @torch.no_grad()
     def _initialise(self) -> None:
-        """N(0, 0.02); into the residual stream less, by the number of branches that add up
-        (Radford et al., 2019), or nothing."""
+        """N(0, 0.02); less by the number of branches that add up (Radford et al., 2019)."""
         zero = self.choices.zero_init
-        branch = 0.0 if zero else INITIAL_STD / math.sqrt(2 * self.choices.layers)
+        branch = INITIAL_STD / math.sqrt(2 * self.choices.layers)
         for name, parameter in self.named_parameters():
-            if name.endswith(".bias"):
+            into_stream = name.endswith((".out.weight", ".down.weight"))
+            if name.endswith(".bias") or (zero and (into_stream or name == "head.weight")):
                 nn.init.zeros_(parameter)
-            elif parameter.dim() >= 2:
-                into_stream = name.endswith((".out.weight", ".down.weight"))
-                std = branch if into_stream else INITIAL_STD
-                nn.init.normal_(parameter, std=0.0 if zero and name == "head.weight" else std)
+            elif parameter.dim() == 2:
+                nn.init.normal_(parameter, std=branch if into_stream else INITIAL_STD)
 
 
 class Block(nn.Module):
@@ -255,9 +214,7 @@ class Block(nn.Module):
         self.mlp_norm, self.mlp = _norm(c), MLP(c)
         self.dropout = nn.Dropout(c.dropout)
 
-    def forward(
-        self, x: Tensor, ids: Tensor, rotation: tuple[Tensor, Tensor] | None, past: State
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor, ids: Tensor, rotation: Rotation, past: State) -> State:
         """The stream after this block, and the keys and values so far."""
         y, k, v = self.attention(self.attention_norm(x), ids, rotation, past)
         x = x + self.dropout(y)
@@ -279,34 +236,24 @@ class Attention(nn.Module):
         if value_embedding:
             self.mix = nn.Parameter(torch.tensor([0.5, 0.5]))
 
-    def forward(
-        self, x: Tensor, ids: Tensor, rotation: tuple[Tensor, Tensor] | None, past: State
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor, ids: Tensor, rotation: Rotation, past: State) -> State:
         """Output (B, T, width), and the keys and values so far (B, kv_heads, tokens, head_dim)."""
         c = self.choices
         q, k, v = (self._heads(project(x)) for project in (self.query, self.key, self.value))
         if self.value_embedding is not None:
-            embedded = self._heads(self.value_embedding(ids)).type_as(v)
-            v = self.mix[0] * v + self.mix[1] * embedded
+            v = self.mix[0] * v + self.mix[1] * self._heads(self.value_embedding(ids)).type_as(v)
         if c.qk_norm:
             q, k = (F.rms_norm(part, (c.head_dim,), eps=c.norm_eps) for part in (q, k))
         if rotation is not None:
             q, k = rotate(q, *rotation), rotate(k, *rotation)
         if past:
             k, v = torch.cat((past[0], k), dim=2), torch.cat((past[1], v), dim=2)
-        new, seen = q.shape[2], k.shape[2]
-        mask = None
+        new, seen, mask = q.shape[2], k.shape[2], None
         if past and new > 1:  # is_causal would align the first query with the first key
             mask = torch.ones(new, seen, dtype=torch.bool, device=x.device).tril(seen - new)
-        y = F.scaled_dot_product_attention(
-            q,
-            k,
-            v,
-            attn_mask=mask,
-            dropout_p=c.dropout if self.training else 0.0,
-            is_causal=not past,
-            enable_gqa=c.kv_heads < c.heads,
-        )
+        dropout = c.dropout if self.training else 0.0
+        grouped = c.kv_heads < c.heads
+        y = F.scaled_dot_product_attention(q, k, v, mask, dropout, not past, enable_gqa=grouped)
         return self.out(y.transpose(1, 2).flatten(2)), k, v
 
     def _heads(self, x: Tensor) -> Tensor:
@@ -343,15 +290,8 @@ def rope_table(context: int, head_dim: int, theta: float) -> tuple[Tensor, Tenso
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn each pair (x_i, x_{i+d/2}) by its angle (Su et al., 2021, Eq. 34, Llama's pairing).
-
-    Parameters
-    ----------
-    x
-        Queries or keys, shape (B, n, T, d).
-    cos, sin
-        Of the angles of the T positions, shape (T, d/2).
-    """
+    """Turn the pairs (x_i, x_{i+d/2}) of queries or keys, shape (B, n, T, d), by the angles of
+    the T positions, shapes (T, d/2) (Su et al., 2021, Eq. 34; Llama's pairing)."""
     first, second = x.chunk(2, dim=-1)
     return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1).type_as(x)
 

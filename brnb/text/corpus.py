@@ -23,12 +23,11 @@ from typing import BinaryIO
 from tqdm import tqdm
 
 from brnb.text.clean import RULES, Removed, clean_text, early_utf8
+from brnb.text.finished import CLEANINGS, SPLITS, Document, split_file
 from brnb.text.hashing import HashSet, fraction, hash64
 from brnb.text.params import CorpusParams
-from brnb.text.reader import Document, Quarantine, read
+from brnb.text.reader import Quarantine, read
 
-CLEANINGS = ("early", "v6")
-SPLITS = ("train", "validation", "test")
 LENGTH_EDGES = tuple(round(10 ** (step / 10)) for step in range(10, 71))
 """Edges of the length histograms, in characters: ten bins a decade, from 10 to 10 million."""
 
@@ -134,52 +133,8 @@ def build(folder: Path, params: CorpusParams, progress: bool = True) -> CorpusRe
     return report
 
 
-def documents(folder: Path, cleaning: str, split: str) -> Iterator[Document]:
-    """Stream the documents of a finished corpus.
-
-    Parameters
-    ----------
-    folder
-        Where `build` wrote it.
-    cleaning
-        One of `CLEANINGS`.
-    split
-        One of `SPLITS`.
-
-    Raises
-    ------
-    ValueError
-        An unknown cleaning or split.
-    FileNotFoundError
-        There is no finished corpus in `folder`.
-    """
-    if cleaning not in CLEANINGS or split not in SPLITS:
-        raise ValueError(
-            f"no part {cleaning}/{split} in a corpus: "
-            f"cleaning is one of {', '.join(CLEANINGS)}, split one of {', '.join(SPLITS)}"
-        )
-    if not (folder / "report.json").is_file():
-        raise FileNotFoundError(
-            f"{folder}: no finished corpus here (report.json is missing); "
-            "run notebooks/02_corpus.ipynb first"
-        )
-    path = _path(cleaning, split)
-    with (folder / path).open(encoding="utf-8", newline="\n") as lines:
-        for line in lines:
-            yield Document(**json.loads(line), source=path)
-
-
-def texts(folder: Path, cleaning: str, split: str) -> Iterator[str]:
-    """Stream the texts of a finished corpus; as `documents`."""
-    return (document.text for document in documents(folder, cleaning, split))
-
-
-def _path(cleaning: str, split: str) -> str:
-    return f"{cleaning}/{split}.jsonl"
-
-
 def _paths() -> list[str]:
-    return [_path(cleaning, split) for cleaning in CLEANINGS for split in SPLITS]
+    return [split_file(cleaning, split) for cleaning in CLEANINGS for split in SPLITS]
 
 
 class _Pass:
@@ -234,7 +189,7 @@ class _Pass:
         head = _encode({"doc_id": document.doc_id, "title": document.title})[:-1].encode()
         for cleaning, form in (("early", lowered), ("v6", data)):
             line = b'%b, "text": %b}\n' % (head, _json_string(form))
-            self._files[_path(cleaning, split)].write(line)
+            self._files[split_file(cleaning, split)].write(line)
             _count(self.report.kept[cleaning][split], form)
 
 

@@ -19,24 +19,14 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Any, Self
 
+from brnb.text.finished import Document
 from brnb.text.formats import FORMATS, Malformed, Row, is_readable, rows_of
 
 EARLY_CHECK = 1000  # records after which a bad source is given up at once
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A document: `text` is NFC-normalised, one paragraph a line; `source` names where it stood."""
-
-    doc_id: str
-    title: str
-    text: str
-    source: str
 
 
 class Quarantine:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from brnb.text import corpus
+from brnb.text import finished
 from brnb.tokenizers import Tokenizer, load
 from brnb.tokenizers.char import CharTokenizer
 from brnb.tokenizers.formatting import GPT_4O_PRICE, FormattingPrice, formatting_price
@@ -70,13 +70,13 @@ def train_all(corpora: Path, folder: Path, params: TokenizerParams) -> list[str]
     for job in (bar := tqdm(jobs, desc="tokenizers", file=sys.stderr)):
         if isinstance(job, Subword):
             bar.set_postfix_str(job.name)
-            texts = _first(corpus.texts(corpora, job.cleaning, "train"), params.training_bytes)
+            texts = _first(finished.texts(corpora, job.cleaning, "train"), params.training_bytes)
             spec = SubwordSpec(**job.model_dump(exclude={"cleaning"}))
             to_hf(SubwordTokenizer.train(texts, spec, folder / job.name), folder / job.name / "hf")
         else:
             name = f"char_{job}"
             bar.set_postfix_str(name)
-            texts = corpus.texts(corpora, job, "train")
+            texts = finished.texts(corpora, job, "train")
             CharTokenizer.train(texts, name=name).save(folder / name)
     return characters + [spec.name for spec in params.subwords]
 
@@ -156,7 +156,7 @@ def _first(texts: Iterable[str], limit: int) -> Iterator[str]:
 
 
 def _evaluation(corpora: Path, cleaning: str, params: TokenizerParams) -> list[str]:
-    texts = corpus.texts(corpora, cleaning, "validation")
+    texts = finished.texts(corpora, cleaning, "validation")
     return list(islice(texts, params.evaluation_documents))
 
 

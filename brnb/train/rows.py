@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from brnb.fingerprint import digest
 from brnb.receipt import describe, write_json
-from brnb.text import corpus
+from brnb.text import finished
 from brnb.tokenizers import load
 
 if TYPE_CHECKING:
@@ -135,11 +135,11 @@ def load_rows(corpora: Path, tokenizers: Path, params: "TrainParams", work: Path
         split: describe(corpora / params.cleaning / f"{split}.jsonl").sha256
         for split in ("train", "validation")
     }
-    held_out = corpus.texts(corpora, params.cleaning, "validation")
+    held_out = finished.texts(corpora, params.cleaning, "validation")
     return Rows(
         tokenizer,
         encode(
-            corpus.texts(corpora, params.cleaning, "train"),
+            finished.texts(corpora, params.cleaning, "train"),
             tokenizer,
             work / "train",
             digest([form, text["train"]]),

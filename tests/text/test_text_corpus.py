@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from brnb.params import ParameterError, validate
-from brnb.text import corpus
+from brnb.text import corpus, finished
 from brnb.text.hashing import HashSet
 from brnb.text.params import CorpusParams
 
@@ -57,8 +57,8 @@ def write(path: Path, records: list[dict[str, str]]) -> Path:
 def splits(folder: Path, cleaning: str = "v6") -> dict[str, str]:
     return {
         document.text: split
-        for split in corpus.SPLITS
-        for document in corpus.documents(folder, cleaning, split)
+        for split in finished.SPLITS
+        for document in finished.documents(folder, cleaning, split)
     }
 
 
@@ -91,7 +91,9 @@ def test_counts_by_rule_on_a_small_corpus(tmp_path: Path) -> None:
     assert report.characters_read == sum(len(row["text"]) for row in good + noisy)
     assert sum(report.lengths_read) == 45
     assert sum(report.lengths_kept) == 43
-    kept = [text for split in corpus.SPLITS for text in corpus.texts(tmp_path / "out", "v6", split)]
+    kept = [
+        text for split in finished.SPLITS for text in finished.texts(tmp_path / "out", "v6", split)
+    ]
     assert sorted(kept) == sorted(
         [row["text"] for row in good]
         + ["Esta linha tem vinte letras."]
@@ -103,7 +105,7 @@ def test_report_describes_the_files(tmp_path: Path) -> None:
     report = build(tmp_path / "out", write(tmp_path / "a.jsonl", rows(60)))
     for cleaning, parts in report.kept.items():
         for split, kept in parts.items():
-            found = list(corpus.texts(tmp_path / "out", cleaning, split))
+            found = list(finished.texts(tmp_path / "out", cleaning, split))
             lines = [line for text in found for line in text.split("\n")]
             assert kept.documents == len(found)
             assert kept.lines == len(lines)
@@ -115,9 +117,9 @@ def test_report_describes_the_files(tmp_path: Path) -> None:
 
 def test_early_and_v6_hold_the_same_documents(tmp_path: Path) -> None:
     build(tmp_path / "out", write(tmp_path / "a.jsonl", rows(60)))
-    for split in corpus.SPLITS:
-        early = list(corpus.documents(tmp_path / "out", "early", split))
-        v6 = list(corpus.documents(tmp_path / "out", "v6", split))
+    for split in finished.SPLITS:
+        early = list(finished.documents(tmp_path / "out", "early", split))
+        v6 = list(finished.documents(tmp_path / "out", "v6", split))
         assert [d.doc_id for d in early] == [d.doc_id for d in v6]
         assert {d.text for d in early} == {
             d.text.replace("2019", "0").replace("1", "0").lower() for d in v6
@@ -177,7 +179,7 @@ def test_sample_share_is_stable_under_order_and_nested(tmp_path: Path) -> None:
 BUILD = """
 import json, sys
 from pathlib import Path
-from brnb.text import corpus
+from brnb.text import corpus, finished
 from brnb.text.params import CorpusParams
 corpus.build(Path(sys.argv[1]), CorpusParams(**json.loads(sys.argv[2])), progress=False)
 """
@@ -201,7 +203,7 @@ def test_what_is_written_is_what_is_read_back(tmp_path: Path) -> None:
     source = write(tmp_path / "a.jsonl", [*good, *rows(40)])
     build(tmp_path / "out", source, min_chars=0, min_letters=0.0)
     found = {
-        d.doc_id: d for s in corpus.SPLITS for d in corpus.documents(tmp_path / "out", "v6", s)
+        d.doc_id: d for s in finished.SPLITS for d in finished.documents(tmp_path / "out", "v6", s)
     }
     assert found['"0"'].text == found['"0"'].title == odd[0]
     assert found['"1"'].text == "Controle \u0001 e \u007f e\nfim"  # U+0085 ends a line
@@ -234,7 +236,7 @@ def test_interrupted_build_does_not_look_finished(
     with pytest.raises(KeyboardInterrupt):
         build(tmp_path / "out", write(tmp_path / "a.jsonl", rows(50)))
     with pytest.raises(FileNotFoundError, match=r"report\.json is missing.*02_corpus"):
-        next(corpus.texts(tmp_path / "out", "v6", "train"))
+        next(finished.texts(tmp_path / "out", "v6", "train"))
 
 
 @pytest.mark.parametrize(
@@ -254,7 +256,7 @@ def test_nothing_to_write_is_an_error(tmp_path: Path, content: str, message: str
 
 def test_unknown_part_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cleaning is one of early, v6"):
-        next(corpus.texts(tmp_path, "v5", "train"))
+        next(finished.texts(tmp_path, "v5", "train"))
 
 
 @pytest.mark.parametrize(
