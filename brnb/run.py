@@ -311,7 +311,7 @@ class Run(Generic[P]):
             name for name, file in modules.items() if file and file.stat().st_mtime > _IMPORTED
         ]
         if edited:
-            why.append(f"edited after the kernel started: {', '.join(edited)}")
+            why.append(f"edited after the kernel imported them: {', '.join(edited)}")
         return why
 
     def _collect_numbers(self) -> None:

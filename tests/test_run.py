@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import execute, write_notebook
+from mini_project import execute, write_notebook
 
 from brnb import cli
 from brnb.params import ParameterError

@@ -76,11 +76,9 @@ class Choices:
                 raise ValueError(f"{field.name} = {value}: it must be at least 1")
             if get_origin(field.type) is Literal and value not in get_args(field.type):
                 raise ValueError(f"{field.name} = {value!r}: choose from {get_args(field.type)}")
-        pairs = 2 * self.heads  # RoPE turns the numbers of a head in pairs
         for name, holds, rule in (
-            ("width", self.width % pairs == 0, f"a multiple of 2 * heads = {pairs}"),
+            ("width", self.width % (2 * self.heads) == 0, f"a multiple of 2 * {self.heads} heads"),
             ("kv_heads", self.heads % self.kv_heads == 0, f"a divisor of heads = {self.heads}"),
-            ("dropout", 0 <= self.dropout < 1, "in [0, 1)"),
             ("softcap", self.softcap is None or self.softcap > 0, "positive, or None for no limit"),
         ):
             if not holds:
@@ -152,8 +150,8 @@ class TransformerLM(nn.Module):
         return logits, new if state or not self.training else ()
 
     def hidden(self, ids: Tensor) -> Tensor:
-        """What the head reads, shape (B, T, width), for losses that never hold all logits: these
-        are ``hidden @ head_weight.T``, then the softcap if the model has one."""
+        """What the head reads (B, T, width), for losses that compute logits in parts: these are
+        ``hidden @ head_weight.T``, softly capped if the model has a softcap."""
         return self._trunk(ids, None)[0]
 
     @property
@@ -162,9 +160,8 @@ class TransformerLM(nn.Module):
         return (self.head or self.embedding).weight
 
     def parameters_by_kind(self) -> dict[str, list[nn.Parameter]]:
-        """Every parameter once, as optimizers tell them apart: ``"hidden"``, the matrices inside
-        blocks, which Muon is for; ``"embedding"``, a tied head included; ``"head"``; ``"vector"``,
-        biases, gains and mixes."""
+        """Every parameter once, as optimizers tell them apart: ``"hidden"`` (matrices, for Muon),
+        ``"embedding"`` (a tied head too), ``"head"``, ``"vector"`` (biases, gains, mixes)."""
         kinds = {kind: list[nn.Parameter]() for kind in ("hidden", "embedding", "head", "vector")}
         for module in self.modules():
             matrices = "embedding" if isinstance(module, nn.Embedding) else "hidden"
@@ -181,12 +178,13 @@ class TransformerLM(nn.Module):
                 f"the text is {end} tokens long, the model's context {self.choices.context}: "
                 "shorten the window, the prompt or the sample, or train with a longer context"
             )
-        x, rotation, new = self.embedding(ids), None, list[Tensor]()
+        x, rotation = self.embedding(ids), None
         if self.choices.position == "rope":
             rotation = self.cos[past:end], self.sin[past:end]
         else:
             x = x + self.position_embedding.weight[past:end]
         x = self.dropout(x)
+        new: list[Tensor] = []
         for i, block in enumerate(self.blocks):
             x, *pair = block(x, ids, rotation, state[2 * i : 2 * i + 2] if state else ())
             new += pair

@@ -1,0 +1,91 @@
+"""Does the choice hang on one feature, or on which models happen to be in the table?"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from brnb.rarity.score import FEATURES, score
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def leave_one_out(
+    models: "pd.DataFrame", bounds: Sequence[float], n: int, **options: str
+) -> "pd.DataFrame":
+    """Leave each feature out of the score and see what remains of the choice.
+
+    Parameters
+    ----------
+    models : DataFrame
+        The population that the score counts in.
+    bounds
+        Size class, billions of parameters, inclusive.
+    n
+        How many models of the class are chosen.
+    **options
+        Of `brnb.rarity.score.score`.
+
+    Returns
+    -------
+    DataFrame
+        ``feature`` left out, ``kept`` (share of the `n` models still chosen) and ``rank_corr``
+        (Spearman's correlation of the scores of the class).
+    """
+    import pandas as pd
+
+    inside = models["size"].between(bounds[0], bounds[1])
+    full = score(models, **options)["score"][inside]
+    rows = []
+    for left_out in FEATURES:
+        features = tuple(name for name in FEATURES if name != left_out)
+        other = score(models, features=features, **options)["score"][inside]
+        kept = _top(full, n) & _top(other, n)
+        corr = full.rank().corr(other.rank())
+        rows.append({"feature": left_out, "kept": len(kept) / n, "rank_corr": corr})
+    return pd.DataFrame(rows)
+
+
+def _top(scores: "pd.Series", n: int) -> set[object]:
+    return set(scores.sort_values(ascending=False, kind="stable").index[:n])
+
+
+def bootstrap(
+    models: "pd.DataFrame", bounds: Sequence[float], n: int, resamples: int, seed: int
+) -> "pd.DataFrame":
+    """Resample the table and see how often each model is among the `n` of its class.
+
+    The score is the published one with its default parameters. A model is scored in the
+    resamples that hold it, with the counts of the resample, and takes one place however often it
+    was drawn.
+
+    Returns
+    -------
+    DataFrame
+        Per model of the class: ``name``, ``low``, ``median`` and ``high`` (5th, 50th and 95th
+        percentile of the score) and ``chosen`` (share of its resamples in which it is chosen),
+        by falling ``chosen``, then name.
+    """
+    import pandas as pd
+
+    rng = np.random.default_rng(seed)
+    inside = np.flatnonzero(models["size"].between(bounds[0], bounds[1]))
+    scores = np.full((resamples, len(models)), np.nan)
+    for row in scores:
+        drawn = rng.integers(len(models), size=len(models))
+        row[drawn] = score(models.iloc[drawn])["score"].to_numpy()
+    scores = scores[:, inside]
+    place = np.argsort(np.argsort(-np.nan_to_num(scores, nan=-1.0), axis=1, kind="stable"), axis=1)
+    held = ~np.isnan(scores)
+    low, median, high = np.nanpercentile(scores, [5, 50, 95], axis=0)
+    frame = pd.DataFrame(
+        {
+            "name": models["name"].to_numpy()[inside],
+            "low": low,
+            "median": median,
+            "high": high,
+            "chosen": ((place < n) & held).sum(axis=0) / held.sum(axis=0),
+        }
+    )
+    return frame.sort_values(["chosen", "name"], ascending=[False, True], ignore_index=True)

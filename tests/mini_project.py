@@ -1,0 +1,66 @@
+"""Two small chapters, written and run without a kernel."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+FIRST = """
+import brnb
+from brnb.theory.params import CostParams
+
+run = brnb.open_run("01_first", CostParams, globals())
+#%%
+from brnb.text.clean import early
+
+(run.folder / "text.txt").write_text(early(f"{run.params.price_list} 42"))
+run.metric("length", len(early("abc")))
+#%%
+run.number("length", 3.14159, decimals=2)
+receipt = run.close()
+"""
+SECOND = """
+import brnb
+from brnb.theory.params import CostParams
+
+run = brnb.open_run("02_second", CostParams, globals())
+text = (run.need("first") / "text.txt").read_text()
+#%%
+from brnb.theory.costs import half_up
+
+run.metric("rounded", half_up(0.705))
+run.params.price_list
+receipt = run.close()
+"""
+
+
+def write_notebook(path: Path, code: str, parameters: dict[str, Any]) -> None:
+    """Write a notebook: a parameters cell, a prose cell, and the code split at ``#%%``."""
+    first = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
+    cells = [
+        {"cell_type": "code", "source": first, "metadata": {"tags": ["parameters"]}},
+        {"cell_type": "markdown", "source": "# Prosa", "metadata": {}},
+        *(
+            {"cell_type": "code", "source": source.strip(), "metadata": {}}
+            for source in code.split("#%%")
+        ),
+    ]
+    for number, cell in enumerate(cells):
+        cell["id"] = f"cell-{number}"
+        if cell["cell_type"] == "code":
+            cell |= {"outputs": [], "execution_count": None}
+    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def execute(notebook: Path, **overrides: Any) -> dict[str, Any]:
+    """Run the code cells as papermill would, with a cell of overrides; returns the namespace."""
+    cells = [
+        c for c in json.loads(notebook.read_text("utf-8"))["cells"] if c["cell_type"] == "code"
+    ]
+    injected = "# Parameters\n" + "\n".join(f"{k} = {v!r}" for k, v in overrides.items())
+    sources = [cell["source"] for cell in cells]
+    namespace: dict[str, Any] = {"In": [""]}
+    for source in [sources[0], *([injected] if overrides else []), *sources[1:]]:
+        namespace["In"].append(source)
+        exec(source, namespace)
+    return namespace

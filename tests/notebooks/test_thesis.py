@@ -1,0 +1,132 @@
+"""Every chapter, small, through Snakemake and papermill: what it leaves and how it behaves."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+import yaml
+from thesis_copy import ENVIRONMENT, ROOT, call
+
+
+def status(project):
+    return {s["run"]: s for s in json.loads(call(project, "brnb", "status", "--json").stdout)}
+
+
+def test_all_chapters_are_done(thesis):
+    found = status(thesis)
+    assert set(found) == set(yaml.safe_load((thesis / "params/pipeline.yaml").read_text())["runs"])
+    assert {run: s["why"] for run, s in found.items() if s["state"] != "done"} == {}
+
+
+def test_no_chapter_sets_a_parameter_that_nobody_reads(thesis):
+    receipts = (thesis / "reports/smoke/runs").glob("*/receipt.json")
+    unread = {path.parent.name: json.loads(path.read_text())["unread"] for path in receipts}
+    assert {run: names for run, names in unread.items() if names} == {}
+
+
+def test_every_artefact_is_rendered_twice(thesis):
+    reports = thesis / "reports/smoke"
+    tables = {p.stem for p in (reports / "tables").glob("*.tex")}
+    figures = {p.stem for p in (reports / "figures").glob("*.pdf")}
+    assert tables >= {"tab01", "tab02", "tab03", "tab04", "tab-cleaning", "tab-fragmentation"}
+    assert figures >= {"fig-cleaning", "fig-document-lengths", "fig-fragmentation", "fig-v1-loss"}
+    assert tables == {p.stem for p in (reports / "tables").glob("*.csv")}
+    assert figures == {p.stem for p in (reports / "figures").glob("*.png")}
+
+
+def test_nothing_runs_again_when_nothing_changed(thesis):
+    before = {p: p.stat().st_mtime_ns for p in thesis.glob("reports/smoke/runs/*/receipt.json")}
+    done = call(thesis, "snakemake", timeout=60)
+    assert done.returncode == 0
+    assert before == {p: p.stat().st_mtime_ns for p in before}
+
+
+def test_the_book_and_the_document_are_the_same_bytes_when_built_again(thesis):
+    reports = thesis / "reports/smoke"
+    files = [*reports.glob("book/*"), reports / "document.tex", reports / "numbers.tex"]
+    before = {path: path.read_bytes() for path in files}
+    assert call(thesis, "brnb", "report").returncode == 0
+    assert {path: path.read_bytes() for path in files} == before
+    assert len(files) > 6
+
+
+def test_a_chapter_executed_again_leaves_the_same_tables_and_figures(thesis):
+    reports = thesis / "reports/smoke"
+    files = [p for kind in ("tables", "figures") for p in (reports / kind).iterdir()]
+    timed = {"tab-v1.csv", "tab-v1.tex"}  # hours are measured anew
+    before = {p: p.read_bytes() for p in files if p.name not in timed}
+    for run, notebook in (("corpus", "02_corpus"), ("tokenizer", "03_tokenizer")):
+        executed = f"reports/smoke/notebooks/{run}.ipynb"
+        values = f"params/smoke/{run}.yaml"
+        done = call(thesis, "papermill", f"notebooks/{notebook}.ipynb", executed, "-f", values)
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert {p: p.read_bytes() for p in before} == before
+    assert {s["state"] for s in status(thesis).values()} == {"done"}
+
+
+def test_the_document_compiles_and_holds_every_number(thesis):
+    reports = thesis / "reports/smoke"
+    if shutil.which("latexmk") is None:
+        pytest.fail("latexmk is missing: apt-get install latexmk texlive-latex-recommended …")
+    done = call(reports, "latexmk", "-pdf", "-interaction=nonstopmode", "-halt-on-error", "document")
+    assert done.returncode == 0, done.stdout[-3000:]
+    log = (reports / "document.log").read_text("latin-1")
+    assert "undefined" not in log
+    text = call(reports, "pdftotext", "-layout", "document.pdf", "-").stdout
+    value = re.search(r"costs\.track2_usd\}\{([^}]*)\}", (reports / "numbers.tex").read_text())[1]
+    assert value == "1,57"
+    assert value in text
+
+
+def test_export_copies_and_never_overwrites_what_it_did_not_write(thesis, tmp_path):
+    dest = tmp_path / "dissertacao"
+    assert call(thesis, "brnb", "export", str(dest)).returncode == 0
+    assert (dest / "brnb.sty").is_file()
+    assert (dest / "tables/tab03.tex").is_file()
+    assert call(thesis, "brnb", "export", str(dest)).returncode == 0
+    (dest / "tables/tab03.tex").write_text("edited")
+    refused = call(thesis, "brnb", "export", str(dest))
+    assert refused.returncode == 1
+    assert "tab03.tex" in refused.stdout
+    assert (dest / "tables/tab03.tex").read_text() == "edited"
+
+
+def test_a_changed_function_makes_stale_exactly_who_reaches_it(thesis, tmp_path):
+    package = tmp_path / "brnb"
+    shutil.copytree(ROOT / "brnb", package, ignore=shutil.ignore_patterns("__pycache__"))
+    environment = ENVIRONMENT | {"PYTHONPATH": str(tmp_path)}
+
+    def states():
+        command = ["brnb", "status", "--json"]
+        out = subprocess.run(command, cwd=thesis, env=environment, capture_output=True, check=True)
+        return {s["run"]: (s["state"], s["why"]) for s in json.loads(out.stdout)}
+
+    assert {state for state, _ in states().values()} == {"done"}
+    module = package / "tokenizers/formatting.py"
+    module.write_text("# a comment\n" + module.read_text() + "\n")
+    assert {state for state, _ in states().values()} == {"done"}
+    module.write_text(module.read_text().replace("1 - self.unformatted", "2 - self.unformatted"))
+    found = states()
+    assert found["corpus"] == ("done", "")
+    assert found["tokenizer"] == ("stale", "code changed: brnb.tokenizers.formatting")
+    assert found["v1"] == ("stale", "needs tokenizer, which is not done")
+
+
+def test_a_second_snakemake_at_the_same_time_is_told_who_is_at_work(thesis):
+    holder = "import sys; from pathlib import Path; from brnb.pipeline import hold_lock\n"
+    holder += "hold_lock(Path('work/smoke/thesis.lock'), 'x'); print('held', flush=True)\n"
+    holder += "sys.stdin.read()"
+    with subprocess.Popen(
+        ["python", "-c", holder],
+        cwd=thesis,
+        env=ENVIRONMENT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout.readline() == b"held\n"
+        refused = call(thesis, "snakemake", timeout=60)
+        other.kill()
+    assert refused.returncode != 0
+    assert "already being executed by pid" in refused.stderr
