@@ -37,17 +37,19 @@ class Traits:
     act: str = "silu"
 
 
+_LIKE_LLAMA = (
+    "deepseek_v2", "deepseek_v3", "ernie4_5_moe", "gemma", "gemma2", "glm4", "glm_moe_dsa",
+    "gpt_oss", "granite", "internlm3", "llama", "ministral3", "mistral", "mistral4", "mixtral",
+    "phi3", "qwen2", "qwen2_moe", "seed_oss",
+)  # fmt: skip
+_LIKE_QWEN3 = (
+    "dots1", "gemma3_text", "hunyuan_v1_dense", "minimax_m2", "olmo2", "olmo3", "olmoe", "qwen3",
+    "qwen3_moe",
+)  # fmt: skip
 # As in transformers 5.23, models/<type>/modeling_<type>.py; the tests look into those modules.
 TRAITS: dict[str, Traits] = {
-    **dict.fromkeys(
-        "deepseek_v2 deepseek_v3 ernie4_5_moe gemma gemma2 glm4 gpt_oss granite internlm3 llama"
-        " ministral3 mistral mistral4 mixtral phi3 qwen2 qwen2_moe seed_oss".split(),
-        Traits(),
-    ),
-    **dict.fromkeys(
-        "dots1 gemma3_text hunyuan_v1_dense minimax_m2 olmo2 olmo3 olmoe qwen3 qwen3_moe".split(),
-        Traits(qk_norm=True),
-    ),
+    **dict.fromkeys(_LIKE_LLAMA, Traits()),
+    **dict.fromkeys(_LIKE_QWEN3, Traits(qk_norm=True)),
     "apertus": Traits(gated=False, qk_norm=True),
     "arcee": Traits(gated=False),
     "cohere": Traits(norm="LayerNorm", qk_norm="use_qk_norm"),
@@ -57,7 +59,6 @@ TRAITS: dict[str, Traits] = {
     "falcon": Traits(norm="LayerNorm", gated=False, act="gelu"),
     "falcon_h1": Traits(mixer="attention+mamba2"),
     "glm4_moe": Traits(qk_norm="use_qk_norm"),
-    "glm_moe_dsa": Traits(),
     "gpt_bigcode": Traits(norm="LayerNorm", gated=False, position="learned", act="gelu"),
     "gpt_neox": Traits(norm="LayerNorm", gated=False, act="gelu"),
     "granitemoehybrid": Traits(position="NoPE", mixer="attention+mamba2"),

@@ -117,3 +117,48 @@ def coverage(values: NDArray[np.bool_], chosen: Sequence[int]) -> float:
 def radius(distance: NDArray[np.float64], chosen: Sequence[int]) -> float:
     """Mean distance of a model to the nearest chosen one: how well the choice represents all."""
     return float(distance[:, list(chosen)].min(axis=1).mean())
+
+
+def compare(
+    models: "pd.DataFrame", baselines: Sequence[str], sizes: Sequence[int], sets: int, seed: int
+) -> "pd.DataFrame":
+    """Choices by rarity, by farthest point and at random, beyond the same baselines.
+
+    Parameters
+    ----------
+    models : DataFrame
+        One size class, with ``score``.
+    baselines
+        Names that every choice holds; those outside of the class are left out.
+    sizes
+        How many models to choose beyond the baselines.
+    sets, seed
+        Random choices per size.
+
+    Returns
+    -------
+    DataFrame
+        ``n``, ``method`` (``rarity``, ``max_min``, ``random``), ``coverage`` and ``radius`` (means
+        over the random choices) and, for these, ``low`` and ``high``: the 5th and 95th percentile
+        of the coverage.
+    """
+    import pandas as pd
+
+    distance, values = gower(models), presence(models)
+    start = np.flatnonzero(models["name"].isin(baselines)).tolist()
+    by_score = np.lexsort((models["name"], -models["score"])).tolist()
+    rarest = [i for i in by_score if i not in start]
+    rows = []
+    for n in sizes:
+        for method, choices in (
+            ("rarity", [[*start, *rarest[:n]]]),
+            ("max_min", [max_min(distance, n, start)]),
+            ("random", list(random_sets(len(models), n, sets, seed, start))),
+        ):
+            covered = [coverage(values, chosen) for chosen in choices]
+            row = {"n": n, "method": method, "coverage": np.mean(covered)}
+            row["radius"] = np.mean([radius(distance, chosen) for chosen in choices])
+            if method == "random":
+                row["low"], row["high"] = np.quantile(covered, [0.05, 0.95])
+            rows.append(row)
+    return pd.DataFrame(rows)

@@ -1,18 +1,23 @@
 """Does the choice hang on one feature, or on which models happen to be in the table?"""
 
+import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from brnb.rarity.score import FEATURES, score
+from brnb.rarity.score import FEATURES, AttentionMean, ContextWeight, score
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def leave_one_out(
-    models: "pd.DataFrame", bounds: Sequence[float], n: int, **options: str
+    models: "pd.DataFrame",
+    bounds: Sequence[float],
+    n: int,
+    context_weight: ContextWeight = "length",
+    attention_mean: AttentionMean = "models",
 ) -> "pd.DataFrame":
     """Leave each feature out of the score and see what remains of the choice.
 
@@ -24,7 +29,7 @@ def leave_one_out(
         Size class, billions of parameters, inclusive.
     n
         How many models of the class are chosen.
-    **options
+    context_weight, attention_mean
         Of `brnb.rarity.score.score`.
 
     Returns
@@ -36,11 +41,11 @@ def leave_one_out(
     import pandas as pd
 
     inside = models["size"].between(bounds[0], bounds[1])
-    full = score(models, **options)["score"][inside]
+    full = score(models, context_weight, attention_mean)["score"][inside]
     rows = []
     for left_out in FEATURES:
         features = tuple(name for name in FEATURES if name != left_out)
-        other = score(models, features=features, **options)["score"][inside]
+        other = score(models, context_weight, attention_mean, features)["score"][inside]
         kept = _top(full, n) & _top(other, n)
         corr = full.rank().corr(other.rank())
         rows.append({"feature": left_out, "kept": len(kept) / n, "rank_corr": corr})
@@ -49,6 +54,28 @@ def leave_one_out(
 
 def _top(scores: "pd.Series", n: int) -> set[object]:
     return set(scores.sort_values(ascending=False, kind="stable").index[:n])
+
+
+def variants(models: "pd.DataFrame", bounds: Sequence[float], n: int) -> "pd.DataFrame":
+    """What the ambiguous words of the publication change, against the worked example's reading.
+
+    Returns
+    -------
+    DataFrame
+        Per reading: ``context_weight``, ``attention_mean``, ``kept`` and ``rank_corr`` as in
+        `leave_one_out`, and the highest ``score`` of the class.
+    """
+    import pandas as pd
+
+    inside = models["size"].between(bounds[0], bounds[1])
+    full = score(models)["score"][inside]
+    rows = []
+    for weight, mean in itertools.product(get_args(ContextWeight), get_args(AttentionMean)):
+        other = score(models, weight, mean)["score"][inside]
+        kept = len(_top(full, n) & _top(other, n)) / n
+        row = {"context_weight": weight, "attention_mean": mean, "kept": kept}
+        rows.append(row | {"rank_corr": full.rank().corr(other.rank()), "score": other.max()})
+    return pd.DataFrame(rows)
 
 
 def bootstrap(

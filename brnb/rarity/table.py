@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MODELS = Path(brnb.thesis.__file__).with_name("models").with_suffix(".csv")
-ATTENTION = ("MHA", "MQA", "GQA", "MLA")
 
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -38,7 +37,7 @@ class Model(BaseModel):
     released: Annotated[str, Field(pattern=r"^20\d\d(-\d\d){0,2}$")]
     parameters: Count | None = None
     parameters_active: Count | None = None
-    attention: Literal[ATTENTION]
+    attention: Literal["MHA", "MQA", "GQA", "MLA"]
     mixer: Annotated[str, Field(pattern=r"^attention(\+[a-z0-9]+)?$")]
     window: Count | None = None
     experts: Count | None = None
@@ -76,20 +75,15 @@ def read_models(path: Path = MODELS) -> "pd.DataFrame":
     Raises
     ------
     ValueError
-        If a column is missing or unknown, a cell is not what `Model` allows, a mandatory cell is
+        If the columns are not those of `Model` in their order, a cell is not what `Model` allows, a mandatory cell is
         empty, or a model appears twice: names the file, the line, the value and what is allowed.
     """
     import pandas as pd
 
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
-        if set(reader.fieldnames or ()) != set(COLUMNS) or len(reader.fieldnames or ()) != len(
-            COLUMNS
-        ):
-            odd = sorted(set(reader.fieldnames or ()) ^ set(COLUMNS), key=str) or ["a column twice"]
-            raise ValueError(
-                f"{path}:1: columns must be {', '.join(COLUMNS)}; check {', '.join(odd)}"
-            )
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise ValueError(f"{path}:1: the columns must be {','.join(COLUMNS)}")
         rows = [(_model(row, f"{path}:{reader.line_num}"), reader.line_num) for row in reader]
     _refuse_duplicates(rows, path)
     frame = pd.DataFrame([dict(model) for model, _ in rows], columns=list(COLUMNS))

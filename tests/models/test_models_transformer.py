@@ -15,6 +15,7 @@ from brnb.evaluate.generate import sample
 from brnb.models.export import to_llama
 from brnb.models.store import load, save
 from brnb.models.transformer import Attention, Choices, TransformerLM, rope_table, rotate
+from brnb.tokenizers.char import CharTokenizer
 from brnb.tokenizers.params import SubwordSpec
 from brnb.tokenizers.subword import SubwordTokenizer
 
@@ -238,6 +239,12 @@ def test_the_exported_folder_goes_on_as_the_model_does(tokenizer_folder, tmp_pat
 def test_a_tokenizer_of_another_model_is_refused(tokenizer_folder, tmp_path):
     with pytest.raises(ValueError, match="200 ids, the model only 61"):
         to_llama(build(**FORMS["v6"]), tmp_path, tokenizer_folder)
+
+
+def test_a_character_tokenizer_is_refused(tmp_path):
+    CharTokenizer("abc ").save(tmp_path)
+    with pytest.raises(ValueError, match="only subword tokenizers"):
+        to_llama(build(**FORMS["v6"]), tmp_path / "llama", tmp_path)
 
 
 # Published sizes
