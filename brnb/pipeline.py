@@ -177,13 +177,24 @@ class Pipeline:
             why += [f"artefact {path} {problem}"] if problem else []
         for path, listed in found.inputs.items():
             # Data of another machine cannot be checked here; that alone makes nothing stale.
-            file = self.root / path
+            file = self.root / os.path.expandvars(path)
             problem = verifier.problem(file, listed) if file.is_file() else None
             why += [f"input {path} {problem}"] if problem else []
         return why
 
     def _content(self, run: str) -> str:
         return receipt.read(self.folder(run) / "receipt.json").content()
+
+
+def portable(path: Path, root: Path) -> str:
+    """A path that means the same on another machine: in the project, or under BRNB_DATA."""
+    path = path.resolve()
+    data = os.environ.get("BRNB_DATA")
+    if path.is_relative_to(root):
+        return path.relative_to(root).as_posix()
+    if data and path.is_relative_to(Path(data).resolve()):
+        return f"${{BRNB_DATA}}/{path.relative_to(Path(data).resolve()).as_posix()}"
+    return path.as_posix()
 
 
 def _differences(kind: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

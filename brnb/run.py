@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from brnb import fingerprint, receipt
 from brnb.params import P, ParameterError, in_force, literals, validate
-from brnb.pipeline import Pipeline, find_root, hold_lock, release_lock
+from brnb.pipeline import Pipeline, find_root, hold_lock, portable, release_lock
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -189,9 +189,7 @@ class Run(Generic[P]):
     def input(self, *paths: Path) -> None:
         """Record files that the result depends on and no upstream run vouches for."""
         for path in paths:
-            inside = path.resolve().is_relative_to(self.pipeline.root)
-            shown = path.resolve().relative_to(self.pipeline.root) if inside else path.absolute()
-            self._inputs[shown.as_posix()] = receipt.describe(path)
+            self._inputs[portable(path, self.pipeline.root)] = receipt.describe(path)
 
     def metric(self, name: str, value: Value) -> None:
         """Record a result; `brnb status --json` and later chapters read it."""

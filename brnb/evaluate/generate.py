@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -77,11 +78,11 @@ def sample(
     device = next(model.parameters()).device
     model.eval()
     samples = []
-    for prompt in prompts:
+    for number, prompt in enumerate(prompts):
         ids = tokenizer.encode(prompt)
         if not ids:
             raise ValueError(f"prompt {prompt!r} has no tokens")
-        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        generators = [torch.Generator().manual_seed(_stream(seed, number)) for seed in seeds]
         logits, state = model(torch.tensor([ids] * len(seeds), device=device))
         drawn = []
         for _ in range(tokens):
@@ -101,6 +102,11 @@ def sample(
             for kept in [_until(row, tokenizer.eos_id)]
         ]
     return samples
+
+
+def _stream(seed: int, prompt: int) -> int:
+    """One random stream a pair: with the seed's alone, all prompts would share their luck."""
+    return int(np.random.SeedSequence([seed, prompt]).generate_state(1)[0])
 
 
 def nucleus(logits: Tensor, top_p: float) -> Tensor:

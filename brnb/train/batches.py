@@ -53,8 +53,10 @@ class Streams:
             )
         self.seq_len, self.seed, self.device = seq_len, seed, device
         home = device if _fits(row, device) else torch.device("cpu")
-        self.row = torch.from_numpy(np.ascontiguousarray(row) if home.type == "cuda" else row)
-        self.row = self.row.to(home)
+        # CUDA cannot index unsigned integers: the same bits, read as signed, and masked later.
+        signed = row.view({2: np.int16, 4: np.int32}[row.itemsize])
+        self.mask = 2 ** (8 * row.itemsize) - 1
+        self.row = torch.from_numpy(signed).to(home)
         self.starts = torch.arange(batch_size, device=home)[:, None] * self.length
         self.offsets = torch.arange(seq_len + 1, device=home)[None, :]
 
@@ -64,7 +66,7 @@ class Streams:
         slack = self.length - self.windows * self.seq_len
         shift = int(np.random.default_rng([self.seed, pass_]).integers(slack))
         index = self.starts + (shift + window * self.seq_len) + self.offsets
-        ids = self.row[index].to(self.device, torch.long, non_blocking=True)
+        ids = self.row[index].to(self.device, torch.long, non_blocking=True) & self.mask
         return Batch(ids[:, :-1], ids[:, 1:], fresh=window == 0)
 
 
