@@ -18,9 +18,14 @@ ContextWeight = Literal["length", "inverse_frequency"]
 AttentionMean = Literal["models", "values"]
 
 
-def inverse_frequency(values: "pd.Series") -> "pd.Series":
-    """Weight N / count(value) of each model's value; its mean is the number of distinct values."""
-    return len(values) / values.map(values.value_counts()).astype(float)
+def inverse_frequency(values: "pd.Series", among: "pd.Series | None" = None) -> "pd.Series":
+    """Weight N / count(value) of each model's value, counted in `among` (in `values` itself).
+
+    The mean over the counted models is the number of distinct values, whatever their counts. A
+    value that `among` lacks counts as one.
+    """
+    among = values if among is None else among
+    return len(among) / values.map(among.value_counts()).astype(float).fillna(1.0)
 
 
 def score(
@@ -28,8 +33,9 @@ def score(
     context_weight: ContextWeight = "length",
     attention_mean: AttentionMean = "models",
     features: Sequence[str] = FEATURES,
+    among: "pd.DataFrame | None" = None,
 ) -> "pd.DataFrame":
-    """Rarity score of every model among the models given.
+    """Rarity score of every model.
 
     Parameters
     ----------
@@ -42,6 +48,8 @@ def score(
         Mean of the attention weights over models (as the worked example) or over distinct values.
     features
         The features that the mean runs over; all four in the publication.
+    among : DataFrame, optional
+        The models that are counted, if not those that are scored.
 
     Returns
     -------
@@ -55,15 +63,17 @@ def score(
     """
     import pandas as pd
 
-    if models.empty or not features or set(features) - set(FEATURES):
+    among = models if among is None else among
+    if models.empty or among.empty or not features or set(features) - set(FEATURES):
         raise ValueError(f"score needs at least one model and features of {', '.join(FEATURES)}")
-    weights = {name: inverse_frequency(models[name]) for name in CATEGORIES}
-    length = context_weight == "length"
-    raw = models["context"].astype(float) if length else inverse_frequency(models["context"])
-    attention = weights["attention"]
+    weights = {name: inverse_frequency(models[name], among[name]) for name in CATEGORIES}
+    lengths, counted = models["context"], among["context"]
+    if context_weight == "inverse_frequency":
+        lengths, counted = inverse_frequency(lengths, counted), inverse_frequency(counted)
+    attention = inverse_frequency(among["attention"])
     if attention_mean == "values":
-        attention = attention[~models["attention"].duplicated()]
-    weights["context"] = raw / raw.max() * attention.mean()
+        attention = attention[~among["attention"].duplicated()]
+    weights["context"] = lengths / counted.max() * attention.mean()
     frame = pd.DataFrame({f"weight_{name}": weights[name] for name in FEATURES})
     return frame.assign(score=frame[[f"weight_{name}" for name in features]].mean(axis=1))
 

@@ -79,40 +79,40 @@ def variants(models: "pd.DataFrame", bounds: Sequence[float], n: int) -> "pd.Dat
 
 
 def bootstrap(
-    models: "pd.DataFrame", bounds: Sequence[float], n: int, resamples: int, seed: int
+    models: "pd.DataFrame",
+    bounds: Sequence[float],
+    n: int,
+    resamples: int,
+    seed: int,
+    context_weight: ContextWeight = "length",
+    attention_mean: AttentionMean = "models",
 ) -> "pd.DataFrame":
     """Resample the table and see how often each model is among the `n` of its class.
 
-    The score is the published one with its default parameters. A model is scored in the
-    resamples that hold it, with the counts of the resample, and takes one place however often it
-    was drawn.
+    Every model of the class is scored with the counts of each resample.
+
+    Parameters
+    ----------
+    models, bounds, n, context_weight, attention_mean
+        As in `leave_one_out`.
+    resamples, seed
+        How many tables of as many models are drawn with replacement.
 
     Returns
     -------
     DataFrame
-        Per model of the class: ``name``, ``low``, ``median`` and ``high`` (5th, 50th and 95th
-        percentile of the score) and ``chosen`` (share of its resamples in which it is chosen),
-        by falling ``chosen``, then name.
+        Per model of the class: ``name`` and ``chosen``, the share of the resamples in which it is
+        chosen (equal scores share the place), by falling ``chosen``, then name.
     """
     import pandas as pd
 
     rng = np.random.default_rng(seed)
-    inside = np.flatnonzero(models["size"].between(bounds[0], bounds[1]))
-    scores = np.full((resamples, len(models)), np.nan)
+    group = models[models["size"].between(bounds[0], bounds[1])]
+    scores = np.empty((resamples, len(group)))
     for row in scores:
-        drawn = rng.integers(len(models), size=len(models))
-        row[drawn] = score(models.iloc[drawn])["score"].to_numpy()
-    scores = scores[:, inside]
-    place = np.argsort(np.argsort(-np.nan_to_num(scores, nan=-1.0), axis=1, kind="stable"), axis=1)
-    held = ~np.isnan(scores)
-    low, median, high = np.nanpercentile(scores, [5, 50, 95], axis=0)
-    frame = pd.DataFrame(
-        {
-            "name": models["name"].to_numpy()[inside],
-            "low": low,
-            "median": median,
-            "high": high,
-            "chosen": ((place < n) & held).sum(axis=0) / held.sum(axis=0),
-        }
-    )
+        drawn = models.iloc[rng.integers(len(models), size=len(models))]
+        row[:] = score(group, context_weight, attention_mean, among=drawn)["score"]
+    limit = -np.sort(-scores, axis=1)[:, min(n, len(group)) - 1]
+    chosen = (scores >= limit[:, None]).mean(axis=0)
+    frame = pd.DataFrame({"name": group["name"], "chosen": chosen})
     return frame.sort_values(["chosen", "name"], ascending=[False, True], ignore_index=True)

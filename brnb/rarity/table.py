@@ -75,8 +75,9 @@ def read_models(path: Path = MODELS) -> "pd.DataFrame":
     Raises
     ------
     ValueError
-        If the columns are not those of `Model` in their order, a cell is not what `Model` allows, a mandatory cell is
-        empty, or a model appears twice: names the file, the line, the value and what is allowed.
+        If the columns are not those of `Model` in their order, a cell is not what `Model` allows,
+        a mandatory cell is empty, or a model appears twice: names the file, the line, the value
+        and what is allowed.
     """
     import pandas as pd
 

@@ -48,9 +48,9 @@ def sizes(models: "pd.DataFrame", small: Sequence[float], large: Sequence[float]
     size = models["size"]
     ranges = [
         (f"< {small[0]:g}B", size < small[0]),
-        (f"{small[0]:g}–{small[1]:g}B", size.between(*small)),
+        (f"{small[0]:g}–{small[1]:g}B", size.between(small[0], small[1])),
         (f"{small[1]:g}–{large[0]:g}B", (size > small[1]) & (size < large[0])),
-        (f"{large[0]:g}–{large[1]:g}B", size.between(*large)),
+        (f"{large[0]:g}–{large[1]:g}B", size.between(large[0], large[1])),
         (f"> {large[1]:g}B", size > large[1]),
     ]
     rows = []

@@ -42,9 +42,10 @@ def chosen_models(choices: Mapping[str, "pd.DataFrame"], lang: str) -> "Figure":
         bars.barh(range(len(choice)), choice["score"], color="0.55", height=0.7)
         texts = [format_number(score, lang, 1) for score in choice["score"]]
         bars.bar_label(bars.containers[0], labels=texts, padding=2, fontsize=8)
-        bars.set_xlim(0, 1.2 * top)
+        bars.set_xlim(0, 1.3 * top)
         bars.grid(visible=False)
         bars.set_xticks([])
+        bars.tick_params(axis="y", length=0)
     for axis in axes[:-1, 0]:
         axis.set_xticklabels([])
     axes[-1, 0].set_xticks(range(len(FEATURES)), [label(name, lang) for name in FEATURES])
@@ -55,7 +56,7 @@ def chosen_models(choices: Mapping[str, "pd.DataFrame"], lang: str) -> "Figure":
 
 def _draw_tiles(axis: Any, choice: "pd.DataFrame") -> None:
     """Cells with each model's values, coloured by the logarithm of their weight."""
-    weights = np.log(choice[[f"weight_{name}" for name in FEATURES]].clip(lower=0.5))
+    weights = np.log(choice[[f"weight_{name}" for name in FEATURES]].clip(lower=0.5).to_numpy())
     axis.imshow(weights, aspect="auto", cmap="Blues", vmin=-1, vmax=6)
     names = choice["name"] + np.where(choice["baseline"], " *", "")
     axis.set_yticks(range(len(choice)), names)
@@ -65,7 +66,7 @@ def _draw_tiles(axis: Any, choice: "pd.DataFrame") -> None:
     for row, values in enumerate(choice[list(FEATURES)].itertuples(index=False)):
         for column, value in enumerate(values):
             text = _context(value) if FEATURES[column] == "context" else str(value)
-            dark = weights.iloc[row, column] > 3.5
+            dark = weights[row, column] > 3.5
             axis.text(column, row, text, ha="center", va="center", fontsize=8,
                       color="white" if dark else "black")  # fmt: skip
 
@@ -74,21 +75,16 @@ def bands(scores: "pd.Series", quantiles: Sequence[float], lang: str) -> "Figure
     """Share of the models up to a score; the published limits dashed, the quantiles dotted."""
     fig, axis = figure(2.4)
     axis.ecdf(scores, color="C0", linestyle="-")
-    for limit in (5, 10):
-        first = limit == 5
-        axis.axvline(limit, color="black", linestyle="--", linewidth=1,
-                     label=label("bands_published", lang) if first else None)  # fmt: skip
-    for limit in scores.quantile(list(quantiles)):
-        first = limit == scores.quantile(quantiles[0])
-        axis.axvline(limit, color="C1", linestyle=":", linewidth=1.4,
-                     label=label("bands_quantile", lang) if first else None)  # fmt: skip
+    limits = {"bands_published": (5, 10), "bands_quantile": scores.quantile(list(quantiles))}
+    for (name, at), color, line in zip(limits.items(), ("black", "C1"), ("--", ":"), strict=True):
+        axis.vlines(at, 0, 1, colors=color, linestyles=line, label=label(name, lang))
     axis.set_xscale("log")
     ticks = [1, 2, 5, 10, 20]
     axis.set_xticks(ticks, [str(tick) for tick in ticks])
     axis.minorticks_off()
     axis.set_xlabel(label("score", lang))
     axis.set_ylabel(label("share_of_models", lang))
-    axis.legend(loc="lower right")
+    axis.legend(loc="upper left", bbox_to_anchor=(0.07, 1))
     return fig
 
 
@@ -104,6 +100,7 @@ def coverage(comparisons: Mapping[str, "pd.DataFrame"], lang: str) -> "Figure":
             linewidth=0,
         )  # fmt: skip
         axis.set_title(title)
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.set_xlabel(label("chosen_beyond", lang))
     axes[0, 0].set_ylabel(label("coverage", lang))
     axes[0, -1].legend(loc="lower right")
@@ -114,7 +111,7 @@ def sensitivity(left_out: "pd.DataFrame", resampled: "pd.DataFrame", lang: str) 
     """What is kept without one feature, and how often the bootstrap chooses each model."""
     shown = resampled[resampled["chosen"] > 0.05]
     fig, (left, right) = figure(0.9 + 0.17 * len(shown), ncols=2, width_ratios=[1, 1.6])
-    left.barh([label(name, lang) for name in left_out["feature"]], left_out["kept"], height=0.6)
+    left.barh([label(name, lang) for name in left_out["feature"]], left_out["kept"], height=0.4)
     left.set_title(label("without_feature", lang), loc="left")
     left.set_xlabel(label("kept", lang))
     right.barh(shown["name"], shown["chosen"], height=0.6)
