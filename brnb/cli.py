@@ -6,6 +6,7 @@ Running itself is papermill's and Snakemake's work.
 import argparse
 import json
 import sys
+import textwrap
 from pathlib import Path
 
 from brnb.params import ParameterError
@@ -55,7 +56,8 @@ def _status(options: argparse.Namespace) -> int:
     else:
         for status in found:
             seconds = "" if status.seconds is None else f"{status.seconds:.1f} s"
-            print(f"{status.run:<28} {status.state:<8} {seconds:>10}  {status.why}".rstrip())
+            why = textwrap.shorten(status.why, 400, placeholder=" … (--json says all)")
+            print(f"{status.run:<28} {status.state:<8} {seconds:>10}  {why}".rstrip())
     return int(bool(options.run) and found[0].state != "done")
 
 

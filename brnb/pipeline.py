@@ -199,12 +199,12 @@ def portable(path: Path, root: Path) -> str:
 
 def _differences(kind: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What changed between the receipt and now, by name."""
-    changed = [
-        f"{kind} changed: {x}" for x in sorted(then.keys() & now.keys()) if then[x] != now[x]
-    ]
-    added = [f"{kind} added: {x}" for x in sorted(now.keys() - then.keys())]
-    removed = [f"{kind} removed: {x}" for x in sorted(then.keys() - now.keys())]
-    return changed + added + removed
+    parts = {
+        "changed": [name for name in sorted(then.keys() & now.keys()) if then[name] != now[name]],
+        "added": sorted(now.keys() - then.keys()),
+        "removed": sorted(then.keys() - now.keys()),
+    }
+    return [f"{kind} {how}: {', '.join(names)}" for how, names in parts.items() if names]
 
 
 def defaults(notebook: Path) -> dict[str, Any]:
