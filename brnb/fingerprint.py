@@ -3,8 +3,8 @@
 A run's fingerprint covers the code cells of its notebook, every `brnb` module that they reach
 through imports (lazy ones too) and the data files those modules name, the parameters in force and
 the fingerprints of the runs it needs. Code is parsed first: comments, docstrings, formatting and
-prose cells never count. `brnb.receipt` and this module do not count either: they write down
-who, when and where, and can change no number.
+prose cells never count. `brnb.receipt`, `brnb.pipeline` and this module do not count either: they
+write down who, when and where, and compare; they can change no number.
 """
 
 import ast
@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 PACKAGE = Path(__file__).parent
-PROVENANCE = frozenset({"brnb.fingerprint", "brnb.receipt"})
+PROVENANCE = frozenset({"brnb.fingerprint", "brnb.pipeline", "brnb.receipt"})
 KEYED = frozenset({"labels", "published"})  # their entries are asked for by literal ids
 
 

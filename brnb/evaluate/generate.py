@@ -1,5 +1,6 @@
 """Samples of a language model: temperature and nucleus sampling, one random stream a sample."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from brnb.models.transformer import TransformerLM
 from brnb.text.clean import early
 from brnb.thesis import load
 
@@ -64,7 +66,8 @@ def sample(
     prompts, seeds
         One sample for each pair.
     tokens
-        Length of a continuation; it ends earlier at the end-of-document token.
+        Length of a continuation; it ends earlier at the end-of-document token, or where the
+        context of a Transformer is full.
     temperature
         Divides the logits.
     top_p
@@ -84,8 +87,9 @@ def sample(
             raise ValueError(f"prompt {prompt!r} has no tokens")
         generators = [torch.Generator().manual_seed(_stream(seed, number)) for seed in seeds]
         logits, state = model(torch.tensor([ids] * len(seeds), device=device))
-        drawn = []
-        for _ in range(tokens):
+        drawn: list[Tensor] = []
+        length = min(tokens, _room(model, len(ids)))
+        while len(drawn) < length:
             probabilities = nucleus(logits[:, -1].float().cpu() / temperature, top_p)
             last = torch.stack(
                 [
@@ -94,7 +98,8 @@ def sample(
                 ]
             )
             drawn.append(last)
-            logits, state = model(last.to(device), state)
+            if len(drawn) < length:
+                logits, state = model(last.to(device), state)
         rows = torch.cat(drawn, dim=1).tolist()
         samples += [
             Sample(prompt, seed, tokenizer.decode(kept), kept)
@@ -116,6 +121,12 @@ def nucleus(logits: Tensor, top_p: float) -> Tensor:
     kept = ordered.where(before < top_p, 0.0)
     kept = kept / kept.sum(-1, keepdim=True)
     return torch.zeros_like(kept).scatter(-1, index, kept)
+
+
+def _room(model: nn.Module, prompt: int) -> int:
+    """Tokens that a model can add to a prompt: each but the last must fit into its context."""
+    context = model.choices.context if isinstance(model, TransformerLM) else sys.maxsize
+    return context - prompt + 1
 
 
 def _until(ids: list[int], end: int) -> list[int]:

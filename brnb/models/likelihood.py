@@ -52,21 +52,44 @@ def likelihood(model: nn.Module, row: np.ndarray, window: int, batch: int = 64) 
         Windows at a time.
     """
     device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
     nats = torch.zeros((), dtype=torch.float64, device=device)
     correct = torch.zeros((), dtype=torch.int64, device=device)
-    for ids in _windows(row, window, batch):
-        ids = ids.to(device)
-        logits, _ = model(ids[:, :-1].clamp(min=0))
-        target = ids[:, 1:]
+    for logits, target in _predictions(model, row, window, batch):
         losses = F.cross_entropy(
             logits.flatten(0, 1).float(), target.flatten(), ignore_index=-1, reduction="sum"
         )
         nats += losses.double()
         correct += (logits.argmax(-1) == target).sum()
-    model.train(was_training)
     return Likelihood(nats.item(), len(row) - 1, int(correct.item()))
+
+
+@torch.no_grad()
+def token_nats(model: nn.Module, row: np.ndarray, window: int, batch: int = 64) -> np.ndarray:
+    """Negative log-likelihood of each token but the first, in nats, float64 of shape (N - 1,).
+
+    Windows and parameters are those of `likelihood`, whose `nats` are the sum.
+    """
+    found = [
+        F.cross_entropy(
+            logits.flatten(0, 1).float(), target.flatten(), ignore_index=-1, reduction="none"
+        ).cpu()
+        for logits, target in _predictions(model, row, window, batch)
+    ]
+    return torch.cat(found)[: len(row) - 1].double().numpy()
+
+
+def _predictions(
+    model: nn.Module, row: np.ndarray, window: int, batch: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Logits (B, T, V) and what came, (B, T), -1 after the end; the model as in evaluation."""
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    for ids in _windows(row, window, batch):
+        ids = ids.to(device)
+        logits, _ = model(ids[:, :-1].clamp(min=0))
+        yield logits, ids[:, 1:]
+    model.train(was_training)
 
 
 def _windows(row: np.ndarray, window: int, batch: int) -> Iterator[Tensor]:

@@ -1,7 +1,7 @@
 """Tables of Track 1: what was published, and what our receipts say, side by side."""
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from brnb.report.labels import label
 from brnb.thesis import load
@@ -11,9 +11,27 @@ if TYPE_CHECKING:
 
     from brnb.evaluate.generate import Sample
     from brnb.evaluate.intrinsic import Intrinsic
+    from brnb.evaluate.legibility import Legibility
+    from brnb.evaluate.records import Record
     from brnb.train.loop import History
 
-BILLION = 1e9
+BILLION, MILLION = 1e9, 1e6
+COLUMNS = {
+    "tab07": ("hours", "tokens_billion", "loss", "ppl", "accuracy", "bits_per_byte"),
+    "tab08": ("epochs", "hours", "tokens_billion", "ppl", "bits_per_byte"),
+    "tab09": ("hours", "tokens_billion", "val_loss", "val_ppl", "bits_per_byte"),
+}
+PRINTED = {"tokens_billion": "tokens", "accuracy": "acc"}  # names in published.yaml
+DECIMALS = {
+    "tab07": {"loss": 3, "ppl": 2, "accuracy": 1, "bits_per_byte": 3},
+    "tab08": {"epochs": 1, "ppl": 2, "bits_per_byte": 3},
+    "tab09": {"val_loss": 4, "val_ppl": 2, "bits_per_byte": 3},
+    "legibility": {"fallback_ratio": 3, "short_piece_ratio": 3, "repetition": 3}
+    | {"dictionary_share": 3, "language_share": 2},
+    "yardstick": {"parameters_million": 2, "tokens_million": 1, "hours": 3}
+    | {"bits_per_byte": 3, "ci_low": 3, "ci_high": 3},
+}
+"""As many decimals as the dissertation printed."""
 
 
 def beside_published(
@@ -27,42 +45,107 @@ def beside_published(
     Parameters
     ----------
     table
-        ``tab07`` (loss in nats per token, accuracy in percent, tokens in billions).
+        ``tab07``, ``tab08`` or ``tab09``: losses in nats per token, accuracy in percent, tokens in
+        billions, epochs in passes over the corpus.
     results, histories
-        By run id.
+        By run id; other runs of the table are left out.
     lang
         Language of the cells.
     """
     import pandas as pd
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for published in load("published", table, "rows"):
         run = published["run"]
         if run not in results:
             continue
-        result, history = results[run], histories[run]
+        printed = {name: published.get(PRINTED.get(name, name)) for name in COLUMNS[table]}
+        ours = _measured(results[run], histories[run])
         rows += [
-            {
-                "run": run,
-                "source": label("published", lang),
-                "hours": float(published["hours"]),
-                "tokens_billion": float(published["tokens"]),
-                "loss": float(published["loss"]),
-                "ppl": float(published["ppl"]),
-                "accuracy": float(published["acc"]),
-                "bits_per_byte": None,
-            },
-            {
-                "run": run,
-                "source": label("ours", lang),
-                "hours": history.seconds / 3600,
-                "tokens_billion": history.tokens / BILLION,
-                "loss": result.loss,
-                "ppl": result.perplexity,
-                "accuracy": 100 * result.accuracy,
-                "bits_per_byte": result.bits_per_byte,
-            },
+            {"run": run, "source": label("published", lang)}
+            | {name: None if text is None else float(text) for name, text in printed.items()},
+            {"run": run, "source": label("ours", lang)}
+            | {name: ours[name] for name in COLUMNS[table]},
         ]
+    return pd.DataFrame(rows, dtype=object)
+
+
+def _measured(result: "Intrinsic", history: "History") -> dict[str, float | None]:
+    """Our values of every column that one of the tables has."""
+    one_pass = history.pass_tokens
+    return {
+        "epochs": history.tokens / one_pass if one_pass else None,
+        "hours": history.seconds / 3600,
+        "tokens_billion": history.tokens / BILLION,
+        "loss": result.loss,
+        "val_loss": result.loss,
+        "ppl": result.perplexity,
+        "val_ppl": result.perplexity,
+        "accuracy": 100 * result.accuracy,
+        "bits_per_byte": result.bits_per_byte,
+    }
+
+
+def guardrails(found: Mapping[str, "Legibility | None"], lang: str) -> "pd.DataFrame":
+    """Table 10 and ours: both ratios and the verdict of each run's samples.
+
+    Runs that the dissertation gives no ratios for, and runs of ours that left no samples, have
+    missing values in that row.
+    """
+    import pandas as pd
+
+    printed = {row["run"]: row for row in load("published", "tab10", "rows")}
+    rows: list[dict[str, Any]] = []
+    for run, ours in found.items():
+        if run in printed:
+            row = printed[run]
+            ratios = {name: float(row[name]) for name in ("fallback_ratio", "short_piece_ratio")}
+            source = {"run": run, "source": label("published", lang)}
+            rows.append(source | ratios | {"guardrails_pass": row["passes"]})
+        rows.append(
+            {"run": run, "source": label("ours", lang)}
+            | {
+                name: getattr(ours, name, None)
+                for name in ("fallback_ratio", "short_piece_ratio", "guardrails_pass")
+            }
+        )
+    return pd.DataFrame(rows, dtype=object)
+
+
+def legibility_table(found: Mapping[str, "Legibility | None"]) -> "pd.DataFrame":
+    """All measures of generated text, one row a run."""
+    import pandas as pd
+
+    names = ("fallback_ratio", "short_piece_ratio", "guardrails_pass", "repetition")
+    names += ("dictionary_share", "language_share")
+    rows = [
+        {"run": run} | {name: getattr(measures, name, None) for name in names}
+        for run, measures in found.items()
+    ]
+    return pd.DataFrame(rows, dtype=object)
+
+
+def yardstick(
+    records: Sequence["Record"], intervals: Mapping[str, tuple[float, float]]
+) -> "pd.DataFrame":
+    """All runs on the one scale that they share, the best last; intervals where there are any."""
+    import pandas as pd
+
+    rows = []
+    for record in sorted(records, key=lambda r: -r.result.bits_per_byte):
+        low, high = intervals.get(record.run, (None, None))
+        rows.append(
+            {
+                "run": record.run,
+                "cleaning": record.params["cleaning"],
+                "parameters_million": record.history.parameters / MILLION,
+                "tokens_million": record.history.tokens / MILLION,
+                "hours": record.history.seconds / 3600,
+                "bits_per_byte": record.result.bits_per_byte,
+                "ci_low": low,
+                "ci_high": high,
+            }
+        )
     return pd.DataFrame(rows, dtype=object)
 
 

@@ -5,7 +5,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from brnb.fingerprint import digest, reached
 from brnb.models.likelihood import likelihood
-from brnb.train.batches import Streams
+from brnb.models.recurrent import RecurrentLM
+from brnb.train.batches import Streams, Windows
 from brnb.train.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class History:
         gradient_norm.
     validation
         Rows of step, tokens and loss.
+    tokens, pass_tokens
+        Tokens seen, with repetition, and those of one pass over the corpus.
     seconds, evaluation_seconds, checkpoint_seconds
         Time in steps, in validation and in saving; all processes of an interrupted training count.
     earlier_seconds
@@ -51,6 +54,7 @@ class History:
     train: list[dict[str, float]] = field(default_factory=list)
     validation: list[dict[str, float]] = field(default_factory=list)
     tokens: int = 0
+    pass_tokens: int = 0
     seconds: float = 0.0
     evaluation_seconds: float = 0.0
     checkpoint_seconds: float = 0.0
@@ -60,10 +64,15 @@ class History:
     precision: str = ""
     parameters: int = 0
 
+    @property
+    def best(self) -> dict[str, float]:
+        """The row of the lowest validation loss; the earliest of several."""
+        return min(self.validation, key=lambda row: row["loss"])
+
     def resources(self) -> dict[str, Any]:
         """What goes into the receipt."""
-        shown = ("device", "precision", "parameters", "tokens", "interruptions", "earlier_seconds")
-        return {name: getattr(self, name) for name in shown} | {
+        shown = ("device", "precision", "parameters", "tokens", "pass_tokens", "interruptions")
+        return {name: getattr(self, name) for name in (*shown, "earlier_seconds")} | {
             "training_seconds": round(self.seconds, 3),
             "evaluation_seconds": round(self.evaluation_seconds, 3),
             "checkpoint_seconds": round(self.checkpoint_seconds, 3),
@@ -129,11 +138,13 @@ class Training:
         self.precision = pick_precision(params.precision, self.device)
         self.params, self.model = params, model.to(self.device).train()
         self.optimizer = make_optimizer(model, params)
-        self.streams = Streams(data, params.batch_size, params.seq_len, params.seed, self.device)
+        batches = Streams if isinstance(model, RecurrentLM) else Windows
+        self.data = batches(data, params.batch_size, params.seq_len, params.seed, self.device)
         identity = _identity(model, params, self.precision, data_identity)
         self.checkpoint = Checkpoint(folder, identity)
         self.history = History(device=self.device.type, precision=self.precision)
         self.history.parameters = sum(p.numel() for p in model.parameters())
+        self.history.pass_tokens = len(data)
         self.step = 0
         self.state: tuple[Tensor, ...] | None = None  # of the recurrence
         self.summed, self.loss = 0, torch.zeros((), device=self.device)  # since the last point
@@ -143,7 +154,7 @@ class Training:
 
     def advance(self) -> None:
         """One optimizer step."""
-        batch = self.streams.batch(self.step)
+        batch = self.data.batch(self.step)
         if batch.fresh:
             self.state = None
         rate = learning_rate(self.step, self.params)
@@ -180,12 +191,15 @@ class Training:
         self.progress.set_postfix_str(f"loss {loss:.3f}")
 
     def validate(self, row: np.ndarray) -> None:
-        """A point of the validation curve."""
+        """A point of the validation curve; the weights are kept if it is the lowest so far."""
         self._count_time()
         loss = likelihood(self.model, row, self.params.seq_len).loss
         point = {"step": self.step, "tokens": self.history.tokens, "loss": loss}
         self.history.validation.append(point)
         self.history.evaluation_seconds += self._restart_clock()
+        if self.history.best is point:
+            self.checkpoint.save_best(self.model)
+            self.history.checkpoint_seconds += self._restart_clock()
 
     def save(self) -> None:
         """Keep everything that the next step depends on."""
@@ -248,6 +262,7 @@ def train(
     params: "TrainParams",
     folder: Path,
     data_identity: str,
+    keep: Literal["last", "best"] = "last",
 ) -> History:
     """Train a language model in place; continue from its checkpoint if there is one.
 
@@ -255,7 +270,8 @@ def train(
     ----------
     model
         Maps ids (B, T) and a state to logits (B, T, V) and the next state. Initialised by the
-        caller from the run's seed; moved to the device.
+        caller from the run's seed; moved to the device. A recurrent model reads `Streams`, with
+        its state carried from window to window, any other model random `Windows`.
     data, validation
         Token ids, shape (N,).
     params
@@ -264,6 +280,9 @@ def train(
         Where checkpoints live.
     data_identity
         Names text and tokenizer, so that a checkpoint of other data is not continued.
+    keep
+        The weights that the model has in the end: of the last step, or of the lowest validation
+        loss, as in Table 9.
 
     Raises
     ------
@@ -287,6 +306,8 @@ def train(
             if time.perf_counter() - training.saved > params.checkpoint_seconds:
                 training.save()
     training.save()
+    if keep == "best":
+        training.checkpoint.load_best(model)
     return history
 
 

@@ -1,6 +1,6 @@
 """Parameters of a training run; light, so that `brnb check` reads them without torch."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -57,6 +57,39 @@ class TrainParams(Params):
                 f"evaluate_every = {self.evaluate_every} is more than the {self.steps} steps of "
                 f"tokens = {self.tokens}: lower it"
             )
+        return self
+
+
+class TransformerParams(TrainParams):
+    """v5 and v6: a Transformer whose context is the training's sequence (`Choices`)."""
+
+    width: Positive = Field(description="of the residual stream")
+    layers: Positive
+    heads: Positive = Field(description="divides half the width")
+    kv_heads: Positive = Field(description="divides heads; fewer: grouped-query attention")
+    hidden: Positive = Field(description="width inside the MLP")
+    norm: Literal["layernorm", "rmsnorm"]
+    position: Literal["learned", "rope"]
+    mlp: Literal["gelu", "swiglu", "relu2"]
+    bias: bool = Field(description="of linear maps and LayerNorm")
+    tied: bool = Field(description="the head is the embedding")
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+
+    def choices(self, vocab_size: int) -> dict[str, Any]:
+        """Arguments of `TransformerLM`."""
+        own = set(TransformerParams.model_fields) - set(TrainParams.model_fields)
+        values = {name: getattr(self, name) for name in sorted(own)}
+        return values | {"vocab_size": vocab_size, "context": self.seq_len}
+
+    @model_validator(mode="after")
+    def _heads_and_samples_fit(self) -> Self:
+        for name, holds, rule in (
+            ("width", self.width % (2 * self.heads) == 0, f"a multiple of 2 * {self.heads} heads"),
+            ("kv_heads", self.heads % self.kv_heads == 0, f"a divisor of heads = {self.heads}"),
+            ("sample_tokens", self.sample_tokens < self.seq_len, f"less than {self.seq_len=}"),
+        ):
+            if not holds:
+                raise ValueError(f"{name} = {getattr(self, name)}: it must be {rule}")
         return self
 
 

@@ -30,14 +30,19 @@ class TokenRow:
         Token ids, shape (N,), uint16 or uint32, mapped from disk.
     documents
         How many documents.
-    text_bytes
-        UTF-8 bytes of the documents, plus one for the end of each: what bits per byte divide by,
-        the same for every tokenizer.
+    document_bytes
+        UTF-8 bytes of each document, plus one for its end: what bits per byte divide by, the same
+        for every tokenizer. Shape (documents,), uint32, mapped from disk.
     """
 
     ids: np.ndarray
     documents: int
-    text_bytes: int
+    document_bytes: np.ndarray
+
+    @property
+    def text_bytes(self) -> int:
+        """Bytes of all documents."""
+        return int(self.document_bytes.sum(dtype=np.int64))
 
 
 def encode(texts: Iterable[str], tokenizer: "Tokenizer", path: Path, identity: str) -> TokenRow:
@@ -50,7 +55,7 @@ def encode(texts: Iterable[str], tokenizer: "Tokenizer", path: Path, identity: s
     tokenizer
         Any tokenizer; ids of fewer than 2^16 pieces take two bytes.
     path
-        File without suffix; ``.ids`` and ``.json`` are added.
+        File without suffix; ``.ids``, ``.bytes`` and ``.json`` are added.
     identity
         Names text and tokenizer: rows of another identity are encoded again.
 
@@ -59,34 +64,36 @@ def encode(texts: Iterable[str], tokenizer: "Tokenizer", path: Path, identity: s
     ValueError
         If there is no text.
     """
-    data, note = path.with_suffix(".ids"), path.with_suffix(".json")
+    data, sizes, note = (path.with_suffix(suffix) for suffix in (".ids", ".bytes", ".json"))
     dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32)
-    known = json.loads(note.read_text("utf-8")) if note.is_file() and data.is_file() else {}
+    whole = all(file.is_file() for file in (data, sizes, note))
+    known = json.loads(note.read_text("utf-8")) if whole else {}
     if known.get("identity") != identity:
-        known = _encode(texts, tokenizer, data, dtype) | {"identity": identity}
+        known = {"documents": _encode(texts, tokenizer, data, sizes, dtype), "identity": identity}
         if not known["documents"]:
             raise ValueError(f"no documents to encode into {path}: is the corpus empty?")
         write_json(note, known)
-    ids = np.memmap(data, dtype=dtype, mode="r")
-    return TokenRow(ids, known["documents"], known["text_bytes"])
+    ids, document_bytes = np.memmap(data, dtype, "r"), np.memmap(sizes, np.uint32, "r")
+    return TokenRow(ids, known["documents"], document_bytes)
 
 
 def _encode(
-    texts: Iterable[str], tokenizer: "Tokenizer", data: Path, dtype: np.dtype
-) -> dict[str, int]:
-    counts = {"documents": 0, "text_bytes": 0}
+    texts: Iterable[str], tokenizer: "Tokenizer", data: Path, sizes: Path, dtype: np.dtype
+) -> int:
+    """Write both files; returns the number of documents."""
+    documents = 0
     data.parent.mkdir(parents=True, exist_ok=True)
     partial = data.with_suffix(".partial")
     progress = tqdm(desc=f"tokens · {data.stem}", unit=" documents", mininterval=1.0)
-    with partial.open("wb") as f, progress:
+    with partial.open("wb") as f, sizes.open("wb") as g, progress:
         for chunk in _chunks(iter(texts), 1000):
             for ids in tokenizer.encode_batch(chunk):
                 np.asarray([*ids, tokenizer.eos_id], dtype=dtype).tofile(f)
-            counts["documents"] += len(chunk)
-            counts["text_bytes"] += sum(len(text.encode()) + 1 for text in chunk)
+            np.asarray([len(text.encode()) + 1 for text in chunk], dtype=np.uint32).tofile(g)
+            documents += len(chunk)
             progress.update(len(chunk))
     partial.replace(data)
-    return counts
+    return documents
 
 
 def _chunks(texts: Iterator[str], size: int) -> Iterator[list[str]]:
