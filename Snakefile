@@ -51,7 +51,7 @@ rule run:
         # that spin while they wait starve the rest: hence OMP_*. TQDM_*: one line every ten
         # seconds, not ten a second, since a batch log keeps them all.
         "mkdir -p reports/{params.profile}/notebooks && "
-        "OMP_NUM_THREADS={threads} OMP_WAIT_POLICY=PASSIVE TQDM_MININTERVAL=10 MPLBACKEND=agg "
+        "OMP_NUM_THREADS={threads} OMP_WAIT_POLICY=PASSIVE TQDM_MININTERVAL=10 "
         "papermill {params.notebook} {params.executed} -f {params.values} "
         "--no-progress-bar --log-output --log-level WARNING && "
         "brnb status --profile {params.profile} --run {wildcards.run}"

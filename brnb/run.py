@@ -219,10 +219,13 @@ class Run(Generic[P]):
         return tables.display(frame, name, lang=lang, **options)
 
     def figure(self, name: str, figure: "Figure") -> "Figure":
-        """Write a figure as PDF and PNG, and return it for display."""
+        """Write a figure as PDF and PNG, and return it for display (once: it is closed)."""
+        from matplotlib import pyplot as plt
+
         from brnb.report import figures
 
         self.file(*figures.write_figure(self.reports / "figures", name, figure, self.params.lang))
+        plt.close(figure)
         return figure
 
     def close(self) -> receipt.Receipt:

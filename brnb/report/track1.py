@@ -116,8 +116,8 @@ def legibility_table(found: Mapping[str, "Legibility | None"]) -> "pd.DataFrame"
     """All measures of generated text, one row a run."""
     import pandas as pd
 
-    names = ("fallback_ratio", "short_piece_ratio", "guardrails_pass", "repetition")
-    names += ("dictionary_share", "language_share")
+    names = ["fallback_ratio", "short_piece_ratio", "guardrails_pass", "repetition"]
+    names += ["dictionary_share", "language_share"]
     rows = [
         {"run": run} | {name: getattr(measures, name, None) for name in names}
         for run, measures in found.items()
