@@ -76,3 +76,33 @@ def test_an_orphaned_kernel_keeps_its_run_to_itself(thesis, tmp_path):
     finally:
         orphan.send_signal(signal.SIGINT)
         orphan.wait(timeout=60)
+
+
+def test_a_killed_snakemake_goes_on_where_it_was(thesis, tmp_path):
+    project = tmp_path / "project"
+    shutil.copytree(thesis, project)
+    shutil.rmtree(project / "reports/smoke/runs/v1")
+    shutil.rmtree(project / "work/smoke/v1")
+    before = (project / "reports/smoke/runs/tokenizer/receipt.json").stat().st_mtime_ns
+    running = subprocess.Popen(
+        ["snakemake"],
+        cwd=project,
+        env=ENVIRONMENT,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while not (project / "reports/smoke/runs/v1/started.json").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    kernel = json.loads((project / "reports/smoke/runs/v1/started.json").read_text())["pid"]
+    os.killpg(running.pid, signal.SIGKILL)
+    os.kill(kernel, signal.SIGKILL)  # it has a process group of its own
+    running.wait()
+
+    assert status(project)["v1"]["state"] == "failed"
+    again = call(project, "snakemake", timeout=300)
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert {s["state"] for s in status(project).values()} == {"done"}
+    assert (project / "reports/smoke/runs/tokenizer/receipt.json").stat().st_mtime_ns == before

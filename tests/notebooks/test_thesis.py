@@ -130,3 +130,16 @@ def test_a_second_snakemake_at_the_same_time_is_told_who_is_at_work(thesis):
         other.kill()
     assert refused.returncode != 0
     assert "already being executed by pid" in refused.stderr
+
+
+def test_labels_switch_to_english(thesis, tmp_path):
+    project = tmp_path / "project"
+    shutil.copytree(thesis, project)
+    values, executed = "params/smoke/costs.yaml", "reports/smoke/notebooks/costs.ipynb"
+    command = ["papermill", "notebooks/16_cost_tables.ipynb", executed, "-f", values]
+    done = call(project, *command, "-p", "lang", "en")
+    assert done.returncode == 0, done.stderr[-3000:]
+    table = (project / "reports/smoke/tables/tab02.tex").read_text()
+    assert "Reference prices per hour" in table
+    assert "0.07" in table
+    assert "0,07" not in table
