@@ -52,7 +52,8 @@ def test_a_killed_training_is_not_done_and_resumes_to_the_same_bits(thesis, kill
     assert pieced["resources"]["interruptions"] == 1
     assert pieced["resources"]["earlier_seconds"] > 0
     assert pieced["metrics"] == whole["metrics"]
-    for path in ("runs/v1/model.safetensors", "figures/fig-v1-loss.pdf", "tables/tab-v1-samples.csv"):
+    same = ("runs/v1/model.safetensors", "figures/fig-v1-loss.pdf", "tables/tab-v1-samples.csv")
+    for path in same:
         assert pieced["artefacts"][path] == whole["artefacts"][path]
 
 

@@ -70,7 +70,8 @@ def test_the_document_compiles_and_holds_every_number(thesis):
     reports = thesis / "reports/smoke"
     if shutil.which("latexmk") is None:
         pytest.fail("latexmk is missing: apt-get install latexmk texlive-latex-recommended …")
-    done = call(reports, "latexmk", "-pdf", "-interaction=nonstopmode", "-halt-on-error", "document")
+    options = ["-pdf", "-interaction=nonstopmode", "-halt-on-error"]
+    done = call(reports, "latexmk", *options, "document")
     assert done.returncode == 0, done.stdout[-3000:]
     log = (reports / "document.log").read_text("latin-1")
     assert "undefined" not in log

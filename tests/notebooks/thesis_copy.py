@@ -18,9 +18,8 @@ ENVIRONMENT = os.environ | {
 
 def call(project: Path, *command: str, **options) -> subprocess.CompletedProcess:
     """Run a command in a project; its output is captured as text."""
-    return subprocess.run(
-        command, cwd=project, env=ENVIRONMENT, capture_output=True, text=True, check=False, **options
-    )
+    captured = {"capture_output": True, "text": True, "check": False}
+    return subprocess.run(command, cwd=project, env=ENVIRONMENT, **captured, **options)
 
 
 def copy_project(folder: Path, profile: str = "smoke") -> Path:
