@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 _IMPORTED = time.time()  # before any other module of the package
+_loaded: dict[str, str] = {}  # hashes of the modules that this process has in memory
 
 Value = float | int | str | Decimal | None
 
@@ -92,6 +93,10 @@ class Run(Generic[P]):
         self._values, self._defaults, self._namespace = values, defaults, namespace
         self._changed = {k: v for k, v in values.items() if defaults.get(k, v) != v}
         self._code = fingerprint.code(path)
+        for name, code in self._code.items():
+            file = fingerprint.module_file(name)
+            if file and file.stat().st_mtime <= _IMPORTED:
+                _loaded.setdefault(name, code)
         self._needs: dict[str, receipt.Receipt] = {}
         self._inputs: dict[str, receipt.Artefact] = {}
         self._metrics: dict[str, Any] = {}
@@ -307,10 +312,9 @@ class Run(Generic[P]):
             why.append(f"{len(executed - saved)} executed cells are not in the saved notebook")
         if saved - executed:
             why.append(f"{len(saved - executed)} cells of the notebook were not executed")
-        modules = {name: fingerprint.module_file(name) for name in self._code}
-        edited = [
-            name for name, file in modules.items() if file and file.stat().st_mtime > _IMPORTED
-        ]
+        now = fingerprint.code(self.pipeline.notebook(self.id))
+        modules = [name for name in self._code if fingerprint.module_file(name)]
+        edited = [name for name in modules if _loaded.get(name) != now.get(name)]
         if edited:
             why.append(f"edited after the kernel imported them: {', '.join(edited)}")
         return why

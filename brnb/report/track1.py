@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from brnb.evaluate.intrinsic import Intrinsic
     from brnb.evaluate.legibility import Legibility
     from brnb.evaluate.records import Record
+    from brnb.evaluate.track1 import Change
     from brnb.train.loop import History
 
 BILLION, MILLION = 1e9, 1e6
@@ -28,6 +29,7 @@ DECIMALS = {
     "tab09": {"val_loss": 4, "val_ppl": 2, "bits_per_byte": 3},
     "legibility": {"fallback_ratio": 3, "short_piece_ratio": 3, "repetition": 3}
     | {"dictionary_share": 3, "language_share": 2},
+    "finding": {"change": 3, "ci_low": 3, "ci_high": 3},
     "yardstick": {"parameters_million": 2, "tokens_million": 1, "hours": 3}
     | {"bits_per_byte": 3, "ci_low": 3, "ci_high": 3},
 }
@@ -146,6 +148,18 @@ def yardstick(
                 "ci_high": high,
             }
         )
+    return pd.DataFrame(rows, dtype=object)
+
+
+def finding_table(changes: Sequence["Change"], lang: str) -> "pd.DataFrame":
+    """One row a measure: its change, the interval, and whether that is better."""
+    import pandas as pd
+
+    rows = [
+        {"measure": label(c.measure, lang), "change": c.change, "ci_low": c.low, "ci_high": c.high}
+        | {"better": c.better}
+        for c in changes
+    ]
     return pd.DataFrame(rows, dtype=object)
 
 
