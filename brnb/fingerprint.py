@@ -94,7 +94,10 @@ def _running(node: ast.AST) -> Iterator[ast.AST]:
 
 def module_file(name: str) -> Path | None:
     """Source file of a `brnb` module, or None if there is no module of that name."""
-    stem = PACKAGE.joinpath(*name.split(".")[1:])
+    package, *parts = name.split(".")
+    if package != PACKAGE.name:
+        return None
+    stem = PACKAGE.joinpath(*parts)
     return next((f for f in (stem.with_suffix(".py"), stem / "__init__.py") if f.is_file()), None)
 
 
