@@ -97,10 +97,10 @@ def early(text: str) -> str:
     >>> early("Lei nº 8.666, de 21/06/1993")
     'lei nº 0.0, de 0/0/0'
     """
-    return early_utf8(text).decode()
+    return zero_digits(text.lower().encode()).decode()
 
 
-def early_utf8(text: str) -> bytes:
-    """Return `early` of a text, as UTF-8."""
+def zero_digits(data: bytes) -> bytes:
+    """Make each run of ASCII digits a single 0, in UTF-8."""
     # In UTF-8 a byte below 128 is always a whole character, so ASCII digits are safe to replace.
-    return _ZERO_RUN.sub(b"0", text.lower().encode().translate(_ZEROS))
+    return _ZERO_RUN.sub(b"0", data.translate(_ZEROS))
