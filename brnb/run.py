@@ -291,11 +291,13 @@ class Run(Generic[P]):
         # Imported by name, so that a new price makes no training stale: it changes no result.
         costs = importlib.import_module("brnb.theory.costs")
         total = seconds + self._resources.get("earlier_seconds", 0.0)
-        cost = costs.receipt_cost({"run": self.id, "seconds": round(total, 3), "gpu": gpu})
+        prices = costs.price_list_for(gpu)
+        usage = {"run": self.id, "seconds": round(total, 3), "gpu": gpu}
+        cost = costs.receipt_cost(usage, prices)
         for name in ("usd_per_hour", "usd", "brl"):
             value = getattr(cost, name)
             used[name] = None if value is None else float(value)
-        return used | ({"no_price": cost.why} if cost.why else {})
+        return used | ({"no_price": cost.why} if cost.why else {"price_list": prices})
 
     def _unclean(self) -> list[str]:
         """Reasons why the result may not be that of the saved notebook and code.

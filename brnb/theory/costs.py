@@ -137,6 +137,16 @@ def receipt_cost(
     )
 
 
+def price_list_for(device: str | None) -> str:
+    """The dissertation's price list if it prices the device, else the latest one that does."""
+    key = hardware_id(device) if device else None
+    lists = load("prices", "usd_per_hour")
+    priced = [name for name, entry in lists.items() if key in entry["prices"]]
+    if PRICE_LIST in priced or not priced:
+        return PRICE_LIST
+    return max(priced, key=lambda name: str(lists[name]["date"]))
+
+
 def _price(
     device: str | None, key: str | None, price_list: str
 ) -> tuple[Decimal | None, str | None]:

@@ -188,7 +188,7 @@ class Training:
         )
         self.summed = 0
         self.loss.zero_()
-        self.progress.set_postfix_str(f"loss {loss:.3f}")
+        self.progress.set_postfix_str(f"loss {loss:.3f}", refresh=False)
 
     def validate(self, row: np.ndarray) -> None:
         """A point of the validation curve; the weights are kept if it is the lowest so far."""

@@ -112,3 +112,9 @@ def test_a_partial_total_is_no_total():
 
 def test_tokens_per_usd_of_nothing():
     assert costs.tokens_per_usd(10, 0) is None
+
+
+def test_a_gpu_without_a_price_in_the_dissertation_gets_a_dated_list_that_has_one():
+    assert costs.price_list_for("NVIDIA GeForce RTX 4090") == "vast_ai_p25"
+    assert costs.price_list_for("NVIDIA H200") == "akash_2026_09"
+    assert costs.price_list_for(None) == costs.price_list_for("unknown") == "vast_ai_p25"

@@ -1,0 +1,118 @@
+"""What the comparison of all runs of Track 1 computes from their records (thesis 4.4.1)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from brnb.evaluate.intrinsic import DocumentNats
+from brnb.evaluate.legibility import Legibility, contrast, legibility, lexicon
+from brnb.evaluate.records import Record
+from brnb.text import finished
+from brnb.tokenizers import load
+
+BETTER = {"dictionary_share": 1, "language_share": 1, "bits_per_byte": -1}
+BETTER |= {"fallback_ratio": -1, "short_piece_ratio": -1, "repetition": -1}
+"""Whether a measure is better when it rises, or when it falls."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """How one measure differs between two runs, with its 95% interval."""
+
+    measure: str
+    change: float
+    low: float
+    high: float
+
+    @property
+    def better(self) -> bool | None:
+        """Whether it got better; None if the interval holds zero."""
+        if self.low <= 0 <= self.high:
+            return None
+        return self.change * BETTER[self.measure] > 0
+
+
+def lexicons(corpus: Path) -> dict[str, frozenset[str]]:
+    """The lexicon of each cleaning's training text."""
+    return {c: lexicon(finished.texts(corpus, c, "train")) for c in finished.CLEANINGS}
+
+
+def written_text(
+    records: Sequence[Record],
+    corpus: Path,
+    tokenizers: Path,
+    known: Mapping[str, frozenset[str]],
+    documents: int,
+) -> dict[str, Legibility]:
+    """Held-out text measured as if it were samples: what the measures are where nothing is wrong.
+
+    Parameters
+    ----------
+    records
+        Runs, whose pairs of tokenizer and cleaning are measured.
+    corpus, tokenizers
+        Folders of the runs ``corpus`` and ``tokenizer``.
+    known
+        `lexicons`.
+    documents
+        Validation documents to measure.
+
+    Returns
+    -------
+    dict
+        By ``"<tokenizer> · <cleaning>"``, in that order.
+    """
+    found = {}
+    for name, cleaning in sorted({(r.params["tokenizer"], r.params["cleaning"]) for r in records}):
+        tokenizer = load(tokenizers / name)
+        texts = list(islice(finished.texts(corpus, cleaning, "validation"), documents))
+        ids = tokenizer.encode_batch(texts)
+        found[f"{name} · {cleaning}"] = legibility(tokenizer, ids, known[cleaning])
+    return found
+
+
+def finding(
+    before: Record,
+    after: Record,
+    tokenizers: Path,
+    known: Mapping[str, frozenset[str]],
+    resamples: int,
+    seed: int,
+) -> list[Change]:
+    """What a run of lower loss changed in the text that is generated (thesis 4.4.1.5).
+
+    Bits per byte are compared document by document, legibility sample by sample.
+
+    Parameters
+    ----------
+    before, after
+        Two runs on the same text with the same tokenizer.
+    tokenizers, known
+        As for `written_text`.
+    resamples, seed
+        Of the bootstrap.
+
+    Raises
+    ------
+    ValueError
+        If the runs do not share tokenizer and cleaning, or left no samples or documents.
+    """
+    shared = [(r.params["tokenizer"], r.params["cleaning"]) for r in (before, after)]
+    if shared[0] != shared[1]:
+        raise ValueError(f"{before.run} and {after.run} do not share tokenizer and text: {shared}")
+    sides = []
+    for record in (before, after):
+        if record.samples is None or record.documents is None:
+            raise ValueError(f"{record.run} left no samples or no documents: run its chapter again")
+        sides.append((record.samples, record.documents))
+    (old_samples, old), (new_samples, new) = sides
+    tokenizer, words = load(tokenizers / shared[0][0]), known[shared[0][1]]
+    single = [
+        [legibility(tokenizer, [sample.ids], words) for sample in samples]
+        for samples in (old_samples, new_samples)
+    ]
+    saved = DocumentNats(new.nats - old.nats, old.bytes)  # pairs: the same documents in both
+    changes = [Change("bits_per_byte", saved.bits_per_byte, *saved.interval(resamples, seed))]
+    measured = contrast(single[0], single[1], resamples, seed)
+    return changes + [Change(name, *values) for name, values in measured.items()]

@@ -1,0 +1,103 @@
+"""LoRA and QLoRA: how many parameters are trained, how many bytes a quantised map takes.
+
+Source: thesis 3.4, 4.2.3.3 and C.2.3.1; Hu et al. (2021); Dettmers et al. (2023).
+"""
+
+from collections.abc import Collection
+from math import ceil
+
+from brnb.theory.shape import Shape
+
+MAPS = ("query", "key", "value", "out", "gate", "up", "down")
+NF4_BLOCK, ABSMAX_BLOCK = 64, 256  # weights that share a scale; scales that share a scale
+
+
+def adapter_parameters(d: int, k: int, rank: int) -> int:
+    """Trained parameters r(d + k) of one map W in R^(d x k) (Eqs. 3.3, 4.6, C.78, C.80)."""
+    if rank < 1:
+        raise ValueError(f"rank = {rank}: it must be at least 1")
+    return rank * (d + k)
+
+
+def compression_ratio(d: int, k: int, rank: int) -> float:
+    """Parameters of W for each trained one, dk / (r(d + k)) (Eqs. C.79-C.82)."""
+    return d * k / adapter_parameters(d, k, rank)
+
+
+def lora_parameters(shape: Shape, rank: int, maps: Collection[str] = MAPS) -> int:
+    """Trained parameters of a whole model, the sum of r(d + k) over its adapted maps (Eq. 4.8).
+
+    For Llama 3 8B and r = 64 the thesis prints about 16e6. That is the query map alone
+    (16,777,216); r = 64 on all seven maps is 167,772,160, ten times as much.
+
+    Parameters
+    ----------
+    shape : Shape
+        A dense model, or one whose experts all have adapters of their own.
+    rank : int
+        r.
+    maps : collection of str
+        Names among `MAPS`; ``"gate"`` is ignored where the model has none.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, the rank below 1, or some layers have experts and others not.
+    """
+    if shape.dense_layers:
+        raise ValueError("adapters of a model with some layers without experts are not counted")
+    copies = max(shape.experts, 1)
+    sizes = {name: (size, 1) for name, size in shape.attention_maps.items()}
+    sizes |= {name: (size, copies) for name, size in shape.mlp_maps.items()}
+    return shape.layers * sum(
+        times * adapter_parameters(d, k, rank)
+        for name, ((k, d), times) in sizes.items()
+        if name in _known(maps)
+    )
+
+
+def reduction(parameters: float, trained: float) -> float:
+    """How many times fewer parameters are trained (Eq. 4.9: 500)."""
+    return parameters / trained
+
+
+def nf4_bits(double: bool = True) -> float:
+    """Bits for each weight in NF4.
+
+    4 bits and a scale for each block of 64: in fp32, 4 + 32/64 = 4.5; quantised in turn to
+    8 bits with an fp32 scale for each 256 of them, 4 + 8/64 + 32/(64 * 256) = 4.127
+    (Dettmers et al., 2023, section 3). Eq. 4.16 counts 4.
+    """
+    scale = 8 + 32 / ABSMAX_BLOCK if double else 32
+    return 4 + scale / NF4_BLOCK
+
+
+def nf4_bytes(weights: int, double: bool = True) -> int:
+    """Bytes of one map of `weights` weights in NF4, whole blocks."""
+    blocks = ceil(weights / NF4_BLOCK)
+    scales = blocks + 4 * ceil(blocks / ABSMAX_BLOCK) if double else 4 * blocks
+    return ceil(weights / 2) + scales
+
+
+def rank_bound(effective_rank: float, fraction: float) -> float:
+    """Rank that keeps a `fraction` of the information in a map of that effective rank.
+
+    With equal singular values, r of them hold r / rank(W) of the energy (Eckart and Young, 1936),
+    so r >= fraction * rank(W); with any other spectrum fewer are enough. Eq. C.83 prints
+    rank(W) / fraction, by which less information would need a higher rank.
+
+    Raises
+    ------
+    ValueError
+        If the fraction is not above 0 and at most 1.
+    """
+    if not 0 < fraction <= 1:
+        raise ValueError(f"fraction = {fraction}: it must be above 0 and at most 1")
+    return effective_rank * fraction
+
+
+def _known(maps: Collection[str]) -> Collection[str]:
+    unknown = sorted(set(maps) - set(MAPS))
+    if unknown:
+        raise ValueError(f"maps {', '.join(unknown)} are unknown; known: {', '.join(MAPS)}")
+    return maps

@@ -1,0 +1,154 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brnb.evaluate.personal_data import KINDS, count, find
+
+
+def found(text: str) -> list[tuple[str, str]]:
+    return [(finding.kind, text[finding.start : finding.end]) for finding in find(text)]
+
+
+def textbook_check_digit(digits: list[int], weights: list[int]) -> int:
+    """The Receita Federal's rule as it is taught: 11 less the remainder, 0 for 10 and 11."""
+    rest = sum(d * w for d, w in zip(digits, weights, strict=True)) % 11
+    return 0 if rest < 2 else 11 - rest
+
+
+@st.composite
+def cpfs(draw: st.DrawFn) -> str:
+    digits = draw(
+        st.lists(st.integers(0, 9), min_size=9, max_size=9).filter(lambda d: len({*d}) > 1)
+    )
+    digits.append(textbook_check_digit(digits, [10, 9, 8, 7, 6, 5, 4, 3, 2]))
+    digits.append(textbook_check_digit(digits, [11, 10, 9, 8, 7, 6, 5, 4, 3, 2]))
+    return "".join(map(str, digits))
+
+
+@st.composite
+def cnpjs(draw: st.DrawFn) -> str:
+    body = draw(st.text("0123456789", min_size=12, max_size=12).filter(lambda d: len({*d}) > 1))
+    digits = list(map(int, body))
+    digits.append(textbook_check_digit(digits, [5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2]))
+    digits.append(textbook_check_digit(digits, [6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2]))
+    return "".join(map(str, digits))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("CPF 529.982.247-25.", [("cpf", "529.982.247-25")]),
+        ("(52998224725)", [("cpf", "52998224725")]),
+        ("CNPJ: 11.222.333/0001-81;", [("cnpj", "11.222.333/0001-81")]),
+        ("11222333000181", [("cnpj", "11222333000181")]),
+        # Banco do Brasil; the Receita Federal's example with letters
+        (
+            "00.000.000/0001-91 e 12.ABC.345/01DE-35",
+            [("cnpj", "00.000.000/0001-91"), ("cnpj", "12.ABC.345/01DE-35")],
+        ),
+        ("maria.silva+x@exemplo.com.br.", [("email", "maria.silva+x@exemplo.com.br")]),
+        ("<a href='mailto:ana@a-b.org'>", [("email", "ana@a-b.org")]),
+        ("52998224725@exemplo.com", [("email", "52998224725@exemplo.com")]),
+        ("Ligue (11) 98765-4321!", [("phone", "(11) 98765-4321")]),
+        (
+            "+55 61 3303-4141, +5511987654321",
+            [("phone", "+55 61 3303-4141"), ("phone", "+5511987654321")],
+        ),
+        (
+            "21 2345-6789 ou 021 99876-5432",
+            [("phone", "21 2345-6789"), ("phone", "021 99876-5432")],
+        ),
+        ("(85)987654321/(85) 3456.7890", [("phone", "(85)987654321"), ("phone", "(85) 3456.7890")]),
+        ("(11)\u00a098765\u20114321", [("phone", "(11)\u00a098765\u20114321")]),
+    ],
+)
+def test_known_documents_are_found(text: str, expected: list[tuple[str, str]]) -> None:
+    assert found(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "529.982.247-26",  # a wrong check digit
+        "11.222.333/0001-82",
+        "111.111.111-11 e 00.000.000/0000-00",  # right digits, never issued
+        "R$ 1.234,56; 3,14%; US$ 1.234.567.890,12; 0,5",
+        "Lei nº 8.666, de 21/06/1993; Lei 13.709/2018; art. 5º, LXXIX; IN RFB 2.229/2024",
+        "1999-2004, 2019-2020; de 11 2019-2020; (12) 2015-2016; (21) 2020",
+        "processo 0001234-56.2019.8.26.0100",
+        "CEP 01310-100, nº 12 90010-150; ISBN 978-85-333-0227-3; IP 192.168.100.101",
+        "(20) 98765-4321 e (11) 18765-4321",  # no such area; no such number
+        "98765-4321",  # without an area code it may be anything
+        "0800 123 4567",
+        "@usuario, a@b, a@b.c, x @ y.com",
+        "abc52998224725def e a1b2c352998224725",  # inside a hash
+        "152998224725, 529982247251, 1.529.982.247-25, 52998224725,5",
+    ],
+)
+def test_ordinary_numbers_are_none(text: str) -> None:
+    assert found(text) == []
+
+
+@given(cpfs(), st.integers(1, 9))
+def test_cpfs(cpf: str, change: int) -> None:
+    written = f"{cpf[:3]}.{cpf[3:6]}.{cpf[6:9]}-{cpf[9:]}"
+    for text in (cpf, written, f"{cpf[:9]}-{cpf[9:]}"):
+        assert found(f"meu CPF é {text}, ok") == [("cpf", text)]
+        wrong = text[:-1] + str((int(text[-1]) + change) % 10)
+        assert found(wrong) == []
+
+
+@given(cnpjs(), st.integers(1, 9))
+def test_cnpjs(cnpj: str, change: int) -> None:
+    written = f"{cnpj[:2]}.{cnpj[2:5]}.{cnpj[5:8]}/{cnpj[8:12]}-{cnpj[12:]}"
+    for text in (cnpj, written):
+        assert found(f"CNPJ {text}.") == [("cnpj", text)]
+        wrong = text[:-1] + str((int(text[-1]) + change) % 10)
+        assert found(wrong) == []
+
+
+def brazilian(number: int, decimals: int) -> str:
+    """A number as written in Brazil: 1.234.567,89."""
+    return f"{number:,}".replace(",", ".") + (f",{'0123456789'[:decimals]}" if decimals else "")
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.builds(brazilian, st.integers(0, 10**13), st.integers(0, 4)).map("R$ {}".format),
+            st.integers(0, 10**10 - 1).map(str),  # up to ten bare digits
+            st.integers(1500, 2099).map(str),
+            st.tuples(st.integers(1900, 2099), st.integers(1900, 2099)).map("{0[0]}-{0[1]}".format),
+            st.dates().map("{:%d/%m/%Y}".format),
+            st.builds(
+                "Lei nº {}/{}".format,
+                st.integers(1, 20_000).map(lambda n: brazilian(n, 0)),
+                st.integers(1900, 2026),
+            ),
+            st.floats(0, 100).map("{:.2f}%".format),
+        ),
+        max_size=12,
+    ),
+    st.sampled_from([" ", ", ", "; ", " e ", "\n", " ("]),
+)
+def test_lists_of_ordinary_numbers_are_none(numbers: list[str], separator: str) -> None:
+    assert found(separator.join(numbers)) == []
+
+
+@given(st.text(max_size=80))
+def test_spans_lie_in_the_text_and_do_not_overlap(text: str) -> None:
+    place = 0
+    for finding in find(text):
+        assert place <= finding.start < finding.end <= len(text)
+        place = finding.end
+
+
+def test_count() -> None:
+    texts = ["529.982.247-25, ana@exemplo.com", "", "(11) 98765-4321 e ana@exemplo.com"]
+    assert count(texts) == {"email": 2, "cnpj": 0, "cpf": 1, "phone": 1}
+    assert tuple(count([])) == KINDS
+
+
+def test_long_texts_take_linear_time() -> None:
+    assert find("a" * 300_000 + "@" + "a." * 50_000) == []
+    assert find("1" * 300_000 + " (11" * 10_000) == []
