@@ -20,23 +20,7 @@ TURNS = 3
 PAIRS, PEER_PAIRS = 4_000, 200
 ROUGE = ["rouge1", "rouge2", "rougeL"]
 SYLLABLES = ("ca", "re", "mo", "çã", "ti", "lo", "pra", "es", "sú", "gê", "nho", "qua", "vi", "fer")
-SMALL_WORDS = (
-    "de",
-    "a",
-    "o",
-    "que",
-    "e",
-    "do",
-    "da",
-    "em",
-    "um",
-    "com",
-    "não",
-    "uma",
-    "no",
-    "é",
-    "à",
-)
+SMALL_WORDS = ("de", "a", "o", "que", "e", "do", "da", "em", "um", "não", "no", "é", "à")
 
 
 def changed_copies(words: int) -> list[tuple[str, str]]:

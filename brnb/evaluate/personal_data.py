@@ -30,7 +30,7 @@ _CNPJ = rf"""{_NUMBER_STARTS}
 
 # the 67 area codes; mobile numbers have nine digits from 9 on, others eight from 2 to 5 on
 _AREA = "(?:1[1-9]|2[12478]|3[1-578]|4[1-9]|5[1345]|6[1-9]|7[134579]|8[1-9]|9[1-9])"
-_MOBILE, _FIXED = "9[0-9]{4}", "(?!20[0-9]{2}.20)[2-5][0-9]{3}"  # "2019-2020" are years
+_MOBILE, _FIXED = "9[0-9]{4}", "(?!20[0-9]{2}.(?:19|20))[2-5][0-9]{3}"  # "2019-2020" are years
 _PHONE = rf"""
     (?: (?: (?<![0-9])\+55[\s.-]? (?: \(0?{_AREA}\) | {_AREA} ) | \(0?{_AREA}\) ) [\s.-]?
         (?: {_MOBILE}(?:[\s.]|{_HYPHEN})? | {_FIXED}(?:\.|{_HYPHEN})? )

@@ -290,9 +290,10 @@ def tokenizer_effect(pairs: Sequence[Pair], seed: int = 0) -> list[TokenizerEffe
     cycle = np.random.default_rng(seed).permutation(len(pairs)).tolist()
     mixed = [(pairs[i][0], pairs[j][1]) for i, j in pairwise([*cycle, cycle[0]])]
     legacy, pt = score(pairs, "legacy"), score(pairs, "pt")
-    runs = (legacy, pt, score(mixed, "legacy"), score(mixed, "pt"))
+    legacy_floor, pt_floor = score(mixed, "legacy"), score(mixed, "pt")
     effects = []
     for name in METRICS[:5]:
-        means = (float(run[name].mean()) for run in runs)
-        effects.append(TokenizerEffect(name, *means, float((legacy[name] != pt[name]).mean())))
+        own, floor = (legacy[name], pt[name]), (legacy_floor[name], pt_floor[name])
+        columns = (*own, *floor, own[0] != own[1])
+        effects.append(TokenizerEffect(name, *(float(column.mean()) for column in columns)))
     return effects
