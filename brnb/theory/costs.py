@@ -7,7 +7,7 @@ the same product may fall on either side of the half, and Python's `round` takes
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from brnb.thesis import load
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Number = str | int | float | Decimal
 Row = dict[str, Any]
+T = TypeVar("T")
+Maybe = tuple[Decimal | None, T | None]  # a number, and what is to be said of it
 SECONDS_PER_HOUR = Decimal(3600)
 JOULES_PER_KWH = Decimal(3_600_000)
 PRICE_LIST = "vast_ai_p25"
@@ -112,11 +114,17 @@ def receipt_cost(
     Returns
     -------
     RunCost
-        Unrounded. Energy is the measured one, else the power limit times the hours, marked as
-        estimated, else None.
+        Unrounded. Energy is measured, else the power limit times the hours (marked), else None.
+
+    Raises
+    ------
+    ValueError, KeyError
+        If the seconds or a price are no number or negative; if prices.yaml has no such list.
     """
     device = receipt.get("gpu")
     key = hardware_id(device) if device else None
+    if exact(receipt["seconds"]) < 0:
+        raise ValueError(f"receipt of {receipt['run']}: seconds = {receipt['seconds']} < 0")
     hours = exact(receipt["seconds"]) / SECONDS_PER_HOUR
     price, why = _price(device, key, price_list)
     usd = None if price is None else gpu_cost(hours, price)
@@ -147,9 +155,7 @@ def price_list_for(device: str | None) -> str:
     return max(priced, key=lambda name: str(lists[name]["date"]))
 
 
-def _price(
-    device: str | None, key: str | None, price_list: str
-) -> tuple[Decimal | None, str | None]:
+def _price(device: str | None, key: str | None, price_list: str) -> Maybe[str]:
     prices = load("prices", "usd_per_hour", price_list, "prices")
     if not device:
         return None, "no GPU: CPU time has no price"
@@ -157,12 +163,14 @@ def _price(
         return None, f"{device}: not in brnb/thesis/hardware.yaml"
     if key not in prices:
         return None, f"{device}: no price in list {price_list} (brnb/thesis/prices.yaml)"
-    return exact(prices[key]), None
+    try:
+        return gpu_cost(1, prices[key]), None
+    except ValueError as error:
+        where = f"brnb/thesis/prices.yaml: usd_per_hour/{price_list}/prices/{key}"
+        raise ValueError(f"{where}: {error}") from None
 
 
-def _energy(
-    joules: Number | None, hours: Decimal, key: str | None
-) -> tuple[Decimal | None, bool | None]:
+def _energy(joules: Number | None, hours: Decimal, key: str | None) -> Maybe[bool]:
     if joules is not None:
         return energy_kwh(joules), False
     if key is None:
@@ -171,7 +179,9 @@ def _energy(
 
 
 def cost_tables(
-    receipts: Iterable[Mapping[str, Any]] = (), price_list: str = PRICE_LIST
+    receipts: Iterable[Mapping[str, Any]] = (),
+    price_list: str = PRICE_LIST,
+    exchange_rate: str = EXCHANGE_RATE,
 ) -> "dict[str, pd.DataFrame]":
     """Rebuild Tables 1-4 from the published times and prices, with our own receipts beside them.
 
@@ -179,8 +189,8 @@ def cost_tables(
     ----------
     receipts : iterable of Mapping
         As in `receipt_cost`. Runs that the dissertation lacks are added below its own.
-    price_list : str
-        Price list for our runs; the dissertation's rows keep its own prices.
+    price_list, exchange_rate : str
+        For our runs; the dissertation's rows keep its own prices.
 
     Returns
     -------
@@ -191,7 +201,8 @@ def cost_tables(
     """
     import pandas as pd
 
-    ours = {cost.run: cost for cost in (receipt_cost(r, price_list) for r in receipts)}
+    costs = (receipt_cost(receipt, price_list, exchange_rate) for receipt in receipts)
+    ours = {cost.run: cost for cost in costs}
     tables = {
         "tab01": _times(ours),
         "tab02": _prices(price_list),
@@ -203,31 +214,24 @@ def cost_tables(
 
 
 def _times(ours: Mapping[str, RunCost]) -> list[Row]:
-    repeated = {
-        row["run"]: exact(row["hours"])
-        for table in RESULT_TABLES
-        for row in load("published", table, "rows")
-    }
-    return _beside(
-        [
-            {
-                "run": row["run"],
-                "gpu_published": row["gpu"],
-                "hours_published": exact(row["hours"]),
-                "hours_recomputed": repeated.get(row["run"]),
-                "agrees": _agrees(exact(row["hours"]), repeated.get(row["run"])),
-            }
-            for row in load("published", "tab01", "rows")
-        ],
-        ours,
-        ("gpu", "hours"),
-    )
+    results = [row for table in RESULT_TABLES for row in load("published", table, "rows")]
+    repeated = {row["run"]: exact(row["hours"]) for row in results}
+    rows = [
+        {
+            "run": row["run"],
+            "gpu_published": row["gpu"],
+            "hours_published": exact(row["hours"]),
+            "hours_recomputed": repeated.get(row["run"]),
+            "agrees": _agrees(exact(row["hours"]), repeated.get(row["run"])),
+        }
+        for row in load("published", "tab01", "rows")
+    ]
+    return _beside(rows, ours, ("gpu", "hours"))
 
 
 def _prices(price_list: str) -> list[Row]:
-    charged = {
-        row["gpu"]: exact(row["price_usd_hour"]) for row in load("published", "tab03", "rows")
-    }
+    costs = load("published", "tab03", "rows")
+    charged = {row["gpu"]: exact(row["price_usd_hour"]) for row in costs}
     return [
         {
             "gpu": row["gpu"],
@@ -241,21 +245,19 @@ def _prices(price_list: str) -> list[Row]:
 
 
 def _costs(ours: Mapping[str, RunCost]) -> list[Row]:
-    rows: list[Row] = []
-    for row in load("published", "tab03", "rows"):
-        usd = half_up(gpu_cost(row["hours"], row["price_usd_hour"]))
-        rows.append(
-            {
-                "run": row["run"],
-                "gpu_published": row["gpu"],
-                "hours_published": exact(row["hours"]),
-                "usd_per_hour_published": exact(row["price_usd_hour"]),
-                "usd_published": exact(row["usd"]),
-                "usd_recomputed": usd,
-                "agrees": _agrees(exact(row["usd"]), usd),
-            }
-        )
-    return _beside(rows, ours, ("gpu", "hours", "usd", "brl", "why"))
+    rows = [
+        {
+            "run": row["run"],
+            "gpu_published": row["gpu"],
+            "hours_published": exact(row["hours"]),
+            "usd_per_hour_published": exact(row["price_usd_hour"]),
+            "usd_published": exact(row["usd"]),
+            "usd_recomputed": (usd := half_up(gpu_cost(row["hours"], row["price_usd_hour"]))),
+            "agrees": exact(row["usd"]) == usd,
+        }
+        for row in load("published", "tab03", "rows")
+    ]
+    return _beside(rows, ours, ("hours", "usd"))
 
 
 def _track_two(ours: Mapping[str, RunCost]) -> list[Row]:
@@ -263,27 +265,22 @@ def _track_two(ours: Mapping[str, RunCost]) -> list[Row]:
     price = next(r for r in load("published", "tab02", "rows") if r["gpu"] == table["gpu"])
     hours = [exact(row["hours"]) for row in table["rows"]]
     mine = [ours.get(row["run"]) for row in table["rows"]]
-    rows: list[Row] = []
-    for row, computed, costs in zip(
-        [*table["rows"], table["total"]],
-        [*hours, sum(hours, Decimal(0))],
-        [*([cost] for cost in mine), mine],
-        strict=True,
-    ):
-        usd = half_up(gpu_cost(computed, price["price_usd_hour"]))
-        rows.append(
-            {
-                "component": row["component"],
-                "hours_published": exact(row["hours"]),
-                "hours_recomputed": computed,
-                "usd_published": exact(row["usd"]),
-                "usd_recomputed": usd,
-                "agrees": (computed, usd) == (exact(row["hours"]), exact(row["usd"])),
-                "hours_ours": _total([cost.hours if cost else None for cost in costs]),
-                "usd_ours": _total([cost.usd if cost else None for cost in costs]),
-            }
-        )
-    return rows
+    rows = [*table["rows"], table["total"]]
+    computed = [*hours, sum(hours, Decimal(0))]
+    parts = [*([cost] for cost in mine), mine]
+    return [
+        {
+            "component": row["component"],
+            "hours_published": exact(row["hours"]),
+            "hours_recomputed": hour,
+            "usd_published": exact(row["usd"]),
+            "usd_recomputed": (usd := half_up(gpu_cost(hour, price["price_usd_hour"]))),
+            "agrees": (hour, usd) == (exact(row["hours"]), exact(row["usd"])),
+            "hours_ours": _total([cost.hours if cost else None for cost in costs]),
+            "usd_ours": _total([cost.usd if cost else None for cost in costs]),
+        }
+        for row, hour, costs in zip(rows, computed, parts, strict=True)
+    ]
 
 
 def _beside(rows: list[Row], ours: Mapping[str, RunCost], columns: tuple[str, ...]) -> list[Row]:

@@ -1,11 +1,122 @@
-"""Parameters of the theory chapters."""
+"""Parameters of the cost chapter."""
 
-from pydantic import Field
+from typing import Annotated, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from brnb.params import Params
+from brnb.theory.decision import CRITERIA
+from brnb.theory.equations import LLAMA_8B
+from brnb.theory.memory import Method, Step
+from brnb.theory.shape import Shape
+from brnb.theory.thesis_tables import LLAMA_7B, LLAMA_70B
+from brnb.thesis import load
+
+SHAPES = {"llama2_7b": LLAMA_7B, "llama31_8b": LLAMA_8B, "llama31_70b": LLAMA_70B}
+RISKS = ("Alto", "Médio", "Baixo")  # as Table 21 writes them
+
+
+def _key_of(file: str, *branch: str) -> AfterValidator:
+    """Check that a value is a key of that branch of the facts; the message lists the keys."""
+
+    def check(value: str) -> str:
+        try:
+            load(file, *branch, value)
+        except KeyError as error:
+            raise ValueError(error.args[0]) from None
+        return value
+
+    return AfterValidator(check)
+
+
+Gpu = Annotated[str, _key_of("hardware")]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Case(BaseModel):
+    """A training to plan: `shape` is a name in `SHAPES`, or the sizes of a `Shape`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: str = Field(min_length=1)
+    shape: str | dict[str, int | bool]
+    method: Method
+    tokens: PositiveFloat
+    batch: PositiveInt
+    seq_len: PositiveInt
+    gpu: Gpu
+    count: PositiveInt
+
+    @property
+    def model(self) -> Shape:
+        """The shape, looked up or built."""
+        if isinstance(self.shape, str):
+            return SHAPES[self.shape]
+        return Shape(**self.shape)
+
+    @property
+    def step(self) -> Step:
+        """One micro-batch of plain PyTorch, Transformers and PEFT."""
+        return Step(method=self.method, batch=self.batch, seq_len=self.seq_len)
+
+    @model_validator(mode="after")
+    def _has_a_shape(self) -> Self:
+        try:
+            _ = self.model
+        except KeyError:
+            known = ", ".join(SHAPES)
+            raise ValueError(f"shape {self.shape!r} is unknown; known: {known}") from None
+        except TypeError as error:  # a size is missing or has another name
+            raise ValueError(f"shape: {str(error).removeprefix('Shape.__init__() ')}") from None
+        return self
 
 
 class CostParams(Params):
-    """Which prices to count with (Table 2)."""
+    """Which prices to count with, what to plan, how to weigh strategies."""
 
-    price_list: str = Field(description="key of usd_per_hour in brnb/thesis/prices.yaml")
+    price_list: Annotated[str, _key_of("prices", "usd_per_hour")] = Field(
+        description="key of usd_per_hour in brnb/thesis/prices.yaml"
+    )
+    exchange_rate: Annotated[str, _key_of("prices", "brl_per_usd")] = Field(
+        description="key of brl_per_usd in brnb/thesis/prices.yaml"
+    )
+
+    gpus: list[Gpu] = Field(min_length=1, description="to ask Table 5's question for")
+    utilization: float = Field(gt=0, le=1, description="MFU where no run of ours measured it")
+    cases: list[Case] = Field(min_length=1, description="trainings to plan")
+
+    figure_gpu: Gpu = Field(description="GPU of the figure of cost against size; needs a price")
+    tokens_per_parameter: PositiveFloat = Field(description="of training from scratch")
+    adaptation_tokens: PositiveFloat = Field(description="of fine-tuning and QLoRA")
+
+    weights: dict[str, Annotated[float, Field(ge=0)]] = Field(description="of Eq. C.92")
+    risk_values: dict[str, Share] = Field(description="numbers for the words of Table 21")
+    weight_samples: PositiveInt = Field(description="draws from all possible weights")
+
+    @model_validator(mode="after")
+    def _names_are_complete(self) -> Self:
+        for name, given, wanted in (
+            ("weights", self.weights, CRITERIA),
+            ("risk_values", self.risk_values, RISKS),
+        ):
+            if set(given) != set(wanted):
+                raise ValueError(f"{name}: give a number for each of {', '.join(wanted)}")
+        return self
+
+    @model_validator(mode="after")
+    def _figure_has_a_price(self) -> Self:
+        prices = load("prices", "usd_per_hour", self.price_list, "prices")
+        if self.figure_gpu not in prices:
+            raise ValueError(
+                f"figure_gpu = {self.figure_gpu!r} has no price in brnb/thesis/prices.yaml, "
+                f"usd_per_hour/{self.price_list}; it has: {', '.join(prices)}"
+            )
+        return self

@@ -9,6 +9,14 @@ Each YAML file of this folder is one set of facts, and every fact carries its pl
     GPU prices in USD per hour and exchange rates in BRL per USD, with source and date.
 ``hardware``
     Memory (GB), power limit (W) and dense bf16 peak (TFLOP/s) per GPU, from vendor data sheets.
+``grid``
+    Emission factors of electricity in kg of CO2 per kWh.
+``economics``, ``equations``
+    Tables 5, 6, 20 and 21, the reference tiers of C.2.2, and the numbers that equations print.
+``prompts``
+    The standard prompts of the qualitative evaluation.
+``rarity``, and ``models.csv``
+    The document on choosing models, and the open models of 2023-2026 that it is applied to.
 """
 
 import copy

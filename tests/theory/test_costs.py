@@ -99,7 +99,7 @@ def test_our_runs_stand_beside_and_below():
     assert frame.index[-1] == "corpus"
     assert frame.loc["corpus", "usd_published"] is None
     assert frame.loc["corpus", "hours_ours"] == Decimal("0.01")
-    assert frame.loc["corpus", "why_ours"].startswith("no GPU")
+    assert frame.loc["corpus", "usd_ours"] is None
 
 
 def test_a_partial_total_is_no_total():
@@ -118,3 +118,26 @@ def test_a_gpu_without_a_price_in_the_dissertation_gets_a_dated_list_that_has_on
     assert costs.price_list_for("NVIDIA GeForce RTX 4090") == "vast_ai_p25"
     assert costs.price_list_for("NVIDIA H200") == "akash_2026_09"
     assert costs.price_list_for(None) == costs.price_list_for("unknown") == "vast_ai_p25"
+
+
+def test_negative_seconds_name_the_run():
+    with pytest.raises(ValueError, match=r"receipt of v1: seconds = -3"):
+        costs.receipt_cost({"run": "v1", "seconds": -3, "gpu": None})
+
+
+def test_an_unknown_list_or_rate_names_file_and_key():
+    receipt = {"run": "v1", "seconds": H, "gpu": None}
+    with pytest.raises(KeyError, match=r"prices.yaml has no 'none' at usd_per_hour; it has"):
+        costs.receipt_cost(receipt, price_list="none")
+    with pytest.raises(KeyError, match=r"prices.yaml has no 'eur' at brl_per_usd; it has"):
+        costs.receipt_cost(receipt, exchange_rate="eur")
+
+
+@pytest.mark.parametrize("price", ["-1", "free"])
+def test_a_bad_price_names_file_list_and_gpu(price, monkeypatch):
+    def load_bad(name, *keys):
+        return {"rtx4090": price} if keys[-1] == "prices" else load(name, *keys)
+
+    monkeypatch.setattr(costs, "load", load_bad)
+    with pytest.raises(ValueError, match=r"prices.yaml: usd_per_hour/vast_ai_p25/prices/rtx4090"):
+        costs.receipt_cost({"run": "v1", "seconds": H, "gpu": "NVIDIA GeForce RTX 4090"})

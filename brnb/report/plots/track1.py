@@ -28,6 +28,8 @@ def loss_curves(records: Sequence["Record"], lang: str) -> "Figure":
     panels = dict(zip((*FAMILIES, "all_runs"), axes.flat, strict=True))
     for record, look in _looks(records):
         rows = record.history.validation
+        if not rows:
+            continue
         millions = [row["tokens"] / 1e6 for row in rows]
         nats = [row["loss"] for row in rows]
         scale = record.result.bits_per_byte / record.result.loss
@@ -39,7 +41,7 @@ def loss_curves(records: Sequence["Record"], lang: str) -> "Figure":
         axis.set_ylabel(label("bits_per_byte" if name == "all_runs" else "loss_nats", lang))
         if axis.get_legend_handles_labels()[0]:
             axis.legend(fontsize=8)
-    panels["all_runs"].set_xscale("log")
+    _log_scale(panels["all_runs"])
     return fig
 
 
@@ -60,7 +62,7 @@ def cost(
             bar = [[value - low], [high - value]]
             axis.errorbar([x], [value], bar, label=record.run, capsize=2, **look)
     for axis, name in zip(axes, ("training_hours", "training_flops"), strict=True):
-        axis.set_xscale("log")
+        _log_scale(axis)
         axis.set_xlabel(label(name, lang))
     axes[0].set_ylabel(label("bits_per_byte", lang))
     _legend_below(fig, axes[0])
@@ -118,6 +120,17 @@ def _looks(records: Sequence["Record"]) -> list[tuple["Record", dict[str, Any]]]
         seen[family] += 1
         found.append((record, look))
     return found
+
+
+def _log_scale(axis: "Axes") -> None:
+    """Labels at 1 and 3 of a decade, at 1 alone where there are many: they do not collide."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axis.set_xscale("log")
+    low, high = axis.get_xlim()
+    subs = (1.0, 3.0) if high < 30 * low else (1.0,)
+    axis.xaxis.set_major_locator(LogLocator(subs=subs))
+    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _legend_below(fig: "Figure", axis: "Axes") -> None:
