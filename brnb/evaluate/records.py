@@ -13,7 +13,7 @@ from brnb import receipt
 from brnb.evaluate.generate import Sample
 from brnb.evaluate.intrinsic import DocumentNats, Intrinsic
 from brnb.evaluate.legibility import Legibility
-from brnb.train.loop import History
+from brnb.train.history import History
 
 CURVES, SAMPLES, DOCUMENTS = "curves.json", "samples.jsonl", "documents.csv"
 

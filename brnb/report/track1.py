@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from brnb.evaluate.legibility import Legibility
     from brnb.evaluate.records import Record
     from brnb.evaluate.track1 import Change
-    from brnb.train.loop import History
+    from brnb.train.history import History
 
 BILLION, MILLION = 1e9, 1e6
 COLUMNS = {

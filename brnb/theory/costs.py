@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 Number = str | int | float | Decimal
 Row = dict[str, Any]
-T = TypeVar("T")
-Maybe = tuple[Decimal | None, T | None]  # a number, and what is to be said of it
+About = TypeVar("About")
+Maybe = tuple[Decimal | None, About | None]  # a number, and what is to be said of it
 SECONDS_PER_HOUR = Decimal(3600)
 JOULES_PER_KWH = Decimal(3_600_000)
 PRICE_LIST = "vast_ai_p25"
@@ -195,9 +195,9 @@ def cost_tables(
     Returns
     -------
     dict of str to pandas.DataFrame
-        ``tab01`` to ``tab04``. Columns end in ``_published`` (as printed), ``_recomputed`` (from
-        other published numbers) or ``_ours`` (from receipts); ``agrees`` compares the first two and
-        is None where there is nothing to compare. Numbers are `Decimal`, missing is None.
+        ``tab01`` to ``tab04``. Columns end in ``_published`` (printed), ``_recomputed`` (from other
+        published numbers) or ``_ours`` (from receipts); ``agrees`` compares the first two, None
+        where it cannot. Numbers are `Decimal`, missing is None.
     """
     import pandas as pd
 
@@ -230,8 +230,8 @@ def _times(ours: Mapping[str, RunCost]) -> list[Row]:
 
 
 def _prices(price_list: str) -> list[Row]:
-    costs = load("published", "tab03", "rows")
-    charged = {row["gpu"]: exact(row["price_usd_hour"]) for row in costs}
+    used = load("published", "tab03", "rows")
+    charged = {row["gpu"]: exact(row["price_usd_hour"]) for row in used}
     return [
         {
             "gpu": row["gpu"],

@@ -1,6 +1,6 @@
 """Parameters of the cost chapter."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -47,7 +47,7 @@ class Case(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     name: str = Field(min_length=1)
-    shape: str | dict[str, int | bool]
+    shape: str | dict[str, Any]
     method: Method
     tokens: PositiveFloat
     batch: PositiveInt

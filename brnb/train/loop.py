@@ -3,9 +3,9 @@
 import math
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -18,6 +18,8 @@ from brnb.models.likelihood import likelihood
 from brnb.models.recurrent import RecurrentLM
 from brnb.train.batches import Streams, Windows
 from brnb.train.checkpoint import Checkpoint
+from brnb.train.history import History
+from brnb.train.optimizer import learning_rate, make_optimizer
 
 if TYPE_CHECKING:
     from brnb.train.params import TrainParams
@@ -30,54 +32,6 @@ NOT_IDENTITY = {"profile", "run_id", "lang", "device", "checkpoint_seconds", "sa
 
 class TrainingDiverged(RuntimeError):
     """The loss is no longer a number."""
-
-
-@dataclass
-class History:
-    """What a training left: its curves and what it took.
-
-    Attributes
-    ----------
-    train
-        Rows of step, tokens, loss (mean since the row before, nats per token), learning_rate and
-        gradient_norm.
-    validation
-        Rows of step, tokens and loss.
-    tokens, pass_tokens
-        Tokens seen, with repetition, and those of one pass over the corpus.
-    seconds, evaluation_seconds, checkpoint_seconds
-        Time in steps, in validation and in saving; all processes of an interrupted training count.
-    earlier_seconds
-        The part of these three that was spent before this process.
-    """
-
-    train: list[dict[str, float]] = field(default_factory=list)
-    validation: list[dict[str, float]] = field(default_factory=list)
-    tokens: int = 0
-    pass_tokens: int = 0
-    seconds: float = 0.0
-    evaluation_seconds: float = 0.0
-    checkpoint_seconds: float = 0.0
-    interruptions: int = 0
-    earlier_seconds: float = 0.0
-    device: str = ""
-    precision: str = ""
-    parameters: int = 0
-
-    @property
-    def best(self) -> dict[str, float]:
-        """The row of the lowest validation loss; the earliest of several."""
-        return min(self.validation, key=lambda row: row["loss"])
-
-    def resources(self) -> dict[str, Any]:
-        """What goes into the receipt."""
-        shown = ("device", "precision", "parameters", "tokens", "pass_tokens", "interruptions")
-        return {name: getattr(self, name) for name in (*shown, "earlier_seconds")} | {
-            "training_seconds": round(self.seconds, 3),
-            "evaluation_seconds": round(self.evaluation_seconds, 3),
-            "checkpoint_seconds": round(self.checkpoint_seconds, 3),
-            "tokens_per_second": round(self.tokens / max(self.seconds, 1e-9), 1),
-        }
 
 
 def pick_device(wish: str) -> torch.device:
@@ -94,27 +48,6 @@ def pick_precision(wish: str, device: torch.device) -> str:
     if device.type == "cuda":
         return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp32"
     return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
-
-
-def learning_rate(step: int, params: "TrainParams") -> float:
-    """Linear warm-up, then a cosine from the peak to its final share."""
-    warmup = max(1, round(params.warmup * params.steps))
-    if step < warmup:
-        return params.learning_rate * (step + 1) / warmup
-    part = (step - warmup) / max(1, params.steps - warmup)
-    low = params.learning_rate * params.final_learning_rate
-    return low + (params.learning_rate - low) * 0.5 * (1 + math.cos(math.pi * part))
-
-
-def make_optimizer(model: nn.Module, params: "TrainParams") -> torch.optim.AdamW:
-    """AdamW with weight decay on matrices only (Loshchilov & Hutter, 2019)."""
-    matrices = [p for p in model.parameters() if p.dim() >= 2]
-    vectors = [p for p in model.parameters() if p.dim() < 2]
-    groups = [
-        {"params": matrices, "weight_decay": params.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=params.learning_rate, betas=(0.9, 0.95), fused=True)
 
 
 class Training:

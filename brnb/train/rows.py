@@ -73,7 +73,8 @@ def encode(texts: Iterable[str], tokenizer: "Tokenizer", path: Path, identity: s
         if not known["documents"]:
             raise ValueError(f"no documents to encode into {path}: is the corpus empty?")
         write_json(note, known)
-    ids, document_bytes = np.memmap(data, dtype, "r"), np.memmap(sizes, np.uint32, "r")
+    # "c": copy on write, because torch warns of arrays that cannot be written; nobody writes.
+    ids, document_bytes = np.memmap(data, dtype, "c"), np.memmap(sizes, np.uint32, "c")
     return TokenRow(ids, known["documents"], document_bytes)
 
 

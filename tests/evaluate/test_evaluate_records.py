@@ -14,7 +14,7 @@ from brnb.evaluate.legibility import Legibility
 from brnb.models.transformer import TransformerLM
 from brnb.report.track1 import beside_published, guardrails, yardstick
 from brnb.tokenizers.char import CharTokenizer
-from brnb.train.loop import History
+from brnb.train.history import History
 
 METRICS = {
     "loss": 2.0, "perplexity": 7.4, "accuracy": 0.25, "bits_per_byte": 1.5, "tokens": 100,

@@ -136,7 +136,7 @@ def test_an_unknown_list_or_rate_names_file_and_key():
 @pytest.mark.parametrize("price", ["-1", "free"])
 def test_a_bad_price_names_file_list_and_gpu(price, monkeypatch):
     def load_bad(name, *keys):
-        return {"rtx4090": price} if keys[-1] == "prices" else load(name, *keys)
+        return {"rtx4090": price} if keys[-1:] == ("prices",) else load(name, *keys)
 
     monkeypatch.setattr(costs, "load", load_bad)
     with pytest.raises(ValueError, match=r"prices.yaml: usd_per_hour/vast_ai_p25/prices/rtx4090"):

@@ -8,7 +8,7 @@ from brnb.report.labels import label
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from brnb.train.loop import History
+    from brnb.train.history import History
 
 
 def loss_curve(history: "History", lang: str, published: float | None = None) -> "Figure":

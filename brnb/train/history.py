@@ -1,0 +1,52 @@
+"""What a training left: its curves and what it took."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class History:
+    """What a training left: its curves and what it took.
+
+    Attributes
+    ----------
+    train
+        Rows of step, tokens, loss (mean since the row before, nats per token), learning_rate and
+        gradient_norm.
+    validation
+        Rows of step, tokens and loss.
+    tokens, pass_tokens
+        Tokens seen, with repetition, and those of one pass over the corpus.
+    seconds, evaluation_seconds, checkpoint_seconds
+        Time in steps, in validation and in saving; all processes of an interrupted training count.
+    earlier_seconds
+        The part of these three that was spent before this process.
+    """
+
+    train: list[dict[str, float]] = field(default_factory=list)
+    validation: list[dict[str, float]] = field(default_factory=list)
+    tokens: int = 0
+    pass_tokens: int = 0
+    seconds: float = 0.0
+    evaluation_seconds: float = 0.0
+    checkpoint_seconds: float = 0.0
+    interruptions: int = 0
+    earlier_seconds: float = 0.0
+    device: str = ""
+    precision: str = ""
+    parameters: int = 0
+
+    @property
+    def best(self) -> dict[str, float]:
+        """The row of the lowest validation loss; the earliest of several."""
+        return min(self.validation, key=lambda row: row["loss"])
+
+    def resources(self) -> dict[str, Any]:
+        """What goes into the receipt."""
+        shown = ("device", "precision", "parameters", "tokens", "pass_tokens", "interruptions")
+        return {name: getattr(self, name) for name in (*shown, "earlier_seconds")} | {
+            "training_seconds": round(self.seconds, 3),
+            "evaluation_seconds": round(self.evaluation_seconds, 3),
+            "checkpoint_seconds": round(self.checkpoint_seconds, 3),
+            "tokens_per_second": round(self.tokens / max(self.seconds, 1e-9), 1),
+        }
