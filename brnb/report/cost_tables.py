@@ -88,9 +88,9 @@ def price_lists() -> "pd.DataFrame":
 
 
 def feasibility(gpus: Sequence[str], lang: str) -> "pd.DataFrame":
-    """Table 5's question for other GPUs: peak of a real step, and whether each GPU has it."""
+    """Table 5's question for other GPUs: whether each has the memory for a real step."""
     frame = feasibility_table()
-    columns: dict[str, Any] = {"approach": frame["approach"], "gb_billion": frame["gb_recomputed"]}
+    columns: dict[str, Any] = {"approach": frame["approach"]}
     for gpu in gpus:
         facts = load("hardware", gpu)
         room = facts["memory_gb"] * GIB - CONTEXT

@@ -16,6 +16,8 @@ from brnb.theory.memory import Step
 from brnb.theory.shape import Shape
 from brnb.thesis import load
 
+REACH = 10  # times smaller or larger than what was measured; farther says little
+
 
 @dataclass(frozen=True)
 class Training:
@@ -91,12 +93,12 @@ def efficiency(
     """Utilisation to plan with, from trainings of the same kind on the same GPU.
 
     Small models leave a GPU idle, so the efficiency rises with size: it is interpolated between
-    the measured sizes, both logarithmic, and beyond them it is that of the last.
+    the measured sizes, both logarithmic; beyond them it is that of the last, up to `REACH` times.
 
     Returns
     -------
     float, int
-        The share, and how many trainings measured it; `default` and 0 if none did.
+        The share, and how many trainings measured it; `default` and 0 if none of such a size did.
     """
     import numpy as np
 
@@ -104,9 +106,9 @@ def efficiency(
     for run in trainings:
         if run.gpu == gpu and run.recurrent == recurrent and run.utilization is not None:
             by_size[run.multiplied].append(run.utilization)
-    if not by_size:
-        return default, 0
     sizes = sorted(by_size)
+    if not sizes or not sizes[0] / REACH <= multiplied <= sizes[-1] * REACH:
+        return default, 0
     shares = [math.log(geometric_mean(by_size[size])) for size in sizes]
     found = np.interp(math.log(multiplied), [math.log(size) for size in sizes], shares)
     return math.exp(found), sum(map(len, by_size.values()))

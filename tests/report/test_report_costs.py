@@ -100,7 +100,15 @@ def test_efficiency_is_interpolated_between_measured_sizes():
     share, runs = efficiency([small, large], "h200_sxm", between, 0.4)
     assert share == pytest.approx(math.sqrt(small.utilization * large.utilization))
     assert runs == 2
-    assert efficiency([small], "h200_sxm", 1e12, 0.4) == (pytest.approx(small.utilization), 1)
+
+
+def test_beyond_the_measured_sizes_the_last_counts_up_to_ten_times():
+    run = peer("gpt2")
+    for times in (9.9, 1 / 9.9):
+        share, runs = efficiency([run], "h200_sxm", run.multiplied * times, 0.4)
+        assert (share, runs) == (pytest.approx(run.utilization), 1)
+    assert efficiency([run], "h200_sxm", run.multiplied * 11, 0.4) == (0.4, 0)
+    assert efficiency([run], "h200_sxm", run.multiplied / 11, 0.4) == (0.4, 0)
 
 
 def test_another_gpu_or_kind_of_model_measures_nothing():
@@ -172,7 +180,9 @@ def case(**changes):
 
 
 def test_plans_say_where_price_and_efficiency_come_from():
-    cases = [case(), case(gpu="h200_sxm", count=2)]
+    sizes = {"vocab": 50_304, "width": 768, "layers": 12, "heads": 12, "kv_heads": 12,
+             "head_dim": 64, "hidden": 3072}  # fmt: skip
+    cases = [case(), case(gpu="h200_sxm", count=2, shape=sizes, method="full")]
     args = ([peer("gpt2")], 0.4, "vast_ai_p25", "ptax_2025_10_31", "en")
     frame = cost_tables.plans(cases, *args)
     assert list(frame["price_list"]) == ["vast_ai_p25", "akash_2026_09"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from brnb.report.trainings import Training
 
-MARKERS = "osD^vP*X"
+MARKERS = "osD^vP*X<>phd8"
 CLEANINGS = ("early", "v6")
 
 
