@@ -123,9 +123,8 @@ def receipt_cost(
     """
     device = receipt.get("gpu")
     key = hardware_id(device) if device else None
-    if exact(receipt["seconds"]) < 0:
+    if (hours := exact(receipt["seconds"]) / SECONDS_PER_HOUR) < 0:
         raise ValueError(f"receipt of {receipt['run']}: seconds = {receipt['seconds']} < 0")
-    hours = exact(receipt["seconds"]) / SECONDS_PER_HOUR
     price, why = _price(device, key, price_list)
     usd = None if price is None else gpu_cost(hours, price)
     rate = load("prices", "brl_per_usd", exchange_rate, "rate")
@@ -230,8 +229,7 @@ def _times(ours: Mapping[str, RunCost]) -> list[Row]:
 
 
 def _prices(price_list: str) -> list[Row]:
-    used = load("published", "tab03", "rows")
-    charged = {row["gpu"]: exact(row["price_usd_hour"]) for row in used}
+    charged = {r["gpu"]: exact(r["price_usd_hour"]) for r in load("published", "tab03", "rows")}
     return [
         {
             "gpu": row["gpu"],
@@ -267,7 +265,6 @@ def _track_two(ours: Mapping[str, RunCost]) -> list[Row]:
     mine = [ours.get(row["run"]) for row in table["rows"]]
     rows = [*table["rows"], table["total"]]
     computed = [*hours, sum(hours, Decimal(0))]
-    parts = [*([cost] for cost in mine), mine]
     return [
         {
             "component": row["component"],
@@ -279,7 +276,7 @@ def _track_two(ours: Mapping[str, RunCost]) -> list[Row]:
             "hours_ours": _total([cost.hours if cost else None for cost in costs]),
             "usd_ours": _total([cost.usd if cost else None for cost in costs]),
         }
-        for row, hour, costs in zip(rows, computed, parts, strict=True)
+        for row, hour, costs in zip(rows, computed, [*([cost] for cost in mine), mine], strict=True)
     ]
 
 
