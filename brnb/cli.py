@@ -5,6 +5,7 @@ Running itself is papermill's and Snakemake's work.
 
 import argparse
 import json
+import os
 import sys
 import textwrap
 from pathlib import Path
@@ -21,6 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (ParameterError, FileNotFoundError, ValueError) as error:
         print(f"brnb: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # brnb status | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _parser() -> argparse.ArgumentParser:
