@@ -6,9 +6,9 @@ from typing import Any
 
 FIRST = """
 import brnb
-from brnb.theory.params import CostParams
+from mini_schema import MiniParams
 
-run = brnb.open_run("01_first", CostParams, globals())
+run = brnb.open_run("01_first", MiniParams, globals())
 #%%
 from brnb.text.clean import early
 
@@ -20,9 +20,9 @@ receipt = run.close()
 """
 SECOND = """
 import brnb
-from brnb.theory.params import CostParams
+from mini_schema import MiniParams
 
-run = brnb.open_run("02_second", CostParams, globals())
+run = brnb.open_run("02_second", MiniParams, globals())
 text = (run.need("first") / "text.txt").read_text()
 #%%
 from brnb.theory.costs import half_up

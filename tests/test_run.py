@@ -57,8 +57,8 @@ def test_what_differs_from_the_defaults_is_recorded(project, run_chapter, capsys
 
 
 def test_a_parameter_that_nobody_reads_is_reported(project, capsys):
-    code = "import brnb\nfrom brnb.theory.params import CostParams\n#%%\n"
-    code += 'run = brnb.open_run("01_first", CostParams, globals())\nreceipt = run.close()'
+    code = "import brnb\nfrom mini_schema import MiniParams\n#%%\n"
+    code += 'run = brnb.open_run("01_first", MiniParams, globals())\nreceipt = run.close()'
     values = {"profile": "smoke", "run_id": "first", "seed": 1, "lang": "pt", "price_list": "x"}
     write_notebook(project / "notebooks/01_first.ipynb", code, values)
     assert execute(project / "notebooks/01_first.ipynb")["receipt"].unread == ["price_list"]

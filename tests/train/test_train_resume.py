@@ -87,14 +87,14 @@ def test_a_killed_training_ends_with_the_same_bits(kind, deaths, seconds, tmp_pa
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_learns_and_notes_what_it_saw(kind, tmp_path):
-    long = {"tokens": 200 * 24, "evaluate_every": 100, "checkpoint_seconds": 1e9}
+    long = {"tokens": 400 * 24, "evaluate_every": 200, "checkpoint_seconds": 1e9}
     model, params = prepare(kind, dropout=0.0, **long)
     first = likelihood(model, VALIDATION, params.seq_len).loss
     history = run(model, params, tmp_path)
     assert first == pytest.approx(np.log(VOCABULARY), abs=0.1)
     # a walk of three equally probable steps costs ln 3 a token
     assert np.log(3) - 0.1 < history.validation[-1]["loss"] < first - 0.3
-    assert (history.tokens, history.pass_tokens) == (4800, 400)
+    assert (history.tokens, history.pass_tokens) == (9600, 400)
 
 
 def test_the_best_weights_are_kept_beside_the_last(tmp_path):
