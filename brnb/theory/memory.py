@@ -19,14 +19,15 @@ from brnb.theory.lora import MAPS, lora_parameters, nf4_bytes
 from brnb.theory.shape import Shape
 
 Method = Literal["full", "lora", "qlora"]
-Kernels = Literal["eager", "fused", "compiled"]
-Head = Literal["plain", "compiled", "chunked"]
+Kernels = Literal["eager", "fused", "compiled", "replayed"]
+Head = Literal["plain", "compiled", "chunked", "frozen"]
 Moment = Literal["loss", "last layer", "first layer"]
 
 GIB = 2**30
 CONTEXT = 600 * 2**20  # CUDA context and library buffers on Ampere to Hopper, about 0.6 GiB
 BF16, FP32 = 2, 4
 LOGIT_BYTES = {"plain": 12, "compiled": 2}
+FROZEN_LOGITS = 2**27  # that a frozen head has at once (`brnb.finetune.head`)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +45,17 @@ class Step:
         The adapters: r, and which of `brnb.theory.lora.MAPS` have one.
     kernels
         ``eager`` norms keep an fp32 copy of their input, and a gated product its activation too;
-        ``fused`` ones (Liger) recompute both; ``compiled`` layers also share equal copies.
+        ``fused`` ones (Liger) recompute both; ``compiled`` layers also share equal copies;
+        ``replayed`` ones (`brnb.finetune.layers`) keep results of products and nothing else.
     head
         ``plain`` has three fp32 tensors of the logits alive at once (log-probabilities, their
         gradient, the logits'), 12 bytes a logit; ``compiled`` keeps bf16 logits and overwrites
-        them; ``chunked`` never has them all (Liger's fused linear cross-entropy).
+        them; ``chunked`` never has them all (Liger's fused linear cross-entropy), nor has
+        ``frozen`` (`brnb.finetune.head`), whose chunks are of one size.
     recomputed
         Layers that keep only their input and run again in the backward pass; None for all.
+    dequantised
+        Layers of a ``qlora`` base whose maps are kept in 16 bits, with NF4's values.
     cast_inputs
         PEFT's layer turns its input into the adapter's fp32 and autocast back into bf16, so that
         each adapted map keeps a copy of its own.
@@ -66,6 +71,7 @@ class Step:
     kernels: Kernels = "eager"
     head: Head = "plain"
     recomputed: int | None = 0
+    dequantised: int = 0
     cast_inputs: bool = True
     accumulated: bool = False
 
@@ -210,6 +216,10 @@ def layer_bytes(shape: Shape, step: Step) -> int:
         for readers in (trained & {"query", "key", "value"}, trained & {"gate", "up"})
     )
     attention = 2 * query + 2 * keys  # queries, output, keys, values
+    if step.kernels == "replayed":
+        results = 2 * shape.width + attention + (2 if shape.gated else 1) * _hidden(shape)
+        middle = step.rank * len(trained)
+        return BF16 * (results + middle) + FP32 * shape.heads
     attention += query if step.casts and "out" in trained else 0
     factors = (3 if step.kernels == "eager" else 2) if shape.gated else 1
     mlp = _hidden(shape) * (factors + ("down" in trained))
@@ -229,17 +239,28 @@ def _weight_bytes(shape: Shape, step: Step) -> int:
         return FP32 * shape.parameters + BF16 * copies
     if step.method == "lora":
         return BF16 * shape.parameters
-    return BF16 * (shape.parameters - shape.linear_parameters) + nf4_bytes(shape.linear_parameters)
+    wide = shape.linear_parameters * step.dequantised // shape.layers
+    quantised = shape.linear_parameters - wide
+    return BF16 * (shape.parameters - quantised) + nf4_bytes(quantised)
 
 
 def _workspace(shape: Shape, step: Step) -> int:
-    """Backward pass of the down map: its input's gradient, in fp32 where the input was cast."""
+    """Backward pass of the down map: its input's gradient, in fp32 where the input was cast.
+
+    Replayed layers have the gradients of gate and up beside it, and the down map's input again.
+    """
+    if step.kernels == "replayed":
+        joined = 2 * BF16 * shape.width * _hidden(shape) if step.method == "qlora" else 0
+        inside = step.tokens * _hidden(shape) * BF16
+        return max(4 * inside, 2 * inside + 2 * BF16 * step.tokens * shape.width + joined)
     fp32_too = step.casts and step.kernels != "compiled" and "down" in step.maps
     dequantised = BF16 * shape.width * shape.hidden if step.method == "qlora" else 0
     return step.tokens * _hidden(shape) * (BF16 + (FP32 if fp32_too else 0)) + dequantised
 
 
 def _loss_bytes(shape: Shape, step: Step) -> int:
+    if step.head == "frozen":  # a chunk's logits and their gradient, and that of the input
+        return 2 * BF16 * FROZEN_LOGITS + BF16 * step.tokens * shape.width
     if step.head != "chunked":
         return step.tokens * shape.vocab * LOGIT_BYTES[step.head]
     # Liger's rule: as many chunks as make a chunk of logits no larger than the hidden states.

@@ -1,0 +1,12 @@
+"""Track 2: continued pre-training (CPT) and supervised fine-tuning (SFT) by QLoRA.
+
+How a training goes, as chapters 12 and 13 call it::
+
+    splits = data.documents(corpus, params)             # or data.pairs(params)
+    model, tokenizer = base.load_base(locate(params.base, need, "hf"), params, device)
+    model = lora.adapt(model, params, start)            # start: folder of a saved adapter, or None
+    train = chat.from_texts(tokenizer, splits.train)    # or chat.from_pairs(…, seq_len)
+    packs = packing.pack(train, params.seq_len, params.seed)
+    history = loop.finetune(model, packs, held_out, params, folder, identity)
+    merge.save_adapter(model, folder)
+"""

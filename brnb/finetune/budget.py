@@ -1,0 +1,156 @@
+"""What fits into the memory: tokens of a micro-batch, layers to recompute, maps to dequantise."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from brnb.theory.memory import GIB, Step, memory
+from brnb.theory.shape import Shape
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+    from brnb.finetune.params import FinetuneParams
+
+MAPS = {
+    "q_proj": "query",
+    "k_proj": "key",
+    "v_proj": "value",
+    "o_proj": "out",
+    "gate_proj": "gate",
+    "up_proj": "up",
+    "down_proj": "down",
+}
+# What a micro-batch costs besides its tokens, in tokens: from times of 2048 to 6144 of them, with
+# all maps in NF4 and with none, on one H200 (8B shape).
+LAUNCH, DEQUANTISE = 300, 400
+SPARE = 0.05  # share of the limit left to fragmentation and to errors of the prediction
+
+
+class OutOfBudget(RuntimeError):
+    """Not even the smallest step fits into the memory."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a step is cut to the memory.
+
+    Attributes
+    ----------
+    tokens
+        Of a micro-batch at most; never less than one pack.
+    recomputed
+        Layers, the first ones, that keep only their input and run again in the backward pass.
+    dequantised
+        Layers, the last ones, whose NF4 maps are kept in 16 bits.
+    limit, predicted
+        Bytes that may be used, and those that `brnb.theory.memory` predicts; None on a CPU.
+    """
+
+    tokens: int
+    recomputed: int = 0
+    dequantised: int = 0
+    limit: int | None = None
+    predicted: int | None = None
+
+    def smaller(self, seq_len: int) -> "Plan":
+        """Half the micro-batch, after a step that ran out of memory.
+
+        Raises
+        ------
+        OutOfBudget
+            If the micro-batch is one pack already.
+        """
+        if self.tokens <= seq_len:
+            raise OutOfBudget(
+                f"a single pack of {seq_len} tokens does not fit: lower seq_len or rank, quantise "
+                "the base (quantization: nf4) or raise memory_limit_gib"
+            )
+        return replace(self, tokens=max(seq_len, self.tokens // 2 // seq_len * seq_len))
+
+    def resources(self) -> dict[str, Any]:
+        """What goes into the receipt."""
+        return {f"plan_{name}": value for name, value in asdict(self).items()}
+
+
+def plan(shape: Shape, params: "FinetuneParams", limit: int, replayed: bool) -> Plan:
+    """The fastest way that fits into `limit` bytes.
+
+    Time a token is counted, not measured: a recomputed layer costs half a pass more, and each
+    micro-batch pays for launching its kernels and for dequantising the maps that are kept in NF4.
+
+    Parameters
+    ----------
+    shape
+        The base model.
+    params
+        ``seq_len``, ``packs_per_step``, ``rank``, ``target_modules``, ``quantization``.
+    limit
+        Bytes that the process may allocate.
+    replayed
+        Whether `brnb.finetune.layers` computes the model, or transformers.
+
+    Raises
+    ------
+    OutOfBudget
+        If one pack with all layers recomputed does not fit.
+    """
+    usable = int(limit * (1 - SPARE))
+    fitting = [(c, p) for c, p in _choices(shape, params, replayed) if p <= usable]
+    if not fitting:
+        least = min(p for _, p in _choices(shape, params, replayed))
+        raise OutOfBudget(
+            f"one pack of {params.seq_len} tokens needs {least / GIB:.1f} GiB, {usable / GIB:.1f} "
+            "may be used: lower seq_len or rank, quantise the base or raise memory_limit_gib"
+        )
+    step, predicted = min(fitting, key=lambda found: (_time(shape, found[0]), found[1]))
+    return Plan(step.tokens, step.recomputed or 0, step.dequantised, limit, predicted)
+
+
+def _choices(shape: Shape, params: "FinetuneParams", replayed: bool) -> Iterator[tuple[Step, int]]:
+    """All ways to cut a step, with the bytes of each; a recomputed base is not dequantised."""
+    nf4 = params.quantization == "nf4"
+    first = Step(
+        method="qlora" if nf4 else "lora",
+        batch=1,
+        seq_len=params.seq_len,
+        rank=params.rank,
+        maps=[MAPS[name] for name in params.target_modules],
+        kernels="replayed" if replayed else "eager",
+        head="frozen",
+        cast_inputs=not replayed,
+        accumulated=True,
+    )
+    kept = range(shape.layers + 1 if nf4 and replayed else 1)
+    for batch in range(1, params.packs_per_step + 1):
+        ways = [(0, layers) for layers in kept] + [(n, 0) for n in range(1, shape.layers + 1)]
+        for recomputed, dequantised in ways:
+            step = replace(first, batch=batch, recomputed=recomputed, dequantised=dequantised)
+            yield step, memory(shape, step).total
+
+
+def _time(shape: Shape, step: Step) -> float:
+    """Time a token, in forward and backward passes of one layer."""
+    again = 0.5 * (step.recomputed or 0) / shape.layers
+    in_nf4 = (1 - step.dequantised / shape.layers) if step.method == "qlora" else 0.0
+    return 1 + again + (LAUNCH + DEQUANTISE * in_nf4) / step.tokens
+
+
+def limit_memory(gib: float | None, device: torch.device) -> int | None:
+    """Bytes that this process may use on a GPU, and hold it to them; None on a CPU."""
+    if device.type != "cuda":
+        return None
+    free, total = torch.cuda.mem_get_info(device)
+    available = free + torch.cuda.memory_reserved(device)
+    limit = available if gib is None else min(available, int(gib * GIB))
+    torch.cuda.set_per_process_memory_fraction(limit / total, device)
+    return limit
+
+
+def shape_of(config: "PreTrainedConfig") -> Shape:
+    """The shape of a base model."""
+    from brnb.theory.shape import from_config
+
+    return from_config(config.to_dict())

@@ -1,0 +1,289 @@
+"""The training loop of Track 2: read it from top to bottom."""
+
+import math
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from brnb.finetune import budget
+from brnb.finetune.attention import packed_attention
+from brnb.finetune.base import DTYPES
+from brnb.finetune.forward import Losses, check_head
+from brnb.finetune.gradients import Gradients
+from brnb.finetune.history import FinetuneHistory
+from brnb.finetune.layers import supported
+from brnb.finetune.lora import base_of, trained
+from brnb.finetune.packing import Pack, Packs
+from brnb.fingerprint import digest, reached
+from brnb.train import parallel
+from brnb.train.checkpoint import Checkpoint, random_state, set_random_state
+from brnb.train.loop import TrainingDiverged
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+    from brnb.finetune.params import FinetuneParams
+
+BETAS = (0.9, 0.999)  # of AdamW, as in QLoRA
+# What changes nothing in the adapters does not belong to the identity of a training.
+NOT_IDENTITY = {"profile", "run_id", "lang", "device", "checkpoint_seconds", "memory_limit_gib"}
+
+
+class Finetuning:
+    """A training under way: adapters, optimizer, position in the data, curves, clock."""
+
+    def __init__(
+        self,
+        model: "PeftModel",
+        train: Sequence[Pack],
+        params: "FinetuneParams",
+        folder: Path,
+        identity: str,
+    ) -> None:
+        self.parameters = trained(model)
+        if not self.parameters:
+            raise ValueError("the model has no adapters: call brnb.finetune.lora.adapt first")
+        torch.set_flush_denormal(True)  # subnormal numbers cost CPUs up to 100 cycles each
+        self.model, self.params = model.train(), params
+        self.device = self.parameters[0].device
+        self.data = Packs(train, params.packs_per_step, params.seed)
+        self.steps = params.epochs * self.data.steps_per_epoch
+        plan = _plan(model, params, self.device)
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+        losses = Losses(model, plan)
+        check_head(model, losses, train[0])
+        world = parallel.join(self.device)
+        self.gradients = Gradients(losses, self.parameters, plan, params.seq_len, world)
+        self.optimizer = torch.optim.AdamW(
+            self.parameters,
+            params.learning_rate,
+            BETAS,
+            weight_decay=params.weight_decay,
+            fused=True,
+        )
+        precision = next(name for name, dtype in DTYPES.items() if dtype == losses.head.dtype)
+        self.history = FinetuneHistory(device=self.device.type, precision=precision)
+        self.history.parameters = sum(p.numel() for p in self.parameters)
+        self.history.pass_tokens = sum(len(pack.ids) for pack in train)
+        self.history.replayed = losses.replayed
+        self.step, self.summed = 0, torch.zeros(2, dtype=torch.float64, device=self.device)
+        self.checkpoint = Checkpoint(folder, _identity(model, params, precision, identity))
+        self._resume()
+        self.history.processes = world.size
+        self.progress = self._progress()
+        self.clock = self.saved = time.perf_counter()
+
+    def advance(self) -> None:
+        """One optimizer step."""
+        packs = self.data.batch(self.step)
+        rate = learning_rate(self.step, self.steps, self.params)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.summed += self.gradients(packs)
+        self.norm = nn.utils.clip_grad_norm_(self.parameters, self.params.grad_clip)
+        self.optimizer.step()
+        self.gradients.reset()
+        self.step += 1
+        tokens = sum(len(pack.ids) for pack in packs)
+        self.history.tokens += tokens
+        self.history.targets += sum(pack.targets for pack in packs)
+        self.progress.update(tokens)
+
+    def log(self) -> None:
+        """A point of the loss curve."""
+        loss = self._finite_loss()
+        self.history.train.append(
+            {
+                "step": self.step,
+                "tokens": self.history.tokens,
+                "loss": loss,
+                "learning_rate": learning_rate(self.step - 1, self.steps, self.params),
+                "gradient_norm": self.norm.item(),
+            }
+        )
+        self.summed.zero_()
+        self.progress.set_postfix_str(f"loss {loss:.3f}", refresh=False)
+
+    def validate(self, packs: Sequence[Pack]) -> None:
+        """A point of the validation curve."""
+        self._count_time()
+        self.model.eval()
+        loss = self.gradients.nats(packs).item() / sum(pack.targets for pack in packs)
+        self.model.train()
+        self.history.validation.append(
+            {"step": self.step, "tokens": self.history.tokens, "loss": loss}
+        )
+        self.history.evaluation_seconds += self._restart_clock()
+
+    def save(self) -> None:
+        """Keep everything that the next step depends on; the first process writes."""
+        self._count_time()
+        self._finite_loss()
+        random = self.gradients.world.gather(random_state())
+        if self.gradients.world.rank == 0:
+            self.checkpoint.save(
+                {
+                    "step": self.step,
+                    "adapters": [p.data for p in self.parameters],
+                    "optimizer": self.optimizer.state_dict(),
+                    "summed": self.summed,
+                    "random": random,
+                    "history": asdict(self.history),
+                }
+            )
+        self.history.checkpoint_seconds += self._restart_clock()
+        self.saved = self.clock
+
+    def due(self, every: int) -> bool:
+        """Whether something that happens every so many steps does now, or the training ends."""
+        return self.step % every == 0 or self.step == self.steps
+
+    def _resume(self) -> None:
+        found = self.checkpoint.load(self.device)
+        if found is None:
+            return
+        for parameter, saved in zip(self.parameters, found["adapters"], strict=True):
+            parameter.data.copy_(saved)
+        self.optimizer.load_state_dict(found["optimizer"])
+        set_random_state(found["random"], self.gradients.world.rank, self.params.seed)
+        self.history = FinetuneHistory(**found["history"])
+        self.history.earlier_seconds = self.history.spent
+        self.step, self.summed = found["step"], found["summed"]
+        if self.step < self.steps:
+            self.history.interruptions += 1
+            print(f"resuming at step {self.step} of {self.steps}")
+
+    def finish(self) -> FinetuneHistory:
+        """Wait for the last checkpoint; what was chosen and measured goes into the history."""
+        self.checkpoint.wait()
+        self.progress.close()
+        self.history.micro_batch = self.gradients.plan.tokens // self.params.seq_len
+        self.history.plan = self.gradients.plan.resources()
+        self.history.out_of_memory += self.gradients.out_of_memory
+        if self.device.type == "cuda":
+            self.history.peak = torch.cuda.max_memory_allocated(self.device)
+        return self.history
+
+    def _count_time(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        self.history.seconds += self._restart_clock()
+
+    def _restart_clock(self) -> float:
+        passed, self.clock = time.perf_counter() - self.clock, time.perf_counter()
+        return passed
+
+    def _finite_loss(self) -> float:
+        """Mean loss since the last point of the curve."""
+        nats, targets = self.summed.tolist()
+        loss = nats / max(targets, 1)
+        if not math.isfinite(loss):
+            raise TrainingDiverged(
+                f"the loss became {loss} by step {self.step}; the last good state, if any, is "
+                f"{self.checkpoint.path}. Lower learning_rate or grad_clip, or raise warmup"
+            )
+        return loss
+
+    def _progress(self) -> tqdm:
+        """Tokens per second and time left; TQDM_MININTERVAL spaces the lines of a batch log."""
+        return tqdm(
+            desc=self.params.run_id,
+            total=self.params.epochs * self.history.pass_tokens,
+            initial=self.history.tokens,
+            unit="tok",
+            unit_scale=True,
+            smoothing=0.05,
+            file=sys.stderr,
+            disable=self.gradients.world.rank > 0,
+        )
+
+
+def finetune(
+    model: "PeftModel",
+    train: Sequence[Pack],
+    validation: Sequence[Pack],
+    params: "FinetuneParams",
+    folder: Path,
+    identity: str,
+) -> FinetuneHistory:
+    """Train a model's adapters in place; continue from the checkpoint if there is one.
+
+    A step is the mean loss over all targets of its packs, whatever micro-batches the memory
+    allows. Exact to the bit on a CPU across any interruption. Under ``torchrun`` the packs of a
+    step are shared out among the processes: the same losses, up to rounding.
+
+    Parameters
+    ----------
+    model
+        A frozen base with adapters (`brnb.finetune.lora.adapt`).
+    train, validation
+        Packs (`brnb.finetune.packing.pack`).
+    params
+        What to do.
+    folder
+        Where checkpoints live.
+    identity
+        Names base, data and masks, so that a checkpoint of others is not continued.
+
+    Raises
+    ------
+    ValueError
+        If the model has no adapters, or cannot be trained on packs.
+    OutOfBudget
+        If not even one pack fits into the memory.
+    TrainingDiverged
+        If the loss is no longer a number.
+    """
+    training = Finetuning(model, train, params, folder, identity)
+    with packed_attention(base_of(model)):
+        while training.step < training.steps:
+            training.advance()
+            if training.due(params.log_every):
+                training.log()
+            if training.due(params.evaluate_every):
+                training.validate(validation)
+            if time.perf_counter() - training.saved >= params.checkpoint_seconds:
+                training.save()
+        training.save()
+        return training.finish()
+
+
+def learning_rate(step: int, steps: int, params: "FinetuneParams") -> float:
+    """Linear warm-up, then a cosine from the peak to its final share."""
+    warmup = max(1, round(params.warmup * steps))
+    if step < warmup:
+        return params.learning_rate * (step + 1) / warmup
+    low = params.final_learning_rate
+    part = (step - warmup) / max(1, steps - warmup)
+    return params.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * part)))
+
+
+def _plan(model: "PeftModel", params: "FinetuneParams", device: torch.device) -> budget.Plan:
+    limit = budget.limit_memory(params.memory_limit_gib, device)
+    if limit is None:  # a CPU has no allocator to ask: one pack at a time is kind to its caches
+        return budget.Plan(params.seq_len)
+    shape = budget.shape_of(base_of(model).config)
+    return budget.plan(shape, params, limit, supported(model))
+
+
+def _identity(model: nn.Module, params: "FinetuneParams", precision: str, identity: str) -> str:
+    """What shapes a training: code, adapters, parameters, data."""
+    return digest(
+        {
+            "code": reached([__name__]),
+            "adapters": [
+                (n, list(p.shape)) for n, p in model.named_parameters() if p.requires_grad
+            ],
+            "params": {k: v for k, v in params.model_dump().items() if k not in NOT_IDENTITY},
+            "precision": precision,
+            "data": identity,
+        }
+    )

@@ -1,0 +1,145 @@
+"""Parameters of Track 2's trainings; light, so that `brnb check` reads them without torch."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from brnb.params import Name, Params, nearest, validate
+
+Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Map = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+RUN = "run:"  # a parameter that begins so names a run, which the run then needs
+
+
+class FinetuneParams(Params):
+    """What every QLoRA training is told (thesis 3.4 and 4.3.2; Dettmers et al., 2023)."""
+
+    base: str = Field(
+        min_length=1, description="run:<run with an export>, a local folder, or a hub id"
+    )
+    revision: str | None = Field(description="commit of a base from the hub")
+    start: str | None = Field(
+        description="run:<run with an adapter> or a folder whose adapter is trained on; None: new"
+    )
+    quantization: Literal["nf4", "none"] = Field(description="of the frozen base")
+    double_quantization: bool = Field(description="of the NF4 scales too")
+
+    rank: Positive = Field(description="of the adapters")
+    alpha: Positive = Field(description="the adapters count alpha / rank")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(description="before the adapters")
+    target_modules: Annotated[list[Map], Field(min_length=1)] = Field(
+        description="linear maps with an adapter"
+    )
+
+    seq_len: Annotated[int, Field(ge=2)] = Field(description="tokens a pack holds at most")
+    packs_per_step: Positive = Field(description="packs an optimizer step")
+    epochs: Positive = Field(description="passes over the training split")
+
+    learning_rate: float = Field(gt=0, lt=1, description="peak, AdamW")
+    final_learning_rate: Share = Field(description="end of the cosine, as a share of the peak")
+    warmup: Share = Field(description="share of the steps with a rising learning rate")
+    weight_decay: float = Field(ge=0, lt=1)
+    grad_clip: float = Field(gt=0, description="largest norm of the gradient")
+
+    memory_limit_gib: float | None = Field(gt=0, description="of the GPU; None: all that is free")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        description="of the computation; auto: bf16 where the processor has it in hardware"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(description="auto: the GPU if there is one")
+    log_every: Positive = Field(description="steps between points of the loss curve")
+    evaluate_every: Positive = Field(description="steps between validation losses")
+    checkpoint_seconds: float = Field(ge=0, description="time between checkpoints")
+
+    near_duplicate: float = Field(
+        gt=0, le=1, description="Jaccard index of word 5-grams from which two texts overlap"
+    )
+
+
+class CptParams(FinetuneParams):
+    """Continued pre-training on raw text."""
+
+    cleaning: Literal["early", "v6"] = Field(description="which form of the corpus")
+    documents: Positive | None = Field(description="drawn from the training split; None: all")
+    validation_documents: Positive | None = Field(
+        description="drawn from the validation split; None: all"
+    )
+
+
+class SftParams(FinetuneParams):
+    """Supervised fine-tuning on instruction pairs."""
+
+    instructions: str = Field(
+        min_length=1,
+        description="sample, hf:<name>[:<split>], or a file or folder of JSONL or Parquet",
+    )
+    pairs: Positive | None = Field(description="drawn from the source; None: all")
+    validation_share: float = Field(gt=0, lt=0.5, description="share of the pairs")
+    test_share: float = Field(gt=0, lt=0.5, description="share of the pairs")
+
+
+class Ablation(BaseModel):
+    """A variant of the supervised fine-tuning: what is different from run `sft`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    changes: dict[str, Any]
+
+    @field_validator("changes")
+    @classmethod
+    def _names_parameters(cls, changes: dict[str, Any]) -> dict[str, Any]:
+        data = {"instructions", "pairs", "validation_share", "test_share", "near_duplicate"}
+        known = set(SftParams.model_fields) - data - {"profile", "run_id", "lang"}
+        for name in changes.keys() - known:
+            raise ValueError(f"{name} cannot be varied{nearest(name, known)}")
+        return changes
+
+
+class AdaptationParams(Params):
+    """Chapter 14: what adaptation changed, and what of it matters."""
+
+    resamples: Annotated[int, Field(ge=100)] = Field(description="draws of each bootstrap")
+    confidence: float = Field(gt=0.5, lt=1, description="of the intervals over documents")
+    questions: Positive = Field(description="validation prompts that base and adapted answer")
+    max_new_tokens: Positive = Field(description="of an answer")
+    ablations: list[Ablation] = Field(description="variants of the supervised fine-tuning")
+
+
+def vary(params: SftParams, ablation: Ablation) -> SftParams:
+    """The parameters of a variant, validated.
+
+    Raises
+    ------
+    ParameterError
+        If a changed value is of the wrong type or out of range.
+    """
+    values = params.model_dump() | {"run_id": ablation.name} | ablation.changes
+    return validate(SftParams, values, where=f"ablation {ablation.name}")
+
+
+def locate(name: str, need: Callable[[str], Path], part: str) -> str:
+    """Where a base or an adapter lies: a run's artefact, a local folder, or a name of the hub.
+
+    Parameters
+    ----------
+    name
+        ``run:<id>``, a path or a hub id.
+    need
+        ``Run.need``: the folder of a run, verified.
+    part
+        What of a run's folder is meant: ``hf`` (exported model) or ``adapter``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the run left no such folder.
+    """
+    if not name.startswith(RUN):
+        return str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
+    folder = need(name.removeprefix(RUN)) / part
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{name} left no folder {part!r}: name a run that does")
+    return str(folder)

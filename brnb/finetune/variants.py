@@ -1,0 +1,59 @@
+"""One fine-tuning as a call: what the ablations repeat with other values (thesis 5.3)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from brnb.finetune import chat
+from brnb.finetune.base import load_base
+from brnb.finetune.data import Pair, Splits
+from brnb.finetune.history import FinetuneHistory
+from brnb.finetune.identity import identity
+from brnb.finetune.loop import finetune
+from brnb.finetune.lora import adapt
+from brnb.finetune.merge import merge
+from brnb.finetune.packing import pack
+from brnb.finetune.params import SftParams
+from brnb.train.device import pick_device
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A trained variant: its adapters merged, ready to be evaluated."""
+
+    model: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerFast"
+    history: FinetuneHistory
+
+
+def train_variant(
+    params: SftParams, splits: Splits[Pair], base: str, start: str | None, folder: Path
+) -> Variant:
+    """Fine-tune on instruction pairs as chapter 13 does, with other values.
+
+    Parameters
+    ----------
+    params
+        Those of the run, with the changes of the variant.
+    splits
+        The pairs of the run: every variant reads the same.
+    base, start
+        Located base, and adapters to go on from (`brnb.finetune.params.locate`).
+    folder
+        Where checkpoints live; each variant has its own there.
+    """
+    model, tokenizer = load_base(base, params, pick_device(params.device))
+    chat.ensure_template(tokenizer)
+    train, held_out = (
+        pack(
+            chat.from_pairs(tokenizer, pairs, params.seq_len).examples, params.seq_len, params.seed
+        )
+        for pairs in (splits.train, splits.validation)
+    )
+    name = identity(base, params.revision, start, train, held_out)
+    adapted = adapt(model, params, Path(start) if start else None)
+    history = finetune(adapted, train, held_out, params, folder, name)
+    return Variant(merge(adapted, model.dtype), tokenizer, history)

@@ -1,0 +1,90 @@
+"""What fits into the memory, for the shape of Llama 3.1 8B."""
+
+from types import SimpleNamespace
+
+import pytest
+import tiny
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brnb.finetune.budget import MAPS, OutOfBudget, Plan, limit_memory, plan, shape_of
+from brnb.theory.memory import GIB, Step, memory
+from brnb.theory.shape import Shape
+
+LLAMA_8B = Shape(
+    vocab=128256, width=4096, layers=32, heads=32, kv_heads=8, head_dim=128, hidden=14336
+)
+
+
+def settings(**changed):
+    values = {"seq_len": 2048, "packs_per_step": 8, "rank": 16, "quantization": "nf4"}
+    return SimpleNamespace(**(values | {"target_modules": list(MAPS)} | changed))
+
+
+def test_24_gib_hold_4096_tokens_of_8b_without_recomputing():
+    found = plan(LLAMA_8B, settings(), 24 * GIB, replayed=True)
+    assert (found.tokens, found.recomputed) == (4096, 0)
+    assert found.dequantised > 0
+    assert found.predicted <= 24 * GIB
+
+
+@pytest.mark.parametrize(
+    ("batch", "dequantised", "gib"), [(1, 0, 12.67), (2, 0, 18.52), (3, 0, 24.60), (1, 32, 22.32)]
+)
+def test_the_prediction_is_near_what_one_h200_measured(batch, dequantised, gib):
+    step = Step(
+        method="qlora", batch=batch, seq_len=2048, kernels="replayed", head="frozen",
+        cast_inputs=False, accumulated=True, dequantised=dequantised,
+    )  # fmt: skip
+    assert memory(LLAMA_8B, step).total / GIB == pytest.approx(gib, rel=0.03)
+
+
+def test_less_memory_recomputes_layers():
+    found = plan(LLAMA_8B, settings(), 10 * GIB, replayed=True)
+    assert 0 < found.recomputed < 32
+    assert found.dequantised == 0
+
+
+def test_plenty_of_memory_dequantises_all():
+    assert plan(LLAMA_8B, settings(), 80 * GIB, replayed=True).dequantised == 32
+    assert plan(LLAMA_8B, settings(quantization="none"), 80 * GIB, True).dequantised == 0
+
+
+def test_transformers_own_layers_need_more():
+    ours = plan(LLAMA_8B, settings(), 16 * GIB, replayed=True)
+    theirs = plan(LLAMA_8B, settings(), 16 * GIB, replayed=False)
+    assert theirs.recomputed > ours.recomputed
+
+
+def test_too_little_memory_says_how_much_is_needed():
+    with pytest.raises(OutOfBudget, match=r"one pack of 2048 tokens needs \d+\.\d GiB"):
+        plan(LLAMA_8B, settings(), 4 * GIB, replayed=True)
+
+
+@given(st.integers(8, 100), st.integers(1, 6))
+def test_more_memory_is_never_slower(gib, packs):
+    def cost(found):
+        again = 0.5 * found.recomputed / 32
+        return 1 + again + (700 - 400 * found.dequantised / 32) / found.tokens
+
+    less, more = (
+        plan(LLAMA_8B, settings(packs_per_step=packs), g * GIB, True) for g in (gib, gib + 4)
+    )
+    assert cost(more) <= cost(less)
+    assert less.predicted <= gib * GIB
+
+
+def test_halved_until_one_pack():
+    found = Plan(tokens=4096 + 2048)
+    assert found.smaller(2048).tokens == 2048
+    with pytest.raises(OutOfBudget):
+        found.smaller(2048).smaller(2048)
+
+
+def test_a_cpu_has_no_limit():
+    assert limit_memory(24, tiny.CPU) is None
+
+
+def test_the_shape_is_read_from_the_model():
+    shape = shape_of(tiny.CONFIG)
+    assert (shape.width, shape.layers, shape.kv_heads) == (64, 2, 2)

@@ -1,0 +1,226 @@
+"""Steps that do not depend on how memory, processes and interruptions cut them."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+
+from brnb.finetune import gradients as cut
+from brnb.finetune import loop
+from brnb.finetune.attention import packed_attention
+from brnb.finetune.budget import OutOfBudget, Plan
+from brnb.finetune.gradients import micro_batches
+from brnb.finetune.loop import Finetuning, finetune, learning_rate
+from brnb.finetune.lora import adapt, base_of, trained
+from brnb.train.loop import TrainingDiverged
+from brnb.train.parallel import launch
+
+TRAIN, VALIDATION = tiny.packs(7), tiny.packs(2, seed=90)
+
+
+def run(folder, **changed):
+    model = tiny.model(busy=False)
+    history = finetune(model, TRAIN, VALIDATION, tiny.params(**changed), folder, "data")
+    return [p.data.clone() for p in trained(model)], history
+
+
+def gradients(packs, tokens, folder):
+    """Gradients of one step in micro-batches of `tokens`."""
+    training = Finetuning(tiny.model(), TRAIN, tiny.params(), folder, "data")
+    training.gradients.plan = Plan(tokens)
+    with packed_attention(base_of(training.model)):
+        training.gradients(packs)
+    return [p.grad for p in training.parameters]
+
+
+@pytest.mark.parametrize("count", [3, 1])  # a whole step, and the last one of an epoch
+def test_a_step_is_the_mean_over_its_targets_however_it_is_cut(tmp_path, count):
+    packs = TRAIN[-count:]
+    model = tiny.model()
+    nats = targets = 0
+    for pack in packs:  # by transformers, one document at a time
+        for ids, labels in zip(
+            pack.ids.split(pack.lengths), pack.labels.split(pack.lengths), strict=True
+        ):
+            if number := int((labels >= 0).sum()):
+                nats = nats + model(input_ids=ids[None], labels=labels[None]).loss * number
+                targets += number
+    expected = torch.autograd.grad(nats / targets, trained(model))
+    for tokens in (1000, 48, 24):  # all at once, two packs, one
+        for found, right in zip(gradients(packs, tokens, tmp_path), expected, strict=True):
+            torch.testing.assert_close(found, right, rtol=1e-3, atol=1e-5)
+
+
+def test_it_learns_and_says_what_it_took(tmp_path):
+    _, history = run(tmp_path, epochs=6)
+    assert history.train[-1]["loss"] < history.train[0]["loss"]
+    assert history.tokens == 6 * sum(len(pack.ids) for pack in TRAIN)
+    assert history.targets == 6 * sum(pack.targets for pack in TRAIN)
+    assert history.resources()["plan_tokens"] == 24
+    assert [point["step"] for point in history.validation] == [3, 6, 9, 12, 15, 18]
+
+
+def test_validation_loss_is_transformers_own(tmp_path):
+    model = tiny.model(busy=False)
+    history = finetune(model, TRAIN, VALIDATION, tiny.params(), tmp_path, "data")
+    nats = targets = 0
+    with torch.no_grad():
+        for pack in VALIDATION:
+            for ids, labels in zip(
+                pack.ids.split(pack.lengths), pack.labels.split(pack.lengths), strict=True
+            ):
+                if number := int((labels >= 0).sum()):
+                    nats += model(input_ids=ids[None], labels=labels[None]).loss.item() * number
+                    targets += number
+    assert history.validation[-1]["loss"] == pytest.approx(nats / targets, rel=1e-5)
+
+
+def test_memory_that_runs_out_splits_the_step_and_nothing_else(tmp_path, monkeypatch):
+    expected = gradients(TRAIN[:3], 24, tmp_path / "a")
+    whole = cut.Losses.__call__
+    refused = []
+
+    def short_of_memory(self, packs):
+        if len(packs) > 1:
+            refused.append(len(packs))
+            raise torch.OutOfMemoryError("injected")
+        return whole(self, packs)
+
+    monkeypatch.setattr(cut.Losses, "__call__", short_of_memory)
+    monkeypatch.setattr(loop, "check_head", lambda *_: None)
+    training = Finetuning(tiny.model(), TRAIN, tiny.params(), tmp_path / "b", "data")
+    training.gradients.plan = Plan(72)
+    with packed_attention(base_of(training.model)):
+        training.gradients(TRAIN[:3])
+    assert (training.gradients.plan.tokens, training.gradients.out_of_memory) == (24, 1)
+    assert refused == [3]
+    for found, right in zip(training.parameters, expected, strict=True):
+        torch.testing.assert_close(found.grad, right)
+
+
+def test_a_pack_that_never_fits_says_what_to_do(tmp_path, monkeypatch):
+    def full(self, packs):
+        raise torch.OutOfMemoryError("injected")
+
+    monkeypatch.setattr(loop, "check_head", lambda *_: None)
+    monkeypatch.setattr(cut.Losses, "__call__", full)
+    with pytest.raises(OutOfBudget, match="a single pack of 24 tokens does not fit: lower seq_len"):
+        run(tmp_path)
+
+
+CHILD = """
+import os, signal, sys
+sys.path[:0] = [{tests!r}, {root!r}]
+import tiny, test_finetune_loop as t
+from brnb.finetune import gradients as cut
+from brnb.finetune import loop
+whole = loop.Finetuning.save
+def save(self):
+    whole(self)
+    self.checkpoint.wait()
+    if self.step == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+loop.Finetuning.save = save
+from pathlib import Path
+t.run(Path(sys.argv[1]))
+"""
+
+
+def test_killed_and_started_again_it_ends_with_the_same_bits(tmp_path):
+    expected, history = run(tmp_path / "whole")
+    here = Path(__file__).parent
+    child = CHILD.format(tests=str(here), root=str(here.parents[1]))
+    command = [sys.executable, "-c", child, str(tmp_path / "killed"), "3"]
+    done = subprocess.run(command, env=os.environ | {"TQDM_DISABLE": "1"}, capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    found, resumed = run(tmp_path / "killed")
+    assert resumed.interruptions == 1
+    assert resumed.train == history.train
+    assert resumed.validation == history.validation
+    for ours, right in zip(found, expected, strict=True):
+        assert torch.equal(ours, right)
+
+
+def test_other_data_is_another_training(tmp_path):
+    run(tmp_path)
+    model = tiny.model(busy=False)
+    history = finetune(model, TRAIN, VALIDATION, tiny.params(), tmp_path, "other data")
+    assert history.interruptions == 0
+    assert len(list(tmp_path.glob("*.pt"))) == 2
+
+
+def _share(folder):
+    torch.set_num_threads(1)
+    adapters, history = run(folder)
+    if os.environ["RANK"] == "0":
+        torch.save([adapters, history.train, history.validation], folder / "found.pt")
+
+
+def test_two_processes_have_the_losses_of_one(tmp_path):
+    adapters, history = run(tmp_path / "one")
+    (tmp_path / "two").mkdir()
+    launch(2, tiny.CPU, _share, tmp_path / "two")
+    found, train, validation = torch.load(tmp_path / "two" / "found.pt")
+    for ours, right in zip(train, history.train, strict=True):
+        assert ours["loss"] == pytest.approx(right["loss"], rel=1e-4)
+    assert validation[-1]["loss"] == pytest.approx(history.validation[-1]["loss"], rel=1e-3)
+    assert len(found) == len(adapters)
+
+
+def test_a_loss_that_is_no_number_stops_the_training(tmp_path):
+    model = tiny.model(busy=False)
+    training = Finetuning(model, TRAIN, tiny.params(), tmp_path, "data")
+    training.summed[0] = float("nan")
+    with pytest.raises(TrainingDiverged, match="Lower learning_rate"):
+        training.log()
+
+
+def test_a_model_without_adapters_is_refused(tmp_path):
+    model = tiny.model()
+    model.requires_grad_(False)
+    with pytest.raises(ValueError, match="adapt first"):
+        finetune(model, TRAIN, VALIDATION, tiny.params(), tmp_path, "data")
+
+
+def test_adapters_come_from_the_seed_alone():
+    first = tiny.model(busy=False)
+    torch.manual_seed(99)
+    second = adapt(tiny.random_base(tiny.CONFIG, True, torch.float32, tiny.CPU), tiny.params())
+    other = tiny.model(busy=False, seed=4)
+    pairs = list(zip(trained(first), trained(second), strict=True))
+    assert all(torch.equal(a, b) for a, b in pairs)
+    assert not all(torch.equal(a, b) for a, b in zip(trained(first), trained(other), strict=True))
+    assert all(p.dtype == torch.float32 for p in trained(tiny.model(dtype=torch.bfloat16)))
+
+
+def test_the_learning_rate_rises_and_falls():
+    p = tiny.params(learning_rate=0.1, warmup=0.2, final_learning_rate=0.1)
+    rates = [learning_rate(step, 10, p) for step in range(10)]
+    assert rates[:3] == pytest.approx([0.05, 0.1, 0.1])
+    assert learning_rate(10, 10, p) == pytest.approx(0.01)
+    assert rates[2:] == sorted(rates[2:], reverse=True)
+
+
+def test_micro_batches_keep_the_order_and_the_limit():
+    packs = tiny.packs(9)
+    cut = micro_batches(packs, 50)
+    assert [pack for group in cut for pack in group] == packs
+    assert all(sum(len(p.ids) for p in group) <= 50 for group in cut)
+    assert micro_batches(packs[:1], 1) == [packs[:1]]
+
+
+def test_dropout_is_for_training_steps_alone(tmp_path):
+    """Adapters that are trained on with dropout: transformers' layers, and losses without it."""
+    model = tiny.model(dropout=0.5)
+    history = finetune(model, TRAIN, VALIDATION, tiny.params(dropout=0.5), tmp_path, "data")
+    assert not history.replayed
+    model.eval()
+    again = Finetuning(model, TRAIN, tiny.params(dropout=0.5), tmp_path / "again", "data")
+    with packed_attention(base_of(model)):
+        again.validate(VALIDATION)
+    assert again.history.validation[-1]["loss"] == pytest.approx(history.validation[-1]["loss"])
