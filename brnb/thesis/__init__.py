@@ -8,13 +8,21 @@ Each YAML file of this folder is one set of facts, and every fact carries its pl
 ``prices``
     GPU prices in USD per hour and exchange rates in BRL per USD, with source and date.
 ``hardware``
-    Memory (GB), power limit (W) and dense bf16 peak (TFLOP/s) per GPU, from vendor data sheets.
+    Memory (GB), its bandwidth (GB/s), power limit (W) and dense bf16 peak (TFLOP/s) per GPU, from
+    vendor data sheets.
+``measured``
+    Speeds and memory of training steps that this project measured, and the sizes assumed for the
+    dissertation's models.
 ``grid``
     Emission factors of electricity in kg of CO2 per kWh.
 ``economics``, ``equations``
     Tables 5, 6, 20 and 21, the reference tiers of C.2.2, and the numbers that equations print.
+``scaling``
+    Published scaling laws: those that the dissertation quotes, and a replication.
 ``prompts``
     The standard prompts of the qualitative evaluation.
+``examples``
+    The qualitative examples of the extrinsic evaluation.
 ``rarity``, and ``models.csv``
     The document on choosing models, and the open models of 2023-2026 that it is applied to.
 """

@@ -1,0 +1,176 @@
+"""Speed of generation beside Hugging Face generate, in one process on one GPU.
+
+    python benchmarks/generation_speed.py [--seconds 600] [--trained FOLDER] [--out FILE]
+
+A model of Llama 3.1 8B's shape with random bf16 weights answers random prompts of 256 tokens with
+64 new ones; nothing ends early. Reading 64 such prompts is 260 TFLOP whoever reads them, so two
+rates are given: new tokens a second end to end, and of the decoding steps alone, whose limit is
+memory (the bytes of all weights over the measured speed of a copy). The time that compiling takes
+is given apart. Each measurement is printed and written at once; one that fails says why.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+from brnb.evaluate.engine import Batching, Decoding, Engine, Generation, flip_rate, generate
+from brnb.evaluate.slots import slot_attention
+from brnb.text import sample
+
+PROMPT, NEW = 256, 64
+PREFILL = 8192  # tokens of prompts that are read together
+EVALUATION = 7_200  # generations; the dissertation's three seeds of 600 items and two models: 3,600
+
+
+def llama(layers: int) -> LlamaForCausalLM:
+    """Llama 3.1 8B's shape with random weights; fewer layers for a dry run."""
+    config = LlamaConfig(
+        hidden_size=4096,
+        intermediate_size=14336,
+        num_hidden_layers=layers,
+        num_attention_heads=32,
+        num_key_value_heads=8,
+        vocab_size=128256,
+        max_position_embeddings=131072,
+        rope_parameters={"rope_type": "default", "rope_theta": 5e5},
+        tie_word_embeddings=False,
+        eos_token_id=None,
+        bos_token_id=None,
+    )
+    with torch.device("meta"):
+        model = LlamaForCausalLM(config).to(torch.bfloat16)
+    model.to_empty(device="cuda")
+    for parameter in model.parameters():
+        parameter.data.fill_(1) if parameter.dim() == 1 else parameter.data.normal_(std=0.02)
+    rotary = model.model.rotary_emb  # its buffers were on meta too
+    model.model.rotary_emb = type(rotary)(config=config).to("cuda")
+    return model.eval()
+
+
+def seconds_of(work: Callable[[], Any]) -> float:
+    """Wall time of some work on the GPU."""
+    torch.cuda.synchronize()
+    start = time.perf_counter()
+    work()
+    torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def copy_bandwidth() -> float:
+    """Bytes read and written a second by a device copy of 4 GiB."""
+    source = torch.empty(2**32, dtype=torch.uint8, device="cuda")
+    target = torch.empty_like(source)
+    target.copy_(source)
+    return 2 * 2**32 * 5 / seconds_of(lambda: [target.copy_(source) for _ in range(5)])
+
+
+def prompts(count: int) -> list[list[int]]:
+    """Random prompts, the same on every machine."""
+    draw = torch.Generator().manual_seed(0)
+    return torch.randint(1000, 128000, (count, PROMPT), generator=draw).tolist()
+
+
+def peer(model: LlamaForCausalLM, batch: int) -> dict[str, Any]:
+    """Hugging Face generate, greedy."""
+    ids = torch.tensor(prompts(batch), device="cuda")
+
+    def work(new: int) -> None:
+        options = {"do_sample": False, "max_new_tokens": new, "min_new_tokens": new}
+        model.generate(ids, attention_mask=torch.ones_like(ids), pad_token_id=0, **options)
+
+    work(4)
+    total, first = seconds_of(lambda: work(NEW)), seconds_of(lambda: work(1))
+    rates = {"new_tokens_per_second": batch * NEW / total}
+    return rates | {"decoding_tokens_per_second": batch * (NEW - 1) / (total - first)}
+
+
+def ours(
+    model: LlamaForCausalLM, slots: int, count: int, graph: bool, bandwidth: float
+) -> dict[str, Any]:
+    """The engine of the evaluation; the first answers pay for compiling, the others count."""
+    asked = prompts(count)
+    with torch.inference_mode(), slot_attention(model):
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        one = Engine(model, Decoding(NEW), Batching(slots, PROMPT + NEW, PREFILL, graph))
+        first = dict(enumerate(asked[: min(slots, PREFILL // PROMPT)]))
+        one.prefill(first)
+        one.step()
+        ready = time.perf_counter() - start
+        reading = min(seconds_of(lambda: one.prefill(first)) for _ in range(3))
+        step = min(seconds_of(lambda: [one.step() for _ in range(16)]) / 16 for _ in range(3))
+        answered = list[Generation]()
+        total = seconds_of(lambda: answered.extend(one.answer(asked)))
+        answered.sort()
+        again = sorted(one.answer(asked[:slots][::-1]), reverse=True)
+        same = sum(a.ids == b.ids for a, b in zip(answered, again, strict=False)) / slots
+    tokens = sum(len(found.ids) for found in answered)
+    limit = sum(p.numel() * p.element_size() for p in model.parameters()) / bandwidth
+    return {
+        "ready_seconds": ready,
+        "new_tokens_per_second": tokens / total,
+        "decoding_tokens_per_second": slots / step,
+        "prefill_tokens_per_second": len(first) * PROMPT / reading,
+        "step_milliseconds": 1000 * step,
+        "share_of_bandwidth_limit": limit / step,
+        "same_in_another_order": same,
+        "projected_seconds": ready + EVALUATION * total / count,
+    }
+
+
+def flips(folder: Path) -> dict[str, Any]:
+    """How often a trained model in bf16 answers otherwise than transformers, one at a time."""
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).to("cuda").eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    sentences = [pair["instruction"] for pair in sample.instructions(400, split="test")]
+    asked = [tokenizer(text)["input_ids"] for text in sentences]
+    batching = Batching(64, 256, PREFILL)
+    found = sorted(generate(model, asked, Decoding(32), batching))
+    rate = flip_rate(model, asked, Decoding(32), [one.ids for one in found])
+    return {"prompts": len(asked), "flip_rate": rate}
+
+
+def main() -> None:
+    """Measure what the time allows, the most important first."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--layers", type=int, default=32)
+    parser.add_argument("--trained", type=Path, help="an exported model, for the flip rate")
+    parser.add_argument("--out", type=Path, default=Path("generation_speed.json"))
+    arguments = parser.parse_args()
+    start, found = time.perf_counter(), dict[str, Any]()
+
+    def measure(name: str, work: Callable[[], Any]) -> None:
+        if time.perf_counter() - start > arguments.seconds:
+            found[name] = "no time left"
+        else:
+            try:
+                found[name] = work()
+            except Exception as error:
+                found[name] = f"{type(error).__name__}: {str(error)[:500]}"
+        torch.cuda.empty_cache()
+        print(f"{time.perf_counter() - start:6.1f} s  {name}: {found[name]}", flush=True)
+        arguments.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+    measure("gpu", lambda: torch.cuda.get_device_name())
+    measure("copy_bytes_per_second", copy_bandwidth)
+    bandwidth = found["copy_bytes_per_second"]
+    model = llama(arguments.layers)
+    measure("hugging_face_64", lambda: peer(model, 64))
+    measure("ours_1", lambda: ours(model, 1, 2, True, bandwidth))
+    measure("ours_512", lambda: ours(model, 512, 1024, True, bandwidth))
+    measure("ours_256_without_graph", lambda: ours(model, 256, 256, False, bandwidth))
+    if arguments.trained:
+        measure("flips", lambda: flips(arguments.trained))
+    measure("hugging_face_1", lambda: peer(model, 1))
+    measure("ours_64", lambda: ours(model, 64, 256, True, bandwidth))
+
+
+if __name__ == "__main__":
+    main()

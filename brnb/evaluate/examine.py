@@ -1,0 +1,171 @@
+"""Everything that one model is asked in the extrinsic evaluation, while it is loaded."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from brnb.evaluate.cultural import choose, probes
+from brnb.evaluate.engine import Batching, Decoding, flip_rate
+from brnb.evaluate.extrinsic import Scores, score_answers
+from brnb.evaluate.generation_settings import Setting, vary
+from brnb.evaluate.judge import Verdicts, compare
+from brnb.evaluate.params import ExtrinsicParams
+from brnb.evaluate.predictions import Answers, answer, encode
+from brnb.evaluate.safety import attacks
+from brnb.evaluate.testsets import TASKS, Item
+from brnb.finetune import chat
+from brnb.finetune.base import DTYPES, load_base
+from brnb.finetune.merge import load_adapted
+from brnb.finetune.params import FinetuneParams
+from brnb.train.device import pick_device
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+VERDICT_TOKENS = 8  # room for one letter, and for a word before it
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What a model said.
+
+    Attributes
+    ----------
+    answers, scores
+        To the items of all test sets.
+    flips
+        Share of the checked answers that differ from those of one prompt at a time.
+    settings
+        The metrics at other temperatures.
+    hidden, open
+        Answers to `brnb.evaluate.safety.attacks`, and to the same orders given openly.
+    chosen
+        Options of `brnb.evaluate.cultural.probes`.
+    """
+
+    answers: Answers
+    scores: Scores
+    flips: float
+    settings: list[Setting]
+    hidden: list[str]
+    open: list[str]
+    chosen: list[int]
+
+
+def load(
+    base: str, adapter: Path | None, trained: FinetuneParams, p: ExtrinsicParams
+) -> tuple["PreTrainedModel", "PreTrainedTokenizerFast"]:
+    """A model with merged weights: the dequantised base, or that with its adapters.
+
+    Parameters
+    ----------
+    base, adapter
+        The located base (`brnb.finetune.params.locate`); the folder of the adapters, or None.
+    trained
+        Parameters of the training.
+    p
+        Name the precision and the device.
+    """
+    frozen, tokenizer = load_base(base, trained, pick_device(p.device))
+    chat.ensure_template(tokenizer)
+    return load_adapted(frozen, adapter, DTYPES[p.precision]), tokenizer
+
+
+def examine(
+    name: str,
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerFast",
+    items: Sequence[Item],
+    p: ExtrinsicParams,
+    work: Path,
+) -> Examined:
+    """Ask a model everything; what an interrupted process has answered is not asked again.
+
+    Parameters
+    ----------
+    name
+        Of the model, for the results.
+    model, tokenizer
+        As `load` gives them.
+    items
+        The distinct items of all test sets.
+    p
+        The chapter's parameters.
+    work
+        Folder of this very model's answers.
+    """
+    greedy = Decoding(p.max_new_tokens)
+    ask = partial(answer, model, tokenizer, decoding=greedy)
+    said = ask(items, work / "answers.jsonl", batching=shapes(p, p.graph))
+    few = [item for task in TASKS for item in _of(items, task)[: p.temperature_items]]
+    settings = vary(
+        name,
+        model,
+        tokenizer,
+        few,
+        work / "settings",
+        p.temperatures,
+        p.generation_seeds,
+        p.max_new_tokens,
+        shapes(p),
+    )
+    suite = [item for attack in attacks() for item in (attack.hidden, attack.open)]
+    texts = [x.text for x in ask(suite, work / "injection.jsonl", batching=shapes(p)).predictions]
+    checked = [encode(tokenizer, item) for item in items[: p.checked_items]]
+    tokens = [prediction.tokens for prediction in said.predictions[: p.checked_items]]
+    return Examined(
+        answers=said,
+        scores=score_answers(items, said.predictions),
+        flips=flip_rate(model, checked, greedy, tokens),
+        settings=settings,
+        hidden=texts[::2],
+        open=texts[1::2],
+        chosen=choose(model, tokenizer, probes()),
+    )
+
+
+def judge_pairs(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerFast",
+    items: Sequence[Item],
+    first: Answers,
+    second: Answers,
+    p: ExtrinsicParams,
+    work: Path,
+) -> Verdicts:
+    """Let a model judge two answers to the shortest items, in both orders.
+
+    Parameters
+    ----------
+    model, tokenizer
+        The judge.
+    items, first, second
+        The items and both models' answers to them.
+    p
+        Says how many pairs are judged.
+    work
+        Folder of the judge's replies.
+    """
+    order = sorted(range(len(items)), key=lambda i: (len(items[i].prompt), items[i].hash))
+    chosen = order[: p.judged_items]
+
+    def judge(prompts: list[str]) -> list[str]:
+        asked = [Item(f"judged-{i:04d}", "qa", text, "", ("",)) for i, text in enumerate(prompts)]
+        path = work / "judged.jsonl"
+        path.unlink(missing_ok=True)  # its prompts hold answers: not worth keeping for a restart
+        said = answer(model, tokenizer, asked, path, Decoding(VERDICT_TOKENS), shapes(p))
+        return [prediction.text for prediction in said.predictions]
+
+    texts = [[found.predictions[i].text for i in chosen] for found in (first, second)]
+    return compare(judge, [items[i] for i in chosen], *texts)
+
+
+def shapes(p: ExtrinsicParams, graph: bool = False) -> Callable[[int], Batching]:
+    """The shapes of the work for a slot length; a graph only where it is worth compiling."""
+    return lambda length: Batching(p.slots, length, p.prefill_tokens, graph)
+
+
+def _of(items: Sequence[Item], task: str) -> list[Any]:
+    return [item for item in items if item.task == task]

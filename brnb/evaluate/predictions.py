@@ -1,0 +1,188 @@
+"""Answers of a model to test items, kept line by line: a kill loses none that was finished."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from brnb.evaluate.engine import Batching, Decoding, generate, slot_length
+from brnb.evaluate.testsets import Item
+from brnb.finetune.chat import DATE
+from brnb.receipt import write_atomic
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+class TestSetChanged(ValueError):
+    """Old answers belong to another test set."""
+
+    __test__ = False  # pytest collects names that begin so
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The answer to an item: its text, its tokens, and whether the model ended it itself."""
+
+    id: str
+    hash: str
+    text: str
+    tokens: list[int]
+    ended: bool
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Predictions in the order of the items, and the seconds that they took, in all processes."""
+
+    predictions: list[Prediction]
+    seconds: float
+    earlier_seconds: float
+
+
+def answer(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    items: Sequence[Item],
+    path: Path,
+    decoding: Decoding,
+    batching: Callable[[int], Batching],
+    progress: bool = True,
+) -> Answers:
+    """Answer every item once, going on where an earlier process stopped.
+
+    The file grows by one line an answer; a last line that a kill has torn is dropped. Because
+    answers do not depend on what is batched together (see `brnb.evaluate.engine`), an interrupted
+    evaluation ends with the same answers as one that was not.
+
+    Parameters
+    ----------
+    model, tokenizer
+        The tokenizer brings the chat template.
+    items
+        Without repetition (`brnb.evaluate.testsets.distinct`).
+    path
+        JSON Lines; one file for each model and decoding.
+    decoding
+        Greedy, or temperature and seed.
+    batching
+        Gives the shapes of the work for a slot length.
+    progress
+        Show items done and time left on standard error.
+
+    Raises
+    ------
+    TestSetChanged
+        If the file holds an answer to an item of the same id with another prompt or reference.
+    ValueError
+        As `generate`, or if a line that is not the last is damaged.
+    """
+    known, good = _read(path)
+    _check(items, known, path)
+    prompts = [encode(tokenizer, item) for item in items]
+    shape = batching(slot_length(prompts, decoding))
+    done = {row["hash"] for row in known}
+    todo = [i for i, item in enumerate(items) if item.hash not in done]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as file, _bar(len(items), len(items) - len(todo), progress) as bar:
+        file.truncate(good)
+        before = time.perf_counter()
+        for number, ids, ended in generate(model, [prompts[i] for i in todo], decoding, shape):
+            item, now = items[todo[number]], time.perf_counter()
+            text = str(tokenizer.decode(ids, skip_special_tokens=True)).strip()
+            row: dict[str, Any] = {"id": item.id, "hash": item.hash, "text": text}
+            row |= {"tokens": ids, "ended": ended, "seconds": round(now - before, 4)}
+            file.write(json.dumps(row).encode() + b"\n")
+            file.flush()
+            known.append(row)
+            before = now
+            bar.update()
+    return _answers(items, known, len(known) - len(todo))
+
+
+def _answers(items: Sequence[Item], rows: list[dict[str, Any]], earlier: int) -> Answers:
+    found = {row["hash"]: row for row in rows}
+    fields = Prediction.__dataclass_fields__
+    predictions = [
+        Prediction(**{name: found[item.hash][name] for name in fields}) for item in items
+    ]
+    # an id may have moved to an equal item; the answer is still that item's
+    predictions = [replace(p, id=i.id) for p, i in zip(predictions, items, strict=True)]
+    total = sum(row["seconds"] for row in rows)
+    return Answers(predictions, total, sum(row["seconds"] for row in rows[:earlier]))
+
+
+def encode(tokenizer: "PreTrainedTokenizerBase", item: Item) -> list[int]:
+    """Token ids of an item's prompt in the tokenizer's own chat template, as in training.
+
+    Raises
+    ------
+    ValueError
+        If the tokenizer has no chat template, or the prompt spells one of its special tokens.
+    """
+    if not tokenizer.chat_template:
+        raise ValueError(
+            "the tokenizer has no chat template: use the one that was saved with the adapter"
+        )
+    spelt = [token for token in tokenizer.all_special_tokens if token in item.prompt]
+    if spelt:
+        raise ValueError(
+            f"item {item.id!r} spells the special token {spelt[0]!r}, which would not be read as "
+            "text; leave it out of the test set"
+        )
+    messages = [{"role": "user", "content": item.prompt}]
+    text = tokenizer.apply_chat_template(
+        messages, add_generation_prompt=True, tokenize=False, date_string=DATE
+    )
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def write(path: Path, items: Iterable[Item], predictions: Iterable[Prediction]) -> None:
+    """Write items and answers side by side, for readers and for other programs."""
+    lines = []
+    for item, found in zip(items, predictions, strict=True):
+        row: dict[str, Any] = {"id": item.id, "task": item.task, "hash": item.hash}
+        row |= {"prompt": item.prompt}
+        row |= {"references": list(item.references), "prediction": found.text}
+        row |= {"new_tokens": len(found.tokens), "ended": found.ended}
+        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+    write_atomic(path, "".join(lines).encode("utf-8", "replace"))
+
+
+def _read(path: Path) -> tuple[list[dict[str, Any]], int]:
+    """The whole lines of a file, and the bytes up to their end."""
+    rows: list[dict[str, Any]] = []
+    good = 0
+    data = path.read_bytes() if path.is_file() else b""
+    for line in data.splitlines(keepends=True):
+        if not line.endswith(b"\n"):
+            break
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            if good + len(line) < len(data):
+                raise ValueError(
+                    f"{path}:{len(rows) + 1}: a damaged answer; delete the file"
+                ) from None
+            break
+        good += len(line)
+    return rows, good
+
+
+def _check(items: Sequence[Item], rows: Iterable[dict[str, Any]], path: Path) -> None:
+    hashes = {item.id: item.hash for item in items}
+    for row in rows:
+        if hashes.get(row["id"], row["hash"]) != row["hash"]:
+            raise TestSetChanged(
+                f"{path} answers item {row['id']!r} with prompt and reference {row['hash']}, the "
+                f"test set has {hashes[row['id']]}: the test set was changed; delete the file to "
+                "answer the new one, or restore the old set"
+            )
+
+
+def _bar(total: int, done: int, progress: bool) -> "tqdm[Any]":
+    return tqdm(total=total, initial=done, unit="item", mininterval=5, disable=not progress)

@@ -1,0 +1,186 @@
+"""The generation engine beside transformers' own generate, and answers that survive a kill."""
+
+import json
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from brnb.evaluate.engine import Batching, Decoding, flip_rate, generate, slot_length
+from brnb.evaluate.predictions import TestSetChanged, answer, encode
+from brnb.evaluate.testsets import Item
+
+SHAPE = Batching(slots=4, length=96, prefill_tokens=128)
+GREEDY = Decoding(max_new_tokens=12)
+END = 2
+
+
+def model(kv_heads=2):
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=kv_heads,
+        vocab_size=60,
+        max_position_embeddings=128,
+        initializer_range=0.4,  # sharp enough not to tie
+        bos_token_id=1,
+        eos_token_id=END,
+        pad_token_id=0,
+    )
+    return LlamaForCausalLM(config).eval()
+
+
+def prompts(count=11):
+    draw = torch.Generator().manual_seed(1)
+    lengths = [1, 2, 33, 32, 31, *torch.randint(1, 80, (count - 5,), generator=draw).tolist()]
+    return [torch.randint(3, 60, (n,), generator=draw).tolist() for n in lengths]
+
+
+def alone(net, prompt, new):
+    """Transformers, one prompt at a time, without padding."""
+    ids = torch.tensor([prompt])
+    out = net.generate(
+        ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=new
+    )
+    said = out[0, len(prompt) :].tolist()
+    return said[: said.index(END)] if END in said else said
+
+
+@pytest.mark.parametrize("kv_heads", [4, 2, 1])
+def test_greedy_answers_are_those_of_transformers_one_at_a_time(kv_heads):
+    net, asked = model(kv_heads), prompts()
+    found = sorted(generate(net, asked, GREEDY, SHAPE))
+    assert [one.ids for one in found] == [alone(net, prompt, 12) for prompt in asked]
+    assert flip_rate(net, asked, GREEDY, [one.ids for one in found]) == 0
+    assert flip_rate(net, asked, GREEDY, [[*one.ids, 5] for one in found]) == 1
+
+
+def test_answers_stop_at_the_end_token_and_say_so():
+    net, asked = model(), prompts()
+    net.generation_config.eos_token_id = list(range(2, 30))  # every other token ends
+    for one in generate(net, asked, GREEDY, SHAPE):
+        assert not set(one.ids) & set(range(2, 30))
+        assert one.ended == (len(one.ids) < 12)
+
+
+@pytest.mark.parametrize("decoding", [GREEDY, Decoding(12, temperature=0.8, seed=3)])
+def test_an_answer_does_not_depend_on_its_company(decoding):
+    net, asked = model(), prompts()
+    whole = {tuple(asked[i]): ids for i, ids, _ in generate(net, asked, decoding, SHAPE)}
+    for some in (asked[::-1], asked[3:7], asked[-1:]):
+        for number, ids, _ in generate(net, some, decoding, SHAPE):
+            assert ids == whole[tuple(some[number])]
+
+
+def test_samples_follow_the_distribution_and_the_seed():
+    net = model()
+    prompt = [5, 6, 7]
+    with torch.no_grad():
+        expected = (net(torch.tensor([prompt])).logits[0, -1] / 2.0).softmax(-1)
+    shape = Batching(slots=1, length=32, prefill_tokens=32)
+    drawn = [
+        next(generate(net, [prompt], Decoding(1, 2.0, seed), shape)).ids for seed in range(200)
+    ]
+    counts = torch.zeros(60)
+    for ids in drawn:
+        counts[ids[0] if ids else END] += 1
+    assert (counts / 200 - expected).abs().max() < 0.11  # three deviations of a share of 0.5
+    assert drawn[7] == next(generate(net, [prompt], Decoding(1, 2.0, 7), shape)).ids
+
+
+def test_attention_is_given_back_after_generation():
+    net = model()
+    before = net.config._attn_implementation
+    next(iter(generate(net, prompts(), GREEDY, SHAPE)))
+    assert net.config._attn_implementation == before
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message"), [([], "no tokens"), ([5] * 90, "exceeds|more than")]
+)
+def test_a_prompt_that_does_not_fit_is_an_error(prompt, message):
+    with pytest.raises(ValueError, match=message):
+        list(generate(model(), [[4], prompt], GREEDY, SHAPE))
+
+
+def test_the_slots_hold_the_longest_prompt_and_its_answer():
+    assert slot_length([[1] * 30, [1] * 50], GREEDY) == 64
+    assert slot_length([[1] * 53], GREEDY) == 96
+
+
+@pytest.fixture
+def tokenizer():
+    words = ["<pad>", "<s>", "</s>", *(f"w{i}" for i in range(57))]
+    inner = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="<pad>"))
+    inner.pre_tokenizer = pre_tokenizers.Whitespace()
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=inner, pad_token="<pad>", bos_token="<s>", eos_token="</s>"
+    )
+    made.chat_template = "{% for m in messages %}{{ m.content }} w1 {% endfor %}"
+    return made
+
+
+def items(count=9):
+    return [Item(f"i{n}", "qa", f"w{n + 3} w{2 * n + 4} w9", "", (f"w{n}",)) for n in range(count)]
+
+
+def ask(net, tokenizer, asked, path):
+    shape = lambda length: Batching(4, length, 128)  # noqa: E731
+    return answer(net, tokenizer, asked, path, GREEDY, shape, progress=False)
+
+
+def test_prompts_are_written_by_the_chat_template(tokenizer):
+    assert tokenizer.decode(encode(tokenizer, items()[0])) == "w3 w4 w9 w1"
+    tokenizer.chat_template = None
+    with pytest.raises(ValueError, match="no chat template"):
+        encode(tokenizer, items()[0])
+
+
+def test_a_prompt_that_spells_a_special_token_is_an_error(tokenizer):
+    with pytest.raises(ValueError, match="'x' spells the special token '</s>'"):
+        encode(tokenizer, Item("x", "qa", "w3 </s> w4", "", ("w5",)))
+
+
+@pytest.mark.parametrize("cut", [0, 1, 3])
+def test_a_killed_evaluation_goes_on_and_ends_alike(tokenizer, tmp_path, cut):
+    net, asked = model(), items()
+    whole = ask(net, tokenizer, asked, tmp_path / "whole.jsonl")
+    lines = (tmp_path / "whole.jsonl").read_bytes().splitlines(keepends=True)
+    torn = tmp_path / "torn.jsonl"
+    torn.write_bytes(b"".join(lines[:cut]) + lines[cut][:20])  # the last line is half there
+    again = ask(net, tokenizer, asked, torn)
+    assert again.predictions == whole.predictions
+    kept = [json.loads(line)["id"] for line in torn.read_text().splitlines()]
+    assert sorted(kept) == sorted(item.id for item in asked)  # each once
+    assert again.earlier_seconds == pytest.approx(
+        sum(json.loads(line)["seconds"] for line in lines[:cut])
+    )
+
+
+def test_finished_answers_are_not_asked_again(tokenizer, tmp_path):
+    path = tmp_path / "a.jsonl"
+    first = ask(model(), tokenizer, items(), path)
+    bytes_before = path.read_bytes()
+    second = ask(model(), tokenizer, items(), path)
+    assert (second.predictions, path.read_bytes()) == (first.predictions, bytes_before)
+
+
+def test_a_changed_test_set_under_old_answers_is_an_error(tokenizer, tmp_path):
+    path = tmp_path / "a.jsonl"
+    ask(model(), tokenizer, items(), path)
+    changed = [*items()[:-1], Item("i8", "qa", "w11 w20 w9", "", ("another reference",))]
+    with pytest.raises(TestSetChanged, match=r"a\.jsonl answers item 'i8'.*delete the file"):
+        ask(model(), tokenizer, changed, path)
+
+
+def test_a_damaged_line_in_the_middle_is_an_error(tokenizer, tmp_path):
+    path = tmp_path / "a.jsonl"
+    ask(model(), tokenizer, items(), path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(lines[0] + b"{torn\n" + b"".join(lines[2:]))
+    with pytest.raises(ValueError, match=r"a\.jsonl:2: a damaged answer"):
+        ask(model(), tokenizer, items(), path)

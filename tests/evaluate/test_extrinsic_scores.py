@@ -1,0 +1,162 @@
+"""Table 13's comparison, its report, and the tasks for the harness."""
+
+import importlib.util
+import json
+import math
+import sys
+
+import pytest
+import yaml
+
+from brnb.evaluate import harness
+from brnb.evaluate.cultural import probes
+from brnb.evaluate.extrinsic import all_means, score_answers, table13
+from brnb.evaluate.predictions import Prediction
+from brnb.evaluate.statistics import supported
+from brnb.evaluate.testsets import TASKS, Item
+from brnb.report import extrinsic as report
+from brnb.report.plots import extrinsic as plots
+from brnb.thesis import load
+
+OPTIONS = {"seed": 1, "resamples": 500, "confidence": 0.95}
+
+
+def prediction(item, text):
+    return Prediction(item.id, item.hash, text, [1], True)
+
+
+def world(right_before, right_after):
+    """Items of every task, two seeds that share half of them, and both models' scores."""
+    items = [Item(f"{t}{n}", t, f"{t} {n}?", "", (f"r{n} fim",)) for t in TASKS for n in range(30)]
+    sets = {
+        (task, seed): [i for i in items if i.task == task][start : start + 20]
+        for task in TASKS
+        for seed, start in ((123, 0), (456, 10))
+    }
+    scores = [
+        score_answers(
+            items, [prediction(i, i.references[0] if int(i.id[-1]) < k else "x") for i in items]
+        )
+        for k in (right_before, right_after)
+    ]
+    return sets, *scores
+
+
+def test_means_and_deviations_are_over_seeds_and_items_count_once():
+    sets, before, after = world(2, 6)
+    rows = table13(sets, before, after, ("legacy", "pt"), **OPTIONS)
+    assert [(r.task, r.metric, r.form) for r in rows[:4]] == [
+        ("qa", "em", "legacy"),
+        ("qa", "f1", "legacy"),
+        ("summarisation", "rougeL", "legacy"),
+        ("rewriting", "rougeL", "legacy"),
+    ]
+    first = rows[0].claim
+    # two in ten right before, six in ten after, in every run of ten items
+    assert (first.baseline, first.adapted) == pytest.approx((0.2, 0.6))
+    assert first.gain == pytest.approx(2.0)
+    assert (rows[0].n, first.items) == (20, 30)
+    assert rows[0].baseline_sd == pytest.approx(0)
+    assert supported(first)
+    assert "QA, em (legacy): o adaptado fica acima do baseline" in report.claims(rows, "pt")
+
+
+def test_equal_models_make_no_claim():
+    sets, before, _ = world(3, 3)
+    rows = table13(sets, before, before, ("pt",), **OPTIONS)
+    assert report.claims(rows, "pt") == []
+    assert all(row.claim.p_adjusted == 1 for row in rows)
+
+
+def test_the_published_lines_stand_as_printed():
+    sets, before, after = world(2, 6)
+    rows = table13(sets, before, after, ("legacy",), **OPTIONS)
+    frame = report.table13(rows, "pt")
+    printed = frame[frame["source"] == "Publicado"]
+    assert printed["gain_percent"].tolist() == [145, 80, 33, 71]
+    assert printed["baseline"].tolist() == [0.037, 0.063, 0.154, 0.173]
+    assert len(frame) == 8
+    # relative gains come from means that were not rounded: the rounded ones give another number
+    row = load("published", "tab13", "rows")[0]
+    rounded = 100 * (float(row["sft"]) - float(row["baseline"])) / float(row["baseline"])
+    assert round(rounded) == 143 != float(row["gain_percent"])
+
+
+def test_scores_of_other_items_are_refused():
+    item = Item("a", "qa", "Quem?", "", ("x",))
+    with pytest.raises(ValueError, match="do not belong together"):
+        score_answers([item], [Prediction("a", "0" * 16, "x", [1], True)])
+
+
+def test_empty_answers_and_several_references_have_clear_scores():
+    items = [Item("a", "qa", "Quem?", "", ("Ana", "Bia")), Item("b", "qa", "E?", "", ("",))]
+    found = score_answers(items, [prediction(items[0], "bia"), prediction(items[1], "")])
+    assert found.of("pt", "em", items).tolist() == [1, 1]
+    assert found.of("pt", "rougeL", items).tolist() == [1, 0]
+    empty = score_answers(items[:1], [prediction(items[0], "")])
+    assert empty.of("legacy", "f1", items[:1]).tolist() == [0]
+
+
+def test_every_metric_has_a_mean():
+    sets, before, after = world(2, 6)
+    means = all_means(sets, {"baseline": before, "adapted": after})
+    assert len(means) == 3 * 3 * 2
+    assert means["qa", "pt", "adapted"]["em"] == pytest.approx(0.6)
+    assert not math.isnan(means["qa", "pt", "baseline"]["length_ratio"])
+    assert len(report.all_metrics(means, "en")) == 18
+
+
+def test_figures_draw():
+    sets, before, after = world(2, 6)
+    rows = table13(sets, before, after, ("pt",), **OPTIONS)
+    figure = plots.gains(rows, "pt", "pt")
+    assert len(figure.axes[0].get_yticks()) == 4
+
+
+def test_the_published_examples_stand_before_ours():
+    item = Item("a", "qa", "Quem?", "", ("Ana",))
+    frame = report.examples([item], [prediction(item, "Bia")], [prediction(item, "Ana")], "pt")
+    assert frame["reference"].tolist()[0] == "1"
+    assert frame["adapted"].tolist()[-2:] == ["O cão comeu o gato.", "Ana"]
+
+
+class Loader(yaml.SafeLoader):
+    """The harness's YAML: ``!function module.name``."""
+
+
+Loader.add_constructor("!function", lambda loader, node: loader.construct_scalar(node))
+
+
+def test_task_files_are_valid_and_name_their_data(tmp_path):
+    items = [Item(f"i{n}", task, f"P {n}?", "", ("a",)) for n, task in enumerate(TASKS)]
+    names = harness.write_tasks(tmp_path, items, probes(), max_new_tokens=7)
+    assert names == ["brnb_qa", "brnb_summarisation", "brnb_rewriting", "brnb_probes"]
+    for name in names:
+        task = yaml.load((tmp_path / f"{name}.yaml").read_text(), Loader)
+        assert task["task"] == name
+        with open(task["dataset_kwargs"]["data_files"]["test"], encoding="utf-8") as lines:
+            rows = [json.loads(line) for line in lines]
+        assert len(rows) == (100 if name == "brnb_probes" else 1)
+        if name == "brnb_probes":
+            assert task["output_type"] == "multiple_choice"
+            assert rows[3]["options"][rows[3]["right"]] == probes()[3].options[probes()[3].right]
+        else:
+            assert task["generation_kwargs"]["max_gen_toks"] == 7
+            listed = {metric["metric"] for metric in task["metric_list"]}
+            scored = harness.process_results(rows[0], [" a "])
+            assert set(scored) == listed
+            assert set(scored.values()) == {1.0}
+
+
+def test_the_scoring_file_of_the_tasks_is_importable(tmp_path):
+    harness.write_tasks(tmp_path, [], probes(), 7)
+    spec = importlib.util.spec_from_file_location("scoring", tmp_path / "scoring.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.process_results is harness.process_results
+
+
+def test_without_the_harness_the_error_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "lm_eval", None)
+    with pytest.raises(harness.HarnessUnavailable, match=r"pip install 'brnb\[harness\]'"):
+        harness.evaluate("nowhere", harness.PORTUGUESE)

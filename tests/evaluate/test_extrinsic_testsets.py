@@ -1,0 +1,163 @@
+"""Test sets: the rules, the draw, the hashes, the overlap with training, and bad files."""
+
+import json
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brnb.evaluate import testsets
+from brnb.evaluate.overlap import Seen, exclude, normalised
+from brnb.evaluate.testsets import Item, distinct, draw, pool, read, task_of, write
+from brnb.finetune.data import Pair
+from brnb.text import sample
+
+TEXT = "A prefeitura de uma cidade do interior inaugurou ontem uma escola. " * 5
+
+
+@pytest.mark.parametrize(
+    ("instruction", "given", "output", "task"),
+    [
+        # the dissertation's own examples (4.4.2.5), where the first is a choice without a label
+        ("Eu quero comprar uma guitarra elétrica. Qual devo obter? (1: Squier; 2: Padrão)", "", "1",
+         "qa"),
+        ("Descubra qual das seguintes frases é escrita em voz passiva e reescreva-a em voz ativa: "
+         "o gato foi comido pelo cachorro.", "", "O cão comeu o gato.", "rewriting"),
+        ("Encontre um artigo e escreva um resumo dele.", TEXT, "Uma escola abriu.",
+         "summarisation"),
+        ("Qual é a capital da França?", "", "Paris", "qa"),
+        ("Responda em poucas palavras: quem escreveu Dom Casmurro", "", "Machado", "qa"),
+        ("Qual é a capital da França?", "", "É Paris, que fica no norte do país, junto ao Sena",
+         None),  # not short
+        ("Qual é a capital?", "", "Paris\nLyon", None),
+        ("Resuma o texto.", "Curto demais.", "Curto.", None),
+        ("Resuma o texto.", TEXT, TEXT, None),  # no shorter than the text
+        ("Reescreva a frase.", "Nada muda aqui.", "Nada muda aqui.", None),
+        ("Traduza para o inglês: Qual é o seu nome?", "", "What is your name?", None),
+        ("O sentimento é positivo ou negativo?", "Adorei!", "positivo", None),
+        ("Escreva uma história sobre o mar.", "", "Era uma vez.", None),
+        ("Qual é a capital?", "", "", None),
+        ("Qual é o seu nome?", "", "Como modelo de linguagem, não tenho", None),
+    ],
+)  # fmt: skip
+def test_the_rules_name_the_task(instruction, given, output, task):
+    assert task_of(instruction, given, output) == task
+
+
+def test_the_rules_agree_with_the_tasks_of_the_sample():
+    rows = list(sample.instructions(800, seed=5, split="test"))
+    found = Counter((r["task"], task_of(r["instruction"], r["input"], r["output"])) for r in rows)
+    wanted = {(task, task): 200 for task in testsets.TASKS} | {("classification", None): 200}
+    assert found == wanted
+
+
+def pair(key, instruction, given="", output="Paris"):
+    return Pair(str(key), instruction, given, output)
+
+
+def test_the_pool_counts_what_it_leaves_out():
+    pairs = [
+        pair(0, "Qual é a capital da França?"),
+        pair(1, "Qual é a capital da França?"),
+        pair(2, "Qual é a capital de um país muito, muito, muito distante?"),
+        pair(3, "Traduza: Paris"),
+    ]
+    items, left_out = pool(pairs, max_prompt_chars=40)
+    assert [item.id for item in items["qa"]] == ["0"]
+    assert left_out == {"other_task": 1, "too_long": 1, "repeated": 1}
+
+
+def items(count=50):
+    return [Item(str(n), "qa", f"Pergunta {n}?", "", (f"r{n}",)) for n in range(count)]
+
+
+@given(st.permutations(items()), st.integers(0, 999))
+def test_a_draw_depends_on_seed_and_items_not_on_order(shuffled, seed):
+    assert draw(shuffled, 20, seed) == draw(items(), 20, seed)
+    assert draw(shuffled, 10, seed) == draw(shuffled, 20, seed)[:10]
+
+
+def test_seeds_draw_different_items_evenly():
+    seeds = {seed: draw(items(), 10, seed) for seed in range(300)}
+    counts = Counter(item.id for drawn in seeds.values() for item in drawn)
+    assert len(counts) == 50
+    assert max(counts.values()) < 90  # 60 expected, deviation 7
+    assert len(list(distinct(seeds.values()))) == 50
+    with pytest.raises(ValueError, match="51 items asked for, 50 left"):
+        draw(items(), 51, 1)
+
+
+def test_what_is_written_is_read_and_a_change_is_noticed(tmp_path):
+    path = tmp_path / "qa.jsonl"
+    strange = [Item("0", "qa", "O que é \\frac{1}{2}?", "<b>é</b>\t", ("meio", "0,5\u0007"))]
+    write(path, [*strange, *items(3)[1:]])
+    assert read(path) == [*strange, *items(3)[1:]]
+    path.write_text(path.read_text().replace('"r2"', '"r3"'))
+    with pytest.raises(ValueError, match=r"qa\.jsonl:3: '2' was changed after its hash"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("record", "references"),
+    [
+        ({"question": "Quem?", "context": "c", "answers": {"text": ["a", "b"]}}, ("a", "b")),
+        ({"question": "Quem?", "answer": "a"}, ("a",)),
+        ({"source": "difícil", "target": "fácil"}, ("fácil",)),
+        ({"text": "longo", "summary": "curto"}, ("curto",)),
+        ({"instruction": "Faça", "input": None, "output": ""}, ("",)),
+    ],
+)
+def test_other_shapes_of_records_are_read(tmp_path, record, references):
+    (tmp_path / "x.jsonl").write_text(json.dumps(record | {"id": 7, "split": "test"}) + "\n")
+    (found,) = read(tmp_path / "x.jsonl", task="qa")
+    assert (found.id, found.references) == ("7", references)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (b'{"question": "Quem?", "answer": "a"}\n' * 2 + b"{", r"x\.jsonl:3: invalid JSON"),
+        ('{"question": "Ação?", "answer": "a"}'.encode("latin-1"), r"x\.jsonl:1: invalid UTF-8"),
+        (b'{"question": "Quem?"}', r"x\.jsonl:1: the record needs the fields"),
+        (b'{"question": "Quem?", "answer": 3}', r"x\.jsonl:1: prompt and references must be texts"),
+        (b'{"question": "Quem?", "answers": []}', "one reference is due"),
+        (b'{"question": " ", "answer": "a"}', "instruction is empty"),
+        (b'{"id": 1, "question": "Q?", "answer": "a"}\n' * 2, r"x\.jsonl:2: id '1' came before"),
+        (b'{"question": "Q?", "answer": "a", "split": "train"}', "no item of the split 'test'"),
+        (b'{"instruction": "Liste cores", "output": "azul"}', "task None is none of qa"),
+    ],
+)
+def test_a_bad_file_is_an_error_that_names_the_line(tmp_path, lines, message):
+    (tmp_path / "x.jsonl").write_bytes(lines)
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path / "x.jsonl")
+
+
+def test_overlap_is_found_by_its_kind():
+    seen = Seen(["Qual é a capital da França?", "Quem escreveu o livro Dom Casmurro?"], 0.8)
+    assert seen.overlap("Qual é a capital da França?") == "exact"
+    assert seen.overlap("qual e a CAPITAL da Franca") == "normalised"
+    assert seen.overlap("Quem escreveu o livro de Dom Casmurro?") == "near_duplicate"
+    assert seen.overlap("Qual é a capital da Itália?") is None
+    assert seen.overlap("") is None
+    kept, counts = exclude(
+        [Item("a", "qa", "Qual é a capital da França?", "", ("x",)), *items(2)], seen
+    )
+    assert [item.id for item in kept] == ["0", "1"]
+    assert counts == {"exact": 1, "normalised": 0, "near_duplicate": 0}
+
+
+@given(st.text(), st.text(alphabet=" .,;!?-"))
+def test_case_accents_and_punctuation_are_normalised_away(text, noise):
+    assert normalised(normalised(text)) == normalised(text)
+    assert normalised(noise + text) == normalised(text)
+
+
+def test_training_text_never_survives(tmp_path):
+    rows = list(sample.instructions(200, seed=1, split="train"))
+    train = [Pair(r["id"], r["instruction"], r["input"], r["output"]) for r in rows]
+    found, _ = pool(train, 10_000)
+    seen = Seen([p.text for p in train], 0.8)
+    for task in testsets.TASKS:
+        assert exclude(found[task], seen)[0] == []
