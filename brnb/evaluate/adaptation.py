@@ -1,0 +1,185 @@
+"""What Track 2's trainings changed (thesis 4.4.2): gained, forgotten, and what of it matters."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import yaml
+
+from brnb import receipt
+from brnb.evaluate.losses import Losses, losses
+from brnb.finetune import chat
+from brnb.finetune.base import load_base
+from brnb.finetune.data import Pair, Splits
+from brnb.finetune.merge import load_adapted
+from brnb.finetune.packing import IGNORE, Example
+from brnb.finetune.params import Ablation, FinetuneParams, SftParams, locate, vary
+from brnb.finetune.texts import from_texts
+from brnb.finetune.variants import train_variant
+from brnb.text.finished import Document
+from brnb.train.device import pick_device
+from brnb.train.history import History
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+CURVES = "curves.json"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A training of Track 2 as its receipt and its curves tell it."""
+
+    run: str
+    params: dict[str, Any]
+    metrics: dict[str, Any]
+    resources: dict[str, Any]
+    seconds: float
+    curves: dict[str, list[dict[str, float]]]
+
+
+def write_curves(folder: Path, history: History) -> None:
+    """Write ``curves.json``: training and validation losses of a run, without times."""
+    curves = {"train": history.train, "validation": history.validation}
+    receipt.write_json(folder / CURVES, curves)
+
+
+def read_training(folder: Path) -> Trained:
+    """Read a training back from its run's folder; `seconds` are those of all its processes."""
+    found = receipt.read(folder / "receipt.json")
+    return Trained(
+        run=found.run,
+        params=found.params,
+        metrics=found.metrics,
+        resources=found.resources,
+        seconds=found.seconds + found.resources["earlier_seconds"],
+        curves=json.loads((folder / CURVES).read_text("utf-8")),
+    )
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Losses of a base and of the adapted model by text, and their answers to some prompts."""
+
+    base: dict[str, Losses]
+    adapted: dict[str, Losses]
+    said_base: list[str]
+    said_adapted: list[str]
+
+
+def evaluate_adapter(
+    params: FinetuneParams,
+    base: str,
+    adapter: Path,
+    documents: Sequence[Document],
+    pairs: Sequence[Pair],
+    questions: int,
+    max_new_tokens: int,
+) -> Evaluated:
+    """Evaluate a base and its adapters on raw text, on answers, and on English.
+
+    Both as dequantised: what differs between them is the adapters alone.
+
+    Parameters
+    ----------
+    params
+        Of the training.
+    base, adapter
+        The located base (`brnb.finetune.params.locate`), and the folder of the adapters.
+    documents, pairs
+        The validation splits of both trainings: one is the adapter's own, on the other it may
+        have forgotten.
+    questions, max_new_tokens
+        How many prompts of `pairs` are answered, and how long an answer may get.
+    """
+    frozen, tokenizer = load_base(base, params, pick_device(params.device))
+    chat.ensure_template(tokenizer)
+    chats = chat.from_pairs(tokenizer, pairs, params.seq_len).examples
+    texts = {
+        "text_cpt": list(from_texts(tokenizer, documents)),
+        "text_sft": chats,
+        "text_english": list(from_texts(tokenizer, english())),
+    }
+    found: list[tuple[dict[str, Losses], list[str]]] = []
+    model = frozen
+    for folder in (None, adapter):
+        model = load_adapted(model, folder, frozen.dtype)
+        measured = {name: losses(model, texts[name], params.seq_len) for name in texts}
+        found.append((measured, answers(model, tokenizer, chats[:questions], max_new_tokens)))
+    (plain, said), (adapted, said_adapted) = found
+    return Evaluated(plain, adapted, said, said_adapted)
+
+
+def ablate(
+    params: SftParams,
+    ablations: Sequence[Ablation],
+    splits: Splits[Pair],
+    folder_of: Callable[[str], Path],
+    work: Path,
+) -> dict[str, Losses]:
+    """Repeat the supervised fine-tuning with other values; losses on its validation answers.
+
+    Parameters
+    ----------
+    params
+        Those of the run that the variants differ from.
+    ablations
+        The variants.
+    splits
+        The pairs of that run.
+    folder_of
+        The folder of a run, for a base or a start that names one.
+    work
+        Where checkpoints live: an interrupted variant goes on, a finished one is not repeated.
+    """
+    found = {}
+    for ablation in ablations:
+        values = vary(params, ablation)
+        base = locate(values.base, folder_of, "hf")
+        start = locate(values.start, folder_of, "adapter") if values.start else None
+        variant = train_variant(values, splits, base, start, work)
+        held_out = chat.from_pairs(variant.tokenizer, splits.validation, values.seq_len)
+        found[ablation.name] = losses(variant.model, held_out.examples, values.seq_len)
+    return found
+
+
+def english() -> list[Document]:
+    """Passages of English prose in the public domain: what a model adapted to Portuguese may lose.
+
+    ``english.yaml`` names author and work of each.
+    """
+    content = yaml.safe_load(Path(__file__).with_name("english.yaml").read_text("utf-8"))
+    return [
+        Document(doc_id=f"english-{number:02d}", title=source, text=text.strip(), source=source)
+        for number, (source, text) in enumerate(content.items(), start=1)
+    ]
+
+
+@torch.no_grad()
+def answers(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerFast",
+    examples: Iterable[Example],
+    max_new_tokens: int,
+) -> list[str]:
+    """What a model says to the prompts of some examples: greedy, one at a time, up to its end."""
+    generate: Any = model.eval().generate
+    pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+    said = []
+    for example in examples:
+        prompt = torch.from_numpy(example.ids[: int((example.labels != IGNORE).argmax())])
+        prompt = prompt[None].to(model.device)
+        ids = generate(
+            prompt,
+            attention_mask=torch.ones_like(prompt),
+            do_sample=False,
+            max_new_tokens=max_new_tokens,
+            use_cache=True,
+            pad_token_id=pad,
+        )
+        text = tokenizer.decode(ids[0, prompt.shape[1] :], skip_special_tokens=True)
+        said.append(str(text).strip())
+    return said

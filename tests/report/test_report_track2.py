@@ -1,0 +1,63 @@
+"""Tables 11 and 12 beside ours."""
+
+import numpy as np
+import pytest
+
+from brnb.evaluate.adaptation import Trained
+from brnb.evaluate.losses import Losses
+from brnb.report import track2
+from brnb.report.labels import label
+from brnb.report.tables import display
+
+CPT, SFT = "cpt_qlora_llama31_8b_brwac10k", "sft_qlora_llama31_8b_instruct_canarim10k"
+RUNS = (CPT, SFT)
+
+
+def losses(per_token):
+    return Losses(("x",), np.array([10 * per_token]), np.array([10]), np.array([40]))
+
+
+def test_table_12_has_the_published_gains_and_ours_from_unrounded_losses():
+    base = {CPT: losses(2.372), SFT: losses(1.778)}
+    adapted = {CPT: losses(2.159), SFT: losses(1.117)}
+    frame = track2.intrinsic(base, adapted, "pt")
+    gains = frame[frame["ppl_change"].notna()]
+    published = gains[gains["source"] == label("published", "pt")]
+    assert published["ppl_change"].tolist() == [-19.2, -48.4]
+    ours = gains[gains["source"] == label("ours", "pt")]["ppl_change"].tolist()
+    assert ours == pytest.approx([-19.2, -48.4], abs=0.05)
+    shown = display(frame, "tab12", lang="pt", decimals=track2.DECIMALS["tab12"])
+    assert [row[-1] for row in shown.cells] == [
+        "–",
+        "–",
+        "−19,2",
+        "−19,2",
+        "–",
+        "–",
+        "−48,4",
+        "−48,4",
+    ]
+    assert [row[4] for row in shown.cells][::2] == ["10,72", "8,66", "5,92", "3,06"]
+
+
+def test_table_11_takes_hours_and_money_from_the_receipts():
+    trained = {
+        run: Trained(run, {"base": "b", "cleaning": "v6"}, {"eval_loss": 2.0, "eval_ppl": 7.389},
+                     {"usd": usd}, 1800.0, {})
+        for run, usd in zip(RUNS, (None, 0.5), strict=True)
+    }  # fmt: skip
+    frame = track2.trainings(trained, "en")
+    shown = display(frame, "tab11", lang="en", decimals=track2.DECIMALS["tab11"])
+    assert [row[4:] for row in shown.cells] == [
+        ["2.350", "0.71", "2.140", "8.50"],
+        ["0.500", "–", "2.000", "7.39"],
+        ["1.060", "0.32", "1.104", "3.02"],
+        ["0.500", "0.50", "2.000", "7.39"],
+    ]
+
+
+def test_counts_stand_beside_each_other_and_what_a_split_lacks_is_missing():
+    frame = track2.data({"train": {"tokens": 5, "packs": 2}, "validation": {"tokens": 3}}, "en")
+    assert frame["split_train"].tolist() == [5, 2]
+    assert frame["split_validation"].tolist() == [3, None]
+    assert display(frame, "tab-cpt-data", lang="en").cells[1][-1] == "–"
