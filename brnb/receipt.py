@@ -195,19 +195,3 @@ def gpu_name() -> str | None:
     if torch is None or not torch.cuda.is_initialized():
         return None
     return str(torch.cuda.get_device_name())
-
-
-def gpu_energy() -> float | None:
-    """Joules that the first visible GPU has used since its driver started, or None.
-
-    Two readings bracket a run. Needs the extra ``gpu`` (nvidia-ml-py).
-    """
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
-        handle = pynvml.nvmlDeviceGetHandleByIndex(int(visible) if visible.isdigit() else 0)
-        return float(pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1000
-    except Exception:  # no GPU, no driver, no package, or a card without the counter
-        return None

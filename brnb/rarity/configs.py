@@ -113,8 +113,8 @@ def from_config(
     Raises
     ------
     ValueError
-        If the model type is unknown, or the configuration lacks heads, context or vocabulary;
-        names the file and the fix.
+        If the file is not a JSON object, the model type is unknown, or the configuration lacks
+        heads, context or vocabulary; names the file and the fix.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def from_config(
     ('GQA', 'SwiGLU', 'RMSNorm')
     """
     where = str(config) if isinstance(config, Path) else "config"
-    found = json.loads(config.read_text("utf-8")) if isinstance(config, Path) else dict(config)
+    found = _read(config) if isinstance(config, Path) else dict(config)
     found = found | found.get("text_config", {})  # the language model of a multimodal one
     traits = traits or _traits(found, where)
     context = _need(found, where, _CONTEXT)
@@ -153,6 +153,16 @@ _WINDOW = ("sliding_window", "attention_window_size", "attention_chunk_size")
 _EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
 _EXPERTS_ACTIVE = ("num_experts_per_tok", "num_experts_per_token", "moe_k", "moe_top_k")
 _ACT = ("hidden_act", "hidden_activation", "activation_function", "mlp_hidden_act", "activation")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except ValueError as error:  # of JSON or of UTF-8
+        raise ValueError(f"{file}: not a config.json: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{file}: not a config.json: a JSON object is expected")
+    return found
 
 
 def _first(config: Mapping[str, Any], keys: tuple[str, ...]) -> Any:

@@ -76,16 +76,24 @@ def read_models(path: Path = MODELS) -> "pd.DataFrame":
     ------
     ValueError
         If the columns are not those of `Model` in their order, a cell is not what `Model` allows,
-        a mandatory cell is empty, or a model appears twice: names the file, the line, the value
-        and what is allowed.
+        a mandatory cell is empty, a model appears twice, or the file is not UTF-8: names the
+        file, the line, the value and what is allowed.
     """
     import pandas as pd
 
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise ValueError(f"{path}:1: the columns must be {','.join(COLUMNS)}")
-        rows = [(_model(row, f"{path}:{reader.line_num}"), reader.line_num) for row in reader]
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 ({error.reason}); save it as UTF-8") from None
+    reader = csv.DictReader(text.splitlines(keepends=True))
+    if tuple(reader.fieldnames or ()) != COLUMNS:
+        raise ValueError(f"{path}:1: the columns must be {','.join(COLUMNS)}")
+    rows = []
+    for row in reader:
+        where = f"{path}:{reader.line_num}"
+        if None in row or None in row.values():
+            raise ValueError(f"{where}: {len(COLUMNS)} cells expected; quote cells with commas")
+        rows.append((_model(row, where), reader.line_num))
     _refuse_duplicates(rows, path)
     frame = pd.DataFrame([dict(model) for model, _ in rows], columns=list(COLUMNS))
     whole = ["parameters", "parameters_active", "window", "experts", "experts_active", "vocab"]
@@ -100,7 +108,7 @@ def write_models(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
     ValueError
         As in `read_models`.
     """
-    models = [Model.model_validate(dict(row)) for row in rows]
+    models = [_model(dict(row), f"{path}: row {place}") for place, row in enumerate(rows, 1)]
     models.sort(key=lambda m: (m.family.casefold(), m.released, m.size, m.name))
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
@@ -115,8 +123,6 @@ def _cell(value: Any) -> str:
 
 
 def _model(row: dict[str, Any], where: str) -> Model:
-    if None in row or None in row.values():
-        raise ValueError(f"{where}: {len(COLUMNS)} cells expected; quote cells that hold commas")
     try:
         return Model.model_validate({name: cell for name, cell in row.items() if cell != ""})
     except ValidationError as error:

@@ -1,56 +1,60 @@
-"""Our own runs and plans as tables of money, time, memory and energy."""
+"""What our own runs cost, by which prices, and what strategies are worth, as tables."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from brnb.report.labels import label
-from brnb.report.trainings import Training, efficiency
-from brnb.theory.compute import training_hours
-from brnb.theory.costs import (
-    RunCost,
-    exact,
-    hardware_id,
-    price_list_for,
-    receipt_cost,
-    to_brl,
-)
+from brnb.theory.costs import RunCost, exact, hardware_id, receipt_cost
 from brnb.theory.decision import CRITERIA, decision_matrix
-from brnb.theory.memory import CONTEXT, GIB, Method, Step, memory
-from brnb.theory.params import Case
-from brnb.theory.plan import kg_co2, plan
-from brnb.theory.shape import Shape
-from brnb.theory.thesis_tables import feasibility_table
+from brnb.theory.equations import equation_table
+from brnb.theory.memory import CONTEXT, GIB
+from brnb.theory.plan import GRID, kg_co2
+from brnb.theory.thesis_tables import feasibility_table, model_costs, strategy_table
 from brnb.thesis import load
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Usage = Iterable[Mapping[str, Any]]
-METHODS: tuple[tuple[str, Method], ...] = (
-    ("from_scratch", "full"), ("fine_tuning", "full"), ("qlora", "qlora"),
-)  # fmt: skip
-LADDER = (512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)  # widths
 
 
-def run_costs(costs: Iterable[RunCost]) -> "pd.DataFrame":
-    """Hours, money, energy and CO2 of every run; ``measured`` tells counters from power limits."""
+def run_costs(costs: Iterable[RunCost], lang: str, grid: str = GRID) -> "pd.DataFrame":
+    """Hours, money, energy and CO2 of every run, and who counted the energy, if anybody did."""
     rows = [
         {
             "run": cost.run,
-            "gpu": cost.gpu or "CPU",
+            "gpu": _gpus(cost),
             "hours": cost.hours,
             "usd": cost.usd,
             "brl": cost.brl,
             "kwh": cost.kwh,
-            "measured": None if cost.kwh_estimated is None else not cost.kwh_estimated,
-            "kg_co2": None if cost.kwh is None else kg_co2(cost.kwh),
+            "energy_method": _method(cost, lang),
+            "kg_co2": None if cost.kwh is None else kg_co2(cost.kwh, grid),
             "tokens_per_usd": cost.tokens_per_usd,
         }
         for cost in costs
     ]
     return _frame(rows)
+
+
+def unpriced(costs: Sequence[RunCost]) -> list[str]:
+    """A line for each reason why some runs have no price, with their names."""
+    reasons = sorted({cost.why for cost in costs if cost.why})
+    runs = {why: ", ".join(cost.run for cost in costs if cost.why == why) for why in reasons}
+    return [f"{why}: {names}" for why, names in runs.items()]
+
+
+def _gpus(cost: RunCost) -> str:
+    name = cost.gpu or "CPU"
+    return name if cost.gpus == 1 else f"{cost.gpus} × {name}"
+
+
+def _method(cost: RunCost, lang: str) -> str | None:
+    if cost.kwh_method is None:
+        return None
+    name = label(f"energy_{cost.kwh_method}", lang)
+    return f"{name} ({label('estimated', lang)})" if cost.kwh_estimated else name
 
 
 def price_comparison(usage: Usage, exchange_rate: str, lang: str) -> "pd.DataFrame":
@@ -99,117 +103,27 @@ def feasibility(gpus: Sequence[str], lang: str) -> "pd.DataFrame":
     return _frame(columns)
 
 
-def plans(
-    cases: Sequence[Case],
-    trainings: Sequence[Training],
-    default: float,
-    price_list: str,
-    exchange_rate: str,
-    lang: str,
-) -> "pd.DataFrame":
-    """What each case will take.
-
-    Parameters
-    ----------
-    cases : sequence of Case
-        Trainings to plan.
-    trainings : sequence of Training
-        Our own, whose efficiency on the same GPU counts; `default` where there is none.
-    price_list, exchange_rate : str
-        Keys of brnb/thesis/prices.yaml. Where the list lacks the GPU, the latest that has it
-        counts; ``price_list`` of the row says which.
-    """
-    rate = load("prices", "brl_per_usd", exchange_rate, "rate")
-    rows = []
-    for case in cases:
-        name = load("hardware", case.gpu, "name")
-        share, runs = efficiency(trainings, case.gpu, case.model.matmul_parameters, default)
-        priced = case.gpu in load("prices", "usd_per_hour", price_list, "prices")
-        prices = price_list if priced else price_list_for(name)
-        found = plan(
-            case.model, case.step, case.tokens, case.gpu, share,
-            count=case.count, price_list=prices,
-        )  # fmt: skip
-        rows.append(
-            {
-                "case": case.name,
-                "method": label(f"method_{case.method}", lang),
-                "tokens_million": case.tokens / 1e6,
-                "gpu": name if case.count == 1 else f"{case.count} × {name}",
-                "gb": (found.memory.total + CONTEXT) / GIB,
-                "layers_recomputed": found.recomputed,
-                "fits": found.fits,
-                "utilization": 100 * share,
-                "measured_in": runs or label("assumed", lang),
-                "hours": found.hours,
-                "usd": found.usd,
-                "brl": None if found.usd is None else to_brl(found.usd, rate),
-                "price_list": None if found.usd is None else prices,
-                "kwh": found.kwh,
-                "kg_co2": found.kg_co2,
-            }
-        )
-    return _frame(rows)
+def known_models() -> "pd.DataFrame":
+    """Table 20 without the columns that only compare digits."""
+    frame = model_costs()
+    return frame.drop(columns=[name for name in frame if str(name).startswith("agrees")])
 
 
-def predictions(trainings: Sequence[Training], default: float) -> "pd.DataFrame":
-    """The planner beside every measured training, which never predicts itself.
-
-    The efficiency is interpolated from the other runs of its kind on the same GPU. Without a known
-    peak, as on a CPU, there is nothing to predict with and the cells are missing.
-    """
-    rows = []
-    for run in trainings:
-        others = [other for other in trainings if other is not run]
-        hours, expected = run.seconds / 3600, None
-        if run.gpu is not None:
-            assumed, _ = efficiency(others, run.gpu, run.multiplied, default, run.recurrent)
-            expected = training_hours(run.tokens, run.flops_per_token, run.gpu, assumed)
-        share, peak = run.utilization, None
-        if run.shape and run.step and run.peak_bytes:
-            peak = memory(run.shape, run.step).total / GIB
-        rows.append(
-            {
-                "run": run.run,
-                "gpu": load("hardware", run.gpu, "name") if run.gpu else run.device,
-                "teraflops": run.tokens / run.seconds * run.flops_per_token / 1e12,
-                "utilization": None if share is None else 100 * share,
-                "hours_measured": hours,
-                "hours_predicted": expected,
-                "error_percent": None if expected is None else 100 * (expected / hours - 1),
-                "gb_measured": None if run.peak_bytes is None else run.peak_bytes / GIB,
-                "gb_predicted": peak,
-            }
-        )
-    return _frame(rows)
+def equations_that_print() -> "pd.DataFrame":
+    """Every equation that prints a number, with its value and whether they agree."""
+    columns = ["equation", "section", "published", "recomputed", "agrees"]
+    return equation_table()[columns]
 
 
-def median_error(predicted: "pd.DataFrame") -> float | None:
-    """Median size of the error of the hours in percent; None if nothing was predicted."""
-    errors = [abs(error) for error in predicted["error_percent"] if error is not None]
-    return median(errors) if errors else None
+def strategy_costs() -> "pd.DataFrame":
+    """Table 21 with its printed numbers as numbers."""
+    frame = strategy_table()
+    return frame.assign(**{name: frame[name].map(Decimal) for name in CRITERIA[:3]})
 
 
-def cost_by_size(
-    gpu: str, price_list: str, utilization: float, tokens_per_parameter: float, adaptation: float
-) -> "pd.DataFrame":
-    """USD of Llama-like models of rising size by three methods, and whether one GPU holds a step.
-
-    From scratch the tokens grow with the parameters (Hoffmann et al., 2022: 20 for each);
-    fine-tuning and QLoRA see `adaptation` tokens.
-    """
-    rows = []
-    for name, method in METHODS:
-        for shape in map(_llama, LADDER):
-            tokens = adaptation
-            if name == "from_scratch":
-                tokens = tokens_per_parameter * shape.parameters
-            step = Step(method=method, batch=1, seq_len=2048)
-            found = plan(shape, step, tokens, gpu, utilization, price_list=price_list)
-            assert found.usd is not None  # the parameters ask for a GPU with a price
-            row = {"method": name, "parameters": shape.parameters, "tokens": tokens}
-            rows.append(row | {"usd": float(found.usd), "fits": found.fits})
-    return _frame(rows)
+def risks() -> "pd.DataFrame":
+    """Table 6, as published."""
+    return _frame(load("economics", "tab06", "rows"))
 
 
 def strategies(
@@ -237,19 +151,6 @@ def strategies(
             "best_share": (100 * best / samples).tolist(),
         }
     )
-
-
-def _llama(width: int) -> Shape:
-    """Llama 3's proportions: a layer for each 128 of width, heads of 128, a quarter as keys."""
-    heads = width // 128
-    return Shape(
-        vocab=32_000, width=width, layers=heads, heads=heads, kv_heads=heads // _group(heads),
-        head_dim=128, hidden=width * 7 // 2,
-    )  # fmt: skip
-
-
-def _group(heads: int) -> int:
-    return next(size for size in (4, 2, 1) if heads % size == 0)
 
 
 def _frame(rows: Any) -> "pd.DataFrame":

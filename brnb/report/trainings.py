@@ -1,22 +1,21 @@
-"""What a receipt says about a training: work, time, and the share of the GPU's peak it reached."""
+"""What a receipt says about a training: model, work, time and result."""
 
 import json
-import math
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import geometric_mean
 from typing import Any
 
 from brnb import receipt
-from brnb.theory.compute import flops_per_token, mfu
+from brnb.theory.compute import flops_per_token
 from brnb.theory.costs import hardware_id
-from brnb.theory.memory import Step
+from brnb.theory.measured import Fact
+from brnb.theory.memory import GIB, Step
+from brnb.theory.plan import PROGRAM
 from brnb.theory.shape import Shape
-from brnb.thesis import load
+from brnb.theory.speed import Measured, recurrent_work, transformer_work
 
-REACH = 10  # times smaller or larger than what was measured; farther says little
+MODELS = ("RecurrentLM", "TransformerLM")  # kinds of model.json that are trained from scratch
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,8 @@ class Training:
         Seen, and the time of the training loop without evaluation and checkpoints.
     multiplied, flops_per_token
         Weights that a token is multiplied with; operations of a step for each token.
+    layers, batch
+        Of the model and the step.
     shape, step
         Of a Transformer; None for a recurrent network.
     peak_bytes, bits_per_byte, cleaning
@@ -44,28 +45,31 @@ class Training:
     seconds: float
     multiplied: int
     flops_per_token: float
+    layers: int
+    batch: int
     shape: Shape | None
     step: Step | None
     peak_bytes: int | None
     bits_per_byte: float | None
     cleaning: str
 
-    @property
-    def recurrent(self) -> bool:
-        """Whether the model is a recurrent network."""
-        return self.shape is None
-
-    @property
-    def utilization(self) -> float | None:
-        """Model FLOPs utilisation; None without a known peak."""
+    def fact(self) -> Fact | None:
+        """What the planner can learn from and be held against; None without a known peak."""
         if self.gpu is None:
             return None
-        peak = float(load("hardware", self.gpu, "bf16_tflops"))
-        return mfu(self.tokens / self.seconds, self.flops_per_token, peak)
+        hours, gib = self.seconds / 3600, (self.peak_bytes or 0) / GIB or None
+        seconds = self.seconds / self.tokens
+        if self.shape is None or self.step is None:
+            work = recurrent_work(self.multiplied, self.layers, self.batch, self.gpu)
+            measured = Measured(self.run, PROGRAM, self.gpu, "recurrent", work, seconds)
+            return Fact(measured, gib=gib, hours=hours)
+        work = transformer_work(self.shape, self.step, self.gpu)
+        measured = Measured(self.run, PROGRAM, self.gpu, "scratch", work, seconds)
+        return Fact(measured, self.shape, self.step, gib, hours)
 
 
 def read_trainings(folders: Iterable[Path]) -> list[Training]:
-    """The trainings among runs: those that left ``model.json`` and a training time.
+    """The trainings from scratch among runs: those that left ``model.json`` and a training time.
 
     Raises
     ------
@@ -76,42 +80,57 @@ def read_trainings(folders: Iterable[Path]) -> list[Training]:
     for folder in folders:
         note = receipt.read(folder / "receipt.json")
         model = folder / "model.json"
-        if model.is_file() and "training_seconds" in note.resources:
+        if not model.is_file() or "training_seconds" not in note.resources:
+            continue
+        built = json.loads(model.read_text("utf-8"))
+        if built["kind"] in MODELS:
             if not note.resources["training_seconds"] > 0:
                 raise ValueError(f"{folder / 'receipt.json'}: training_seconds is not above 0")
-            found.append(_training(note, json.loads(model.read_text("utf-8"))["arguments"]))
+            found.append(_training(note, built["arguments"]))
     return found
 
 
-def efficiency(
-    trainings: Iterable[Training],
-    gpu: str,
-    multiplied: float,
-    default: float,
-    recurrent: bool = False,
-) -> tuple[float, int]:
-    """Utilisation to plan with, from trainings of the same kind on the same GPU.
+def read_adaptations(folders: Iterable[Path]) -> list[Fact]:
+    """The speeds of trainings of adapters among runs: those that left ``hf/config.json``.
 
-    Small models leave a GPU idle, so the efficiency rises with size: it is interpolated between
-    the measured sizes, both logarithmic; beyond them it is that of the last, up to `REACH` times.
-
-    Returns
-    -------
-    float, int
-        The share, and how many trainings measured it; `default` and 0 if none of such a size did.
+    A run on a processor without a known peak says nothing to the planner and is left out.
     """
-    import numpy as np
+    found = []
+    for folder in folders:
+        note, config = receipt.read(folder / "receipt.json"), folder / "hf" / "config.json"
+        device = note.provenance["gpu"]
+        gpu = hardware_id(device) if device else None
+        if gpu and "plan_tokens" in note.resources and config.is_file():
+            found.append(_adaptation(note, gpu, json.loads(config.read_text("utf-8"))))
+    return found
 
-    by_size: dict[int, list[float]] = defaultdict(list)
-    for run in trainings:
-        if run.gpu == gpu and run.recurrent == recurrent and run.utilization is not None:
-            by_size[run.multiplied].append(run.utilization)
-    sizes = sorted(by_size)
-    if not sizes or not sizes[0] / REACH <= multiplied <= sizes[-1] * REACH:
-        return default, 0
-    shares = [math.log(geometric_mean(by_size[size])) for size in sizes]
-    found = np.interp(math.log(multiplied), [math.log(size) for size in sizes], shares)
-    return math.exp(found), sum(map(len, by_size.values()))
+
+def _adaptation(note: receipt.Receipt, gpu: str, config: Mapping[str, Any]) -> Fact:
+    used, params = note.resources, note.params
+    heads = config["num_attention_heads"]
+    shape = Shape(
+        vocab=config["vocab_size"],
+        width=config["hidden_size"],
+        layers=config["num_hidden_layers"],
+        heads=heads,
+        kv_heads=config["num_key_value_heads"],
+        head_dim=config.get("head_dim") or config["hidden_size"] // heads,
+        hidden=config["intermediate_size"],
+        tied=config["tie_word_embeddings"],
+    )
+    step = Step(
+        method="qlora" if params["quantization"] == "nf4" else "lora",
+        batch=max(1, used["plan_tokens"] // params["seq_len"]),
+        seq_len=params["seq_len"],
+        rank=params["rank"],
+        recomputed=used["plan_recomputed"],
+        kernels="fused",
+        head="chunked",
+    )
+    work = transformer_work(shape, step, gpu)
+    seconds = used["training_seconds"] / used["tokens"]
+    measured = Measured(note.run, PROGRAM, gpu, "adapters", work, seconds)
+    return Fact(measured, shape, step, hours=used["training_seconds"] / 3600)
 
 
 def _training(note: receipt.Receipt, model: Mapping[str, Any]) -> Training:
@@ -132,6 +151,8 @@ def _training(note: receipt.Receipt, model: Mapping[str, Any]) -> Training:
         seconds=used["training_seconds"],
         multiplied=multiplied,
         flops_per_token=flops,
+        layers=model["layers"],
+        batch=batch,
         shape=shape,
         step=Step(method="full", batch=batch, seq_len=seq_len) if shape else None,
         peak_bytes=used.get("peak_gpu_memory"),

@@ -4,25 +4,20 @@ Money is decimal. 2.35 h at 0.30 USD/h is exactly 0.705 USD, printed 0.71; in bi
 the same product may fall on either side of the half, and Python's `round` takes halves to even.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
+from brnb.receipt import Receipt
 from brnb.thesis import load
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Number = str | int | float | Decimal
 Row = dict[str, Any]
-About = TypeVar("About")
-Maybe = tuple[Decimal | None, About | None]  # a number, and what is to be said of it
 SECONDS_PER_HOUR = Decimal(3600)
 JOULES_PER_KWH = Decimal(3_600_000)
 PRICE_LIST = "vast_ai_p25"
 EXCHANGE_RATE = "ptax_2025_10_31"
-RESULT_TABLES = ("tab04", "tab07", "tab08", "tab09", "tab11")  # they repeat the hours of Table 1
 
 
 def exact(value: Number) -> Decimal:
@@ -84,64 +79,117 @@ def hardware_id(device: str) -> str | None:
 
 @dataclass(frozen=True)
 class RunCost:
-    """Cost of one run. What is not known is None, and `why` says why there is no price."""
+    """Cost of one run. What is not known is None, and `why` says why there is no price.
+
+    `hours` are those of the clock; money and energy are those of all `gpus`. `kwh_method` says who
+    counted: ``codecarbon``, ``nvml``, or ``power_limit`` where nobody did.
+    """
 
     run: str
     gpu: str | None
+    gpus: int
     hours: Decimal
     usd_per_hour: Decimal | None
     usd: Decimal | None
     brl: Decimal | None
     kwh: Decimal | None
     kwh_estimated: bool | None
+    kwh_method: str | None
     tokens_per_usd: Decimal | None
     why: str | None
+
+
+def usage(receipt: Receipt) -> Row:
+    """What a receipt says that a run used, as `receipt_cost` takes it.
+
+    The seconds are those of all processes of the run; the energy was counted in the last one and
+    grows in proportion, as an estimate.
+    """
+    used = receipt.resources
+    seconds = exact(receipt.seconds) + exact(used.get("earlier_seconds", 0.0))
+    joules = used.get("energy_joules", used.get("gpu_energy_joules"))
+    whole = not used.get("earlier_seconds")
+    if joules is not None and not whole:
+        joules = exact(joules) * seconds / exact(receipt.seconds)
+    return {
+        "run": receipt.run,
+        "gpu": receipt.provenance["gpu"],
+        "gpus": used.get("gpus", 1),
+        "seconds": seconds,
+        "tokens": used.get("tokens"),
+        "energy_joules": joules,
+        "energy_measured": whole and used.get("energy_measured", True),
+        "energy_method": used.get("energy_method", "nvml").split()[0],
+    }
 
 
 def receipt_cost(
     receipt: Mapping[str, Any], price_list: str = PRICE_LIST, exchange_rate: str = EXCHANGE_RATE
 ) -> RunCost:
-    """Price a run from its receipt.
+    """Price a run from what it used.
 
     Parameters
     ----------
     receipt : Mapping
-        ``run``, ``seconds``, ``gpu`` (device name or None), and where known ``tokens`` (seen in
-        training) and ``energy_joules`` (measured).
+        ``run``, ``seconds``, ``gpu`` (device name or None), and where known ``gpus`` (how many),
+        ``tokens`` (seen in training), ``energy_joules``, ``energy_measured`` and
+        ``energy_method``: see `usage`.
     price_list, exchange_rate : str
         Keys of ``usd_per_hour`` and ``brl_per_usd`` in brnb/thesis/prices.yaml.
 
     Returns
     -------
     RunCost
-        Unrounded. Energy is measured, else the power limit times the hours (marked), else None.
+        Unrounded. Energy is that of the receipt, else the power limit times the hours (marked),
+        else None.
 
     Raises
     ------
     ValueError, KeyError
-        If the seconds or a price are no number or negative; if prices.yaml has no such list.
+        If the seconds, a price or a rate are no number or negative; if prices.yaml has no such
+        list or rate.
     """
     device = receipt.get("gpu")
     key = hardware_id(device) if device else None
+    gpus = receipt.get("gpus", 1)
     if (hours := exact(receipt["seconds"]) / SECONDS_PER_HOUR) < 0:
         raise ValueError(f"receipt of {receipt['run']}: seconds = {receipt['seconds']} < 0")
-    price, why = _price(device, key, price_list)
-    usd = None if price is None else gpu_cost(hours, price)
-    rate = load("prices", "brl_per_usd", exchange_rate, "rate")
-    kwh, estimated = _energy(receipt.get("energy_joules"), hours, key)
+    price, why = price_of(device, price_list)
+    brl_per_usd = rate(exchange_rate)
+    usd = None if price is None else gpu_cost(hours * gpus, price)
+    kwh, estimated, method = _energy(receipt, hours * gpus, key)
     tokens = receipt.get("tokens")
     return RunCost(
         run=str(receipt["run"]),
         gpu=load("hardware", key, "name") if key else device,
+        gpus=gpus,
         hours=hours,
         usd_per_hour=price,
         usd=usd,
-        brl=None if usd is None else to_brl(usd, rate),
+        brl=None if usd is None else to_brl(usd, brl_per_usd),
         kwh=kwh,
         kwh_estimated=estimated,
+        kwh_method=method,
         tokens_per_usd=None if usd is None or tokens is None else tokens_per_usd(tokens, usd),
         why=why,
     )
+
+
+def rate(exchange_rate: str = EXCHANGE_RATE) -> Decimal:
+    """BRL for a USD on the date of that entry of brnb/thesis/prices.yaml.
+
+    Raises
+    ------
+    KeyError
+        If there is no such entry; lists those that there are.
+    ValueError
+        If its rate is missing, no number or not above 0.
+    """
+    where = f"brnb/thesis/prices.yaml: brl_per_usd/{exchange_rate}"
+    value = load("prices", "brl_per_usd", exchange_rate).get("rate")
+    if value is None or not (found := _number(value, f"{where}/rate")) > 0:
+        raise ValueError(f"{where}: rate = {value}; write BRL for a USD, above 0")
+    return found
 
 
 def price_list_for(device: str | None) -> str:
@@ -154,7 +202,9 @@ def price_list_for(device: str | None) -> str:
     return max(priced, key=lambda name: str(lists[name]["date"]))
 
 
-def _price(device: str | None, key: str | None, price_list: str) -> Maybe[str]:
+def price_of(device: str | None, price_list: str) -> tuple[Decimal | None, str | None]:
+    """USD per hour of a GPU as its driver names it, or None and why there is no price."""
+    key = hardware_id(device) if device else None
     prices = load("prices", "usd_per_hour", price_list, "prices")
     if not device:
         return None, "no GPU: CPU time has no price"
@@ -162,139 +212,26 @@ def _price(device: str | None, key: str | None, price_list: str) -> Maybe[str]:
         return None, f"{device}: not in brnb/thesis/hardware.yaml"
     if key not in prices:
         return None, f"{device}: no price in list {price_list} (brnb/thesis/prices.yaml)"
+    where = f"brnb/thesis/prices.yaml: usd_per_hour/{price_list}/prices/{key}"
+    if (price := _number(prices[key], where)) < 0:
+        raise ValueError(f"{where}: price = {price} USD/h cannot be negative")
+    return price, None
+
+
+def _number(value: Number, where: str) -> Decimal:
     try:
-        return gpu_cost(1, prices[key]), None
+        return exact(value)
     except ValueError as error:
-        where = f"brnb/thesis/prices.yaml: usd_per_hour/{price_list}/prices/{key}"
         raise ValueError(f"{where}: {error}") from None
 
 
-def _energy(joules: Number | None, hours: Decimal, key: str | None) -> Maybe[bool]:
-    if joules is not None:
-        return energy_kwh(joules), False
+def _energy(
+    used: Mapping[str, Any], gpu_hours: Decimal, key: str | None
+) -> tuple[Decimal | None, bool | None, str | None]:
+    """The kWh, whether they are an estimate, and whose."""
+    if (joules := used.get("energy_joules")) is not None:
+        estimated = not used.get("energy_measured", True)
+        return energy_kwh(joules), estimated, used.get("energy_method", "nvml")
     if key is None:
-        return None, None
-    return energy_bound_kwh(hours, load("hardware", key, "power_w")), True
-
-
-def cost_tables(
-    receipts: Iterable[Mapping[str, Any]] = (),
-    price_list: str = PRICE_LIST,
-    exchange_rate: str = EXCHANGE_RATE,
-) -> "dict[str, pd.DataFrame]":
-    """Rebuild Tables 1-4 from the published times and prices, with our own receipts beside them.
-
-    Parameters
-    ----------
-    receipts : iterable of Mapping
-        As in `receipt_cost`. Runs that the dissertation lacks are added below its own.
-    price_list, exchange_rate : str
-        For our runs; the dissertation's rows keep its own prices.
-
-    Returns
-    -------
-    dict of str to pandas.DataFrame
-        ``tab01`` to ``tab04``. Columns end in ``_published`` (printed), ``_recomputed`` (from other
-        published numbers) or ``_ours`` (from receipts); ``agrees`` compares the first two, None
-        where it cannot. Numbers are `Decimal`, missing is None.
-    """
-    import pandas as pd
-
-    costs = (receipt_cost(receipt, price_list, exchange_rate) for receipt in receipts)
-    ours = {cost.run: cost for cost in costs}
-    tables = {
-        "tab01": _times(ours),
-        "tab02": _prices(price_list),
-        "tab03": _costs(ours),
-        "tab04": _track_two(ours),
-    }
-    # Without dtype=object a column of Decimal or bool with a None in it becomes floats.
-    return {key: pd.DataFrame(rows, dtype=object) for key, rows in tables.items()}
-
-
-def _times(ours: Mapping[str, RunCost]) -> list[Row]:
-    results = [row for table in RESULT_TABLES for row in load("published", table, "rows")]
-    repeated = {row["run"]: exact(row["hours"]) for row in results}
-    rows = [
-        {
-            "run": row["run"],
-            "gpu_published": row["gpu"],
-            "hours_published": exact(row["hours"]),
-            "hours_recomputed": repeated.get(row["run"]),
-            "agrees": _agrees(exact(row["hours"]), repeated.get(row["run"])),
-        }
-        for row in load("published", "tab01", "rows")
-    ]
-    return _beside(rows, ours, ("gpu", "hours"))
-
-
-def _prices(price_list: str) -> list[Row]:
-    charged = {r["gpu"]: exact(r["price_usd_hour"]) for r in load("published", "tab03", "rows")}
-    return [
-        {
-            "gpu": row["gpu"],
-            "usd_per_hour_published": exact(row["price_usd_hour"]),
-            "usd_per_hour_recomputed": charged.get(row["gpu"]),
-            "agrees": _agrees(exact(row["price_usd_hour"]), charged.get(row["gpu"])),
-            "usd_per_hour_ours": _price(row["gpu"], hardware_id(row["gpu"]), price_list)[0],
-        }
-        for row in load("published", "tab02", "rows")
-    ]
-
-
-def _costs(ours: Mapping[str, RunCost]) -> list[Row]:
-    rows = [
-        {
-            "run": row["run"],
-            "gpu_published": row["gpu"],
-            "hours_published": exact(row["hours"]),
-            "usd_per_hour_published": exact(row["price_usd_hour"]),
-            "usd_published": exact(row["usd"]),
-            "usd_recomputed": (usd := half_up(gpu_cost(row["hours"], row["price_usd_hour"]))),
-            "agrees": exact(row["usd"]) == usd,
-        }
-        for row in load("published", "tab03", "rows")
-    ]
-    return _beside(rows, ours, ("hours", "usd"))
-
-
-def _track_two(ours: Mapping[str, RunCost]) -> list[Row]:
-    table = load("published", "tab04")
-    price = next(r for r in load("published", "tab02", "rows") if r["gpu"] == table["gpu"])
-    hours = [exact(row["hours"]) for row in table["rows"]]
-    mine = [ours.get(row["run"]) for row in table["rows"]]
-    rows = [*table["rows"], table["total"]]
-    computed = [*hours, sum(hours, Decimal(0))]
-    return [
-        {
-            "component": row["component"],
-            "hours_published": exact(row["hours"]),
-            "hours_recomputed": hour,
-            "usd_published": exact(row["usd"]),
-            "usd_recomputed": (usd := half_up(gpu_cost(hour, price["price_usd_hour"]))),
-            "agrees": (hour, usd) == (exact(row["hours"]), exact(row["usd"])),
-            "hours_ours": _total([cost.hours if cost else None for cost in costs]),
-            "usd_ours": _total([cost.usd if cost else None for cost in costs]),
-        }
-        for row, hour, costs in zip(rows, computed, [*([cost] for cost in mine), mine], strict=True)
-    ]
-
-
-def _beside(rows: list[Row], ours: Mapping[str, RunCost], columns: tuple[str, ...]) -> list[Row]:
-    """Add our columns to the dissertation's rows, and our other runs as rows below."""
-    empty = dict.fromkeys(rows[0])
-    others = [run for run in ours if run not in {row["run"] for row in rows}]
-    return [
-        {**row, **{f"{name}_ours": getattr(ours.get(row["run"]), name, None) for name in columns}}
-        for row in rows + [{**empty, "run": run} for run in others]
-    ]
-
-
-def _agrees(published: Decimal, recomputed: Decimal | None) -> bool | None:
-    return None if recomputed is None else published == recomputed
-
-
-def _total(values: list[Decimal | None]) -> Decimal | None:
-    """Sum, or None if a part is missing: a partial total would pass for the whole."""
-    known = [value for value in values if value is not None]
-    return sum(known, Decimal(0)) if len(known) == len(values) else None
+        return None, None, None
+    return energy_bound_kwh(gpu_hours, load("hardware", key, "power_w")), True, "power_limit"

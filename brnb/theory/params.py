@@ -20,7 +20,12 @@ from brnb.theory.shape import Shape
 from brnb.theory.thesis_tables import LLAMA_7B, LLAMA_70B
 from brnb.thesis import load
 
-SHAPES = {"llama2_7b": LLAMA_7B, "llama31_8b": LLAMA_8B, "llama31_70b": LLAMA_70B}
+SHAPES = {
+    "v6": Shape(**load("measured", "dissertation", "transformers", "v6_rc16k_v5b", "shape")),
+    "llama2_7b": LLAMA_7B,
+    "llama31_8b": LLAMA_8B,
+    "llama31_70b": LLAMA_70B,
+}
 RISKS = ("Alto", "Médio", "Baixo")  # as Table 21 writes them
 
 
@@ -88,9 +93,11 @@ class CostParams(Params):
     exchange_rate: Annotated[str, _key_of("prices", "brl_per_usd")] = Field(
         description="key of brl_per_usd in brnb/thesis/prices.yaml"
     )
+    grid: Annotated[str, _key_of("grid")] = Field(
+        description="key of brnb/thesis/grid.yaml: CO2 of a kWh"
+    )
 
     gpus: list[Gpu] = Field(min_length=1, description="to ask Table 5's question for")
-    utilization: float = Field(gt=0, le=1, description="MFU where no run of ours measured it")
     cases: list[Case] = Field(min_length=1, description="trainings to plan")
 
     figure_gpu: Gpu = Field(description="GPU of the figure of cost against size; needs a price")

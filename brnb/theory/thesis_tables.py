@@ -1,14 +1,26 @@
-"""Tables 5, 20 and 21 of the dissertation, published beside recomputed.
+"""Tables 1-5, 20 and 21 of the dissertation, published beside recomputed.
 
 Columns end in ``_published`` or ``_recomputed``; ``agrees`` says whether the second rounds to the
 first, digit for digit, and is None where nothing is printed.
 """
 
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from brnb.theory.compute import DAY, gpu_seconds, training_flops
-from brnb.theory.costs import Number
+from brnb.theory.costs import (
+    EXCHANGE_RATE,
+    PRICE_LIST,
+    Number,
+    Row,
+    RunCost,
+    exact,
+    gpu_cost,
+    half_up,
+    price_of,
+    receipt_cost,
+)
 from brnb.theory.decision import decision_matrix
 from brnb.theory.equations import LLAMA_8B, rounds_to
 from brnb.theory.memory import GIB, Step, memory
@@ -18,12 +30,48 @@ from brnb.thesis import load
 if TYPE_CHECKING:
     import pandas as pd
 
+RESULT_TABLES = ("tab04", "tab07", "tab08", "tab09", "tab11")  # they repeat the hours of Table 1
 LLAMA_70B = Shape(
     vocab=128256, width=8192, layers=80, heads=64, kv_heads=8, head_dim=128, hidden=28672
 )
 LLAMA_7B = Shape(
     vocab=32000, width=4096, layers=32, heads=32, kv_heads=32, head_dim=128, hidden=11008
 )
+
+
+def cost_tables(
+    receipts: Iterable[Mapping[str, Any]] = (),
+    price_list: str = PRICE_LIST,
+    exchange_rate: str = EXCHANGE_RATE,
+) -> "dict[str, pd.DataFrame]":
+    """Rebuild Tables 1-4 from the published times and prices, with our own receipts beside them.
+
+    Parameters
+    ----------
+    receipts : iterable of Mapping
+        As in `receipt_cost`. Runs that the dissertation lacks are added below its own.
+    price_list, exchange_rate : str
+        For our runs; the dissertation's rows keep its own prices.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        ``tab01`` to ``tab04``. Columns end in ``_published`` (printed), ``_recomputed`` (from other
+        published numbers) or ``_ours`` (from receipts); ``agrees`` compares the first two, None
+        where it cannot. Numbers are `Decimal`, missing is None.
+    """
+    import pandas as pd
+
+    costs = (receipt_cost(receipt, price_list, exchange_rate) for receipt in receipts)
+    ours = {cost.run: cost for cost in costs}
+    tables = {
+        "tab01": _times(ours),
+        "tab02": _prices(price_list),
+        "tab03": _costs(ours),
+        "tab04": _track_two(ours),
+    }
+    # Without dtype=object a column of Decimal or bool with a None in it becomes floats.
+    return {key: pd.DataFrame(rows, dtype=object) for key, rows in tables.items()}
 
 
 def feasibility_table(batch: int = 1, seq_len: int = 2048) -> "pd.DataFrame":
@@ -113,3 +161,91 @@ def strategy_table() -> "pd.DataFrame":
         for row in load("economics", "tab21", "rows")
     ]
     return pd.DataFrame(rows, dtype=object)
+
+
+def _times(ours: Mapping[str, RunCost]) -> list[Row]:
+    results = [row for table in RESULT_TABLES for row in load("published", table, "rows")]
+    repeated = {row["run"]: exact(row["hours"]) for row in results}
+    rows = [
+        {
+            "run": row["run"],
+            "gpu_published": row["gpu"],
+            "hours_published": exact(row["hours"]),
+            "hours_recomputed": repeated.get(row["run"]),
+            "agrees": _agrees(exact(row["hours"]), repeated.get(row["run"])),
+        }
+        for row in load("published", "tab01", "rows")
+    ]
+    return _beside(rows, ours, ("gpu", "hours"))
+
+
+def _prices(price_list: str) -> list[Row]:
+    charged = {r["gpu"]: exact(r["price_usd_hour"]) for r in load("published", "tab03", "rows")}
+    return [
+        {
+            "gpu": row["gpu"],
+            "usd_per_hour_published": exact(row["price_usd_hour"]),
+            "usd_per_hour_recomputed": charged.get(row["gpu"]),
+            "agrees": _agrees(exact(row["price_usd_hour"]), charged.get(row["gpu"])),
+            "usd_per_hour_ours": price_of(row["gpu"], price_list)[0],
+        }
+        for row in load("published", "tab02", "rows")
+    ]
+
+
+def _costs(ours: Mapping[str, RunCost]) -> list[Row]:
+    rows = [
+        {
+            "run": row["run"],
+            "gpu_published": row["gpu"],
+            "hours_published": exact(row["hours"]),
+            "usd_per_hour_published": exact(row["price_usd_hour"]),
+            "usd_published": exact(row["usd"]),
+            "usd_recomputed": (usd := half_up(gpu_cost(row["hours"], row["price_usd_hour"]))),
+            "agrees": exact(row["usd"]) == usd,
+        }
+        for row in load("published", "tab03", "rows")
+    ]
+    return _beside(rows, ours, ("hours", "usd"))
+
+
+def _track_two(ours: Mapping[str, RunCost]) -> list[Row]:
+    table = load("published", "tab04")
+    price = next(r for r in load("published", "tab02", "rows") if r["gpu"] == table["gpu"])
+    hours = [exact(row["hours"]) for row in table["rows"]]
+    mine = [ours.get(row["run"]) for row in table["rows"]]
+    rows = [*table["rows"], table["total"]]
+    computed = [*hours, sum(hours, Decimal(0))]
+    return [
+        {
+            "component": row["component"],
+            "hours_published": exact(row["hours"]),
+            "hours_recomputed": hour,
+            "usd_published": exact(row["usd"]),
+            "usd_recomputed": (usd := half_up(gpu_cost(hour, price["price_usd_hour"]))),
+            "agrees": (hour, usd) == (exact(row["hours"]), exact(row["usd"])),
+            "hours_ours": _total([cost.hours if cost else None for cost in costs]),
+            "usd_ours": _total([cost.usd if cost else None for cost in costs]),
+        }
+        for row, hour, costs in zip(rows, computed, [*([cost] for cost in mine), mine], strict=True)
+    ]
+
+
+def _beside(rows: list[Row], ours: Mapping[str, RunCost], columns: tuple[str, ...]) -> list[Row]:
+    """Add our columns to the dissertation's rows, and our other runs as rows below."""
+    empty = dict.fromkeys(rows[0])
+    others = [run for run in ours if run not in {row["run"] for row in rows}]
+    return [
+        {**row, **{f"{name}_ours": getattr(ours.get(row["run"]), name, None) for name in columns}}
+        for row in rows + [{**empty, "run": run} for run in others]
+    ]
+
+
+def _agrees(published: Decimal, recomputed: Decimal | None) -> bool | None:
+    return None if recomputed is None else published == recomputed
+
+
+def _total(values: list[Decimal | None]) -> Decimal | None:
+    """Sum, or None if a part is missing: a partial total would pass for the whole."""
+    known = [value for value in values if value is not None]
+    return sum(known, Decimal(0)) if len(known) == len(values) else None

@@ -173,6 +173,14 @@ def test_a_missing_key_is_named(lost, said):
         from_config(llama(**{lost: None}))
 
 
+@pytest.mark.parametrize("text", ["{bad", "[]", "\xe7"])
+def test_a_file_that_is_no_configuration_is_named(tmp_path, text):
+    file = tmp_path / "config.json"
+    file.write_text(text, encoding="latin-1")
+    with pytest.raises(ValueError, match=r"config\.json: not a config\.json: "):
+        from_config(file)
+
+
 def test_an_activation_without_a_name_is_refused():
     with pytest.raises(ValueError, match=r"'tanh' has no name here; known: .*gelu"):
         from_config(llama(hidden_act="tanh"))

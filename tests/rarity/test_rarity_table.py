@@ -108,3 +108,18 @@ def test_a_missing_column_is_refused(tmp_path):
     file.write_text(",".join(COLUMNS[1:]) + "\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"models\.csv:1: the columns must be name,family"):
         read_models(file)
+
+
+def test_a_file_that_is_not_utf8_is_named(tmp_path):
+    file = tmp_path / "models.csv"
+    file.write_bytes(MODELS.read_bytes().replace(b",", b"\xe7", 1))
+    with pytest.raises(ValueError, match=r"models\.csv: not UTF-8 .*save it as UTF-8"):
+        read_models(file)
+
+
+def test_a_row_that_cannot_be_written_is_named(tmp_path, models):
+    good = models.iloc[0].dropna().to_dict()
+    bad = good | {"name": "Ours 8B", "attention": "linear"}
+    with pytest.raises(ValueError, match=r"models\.csv: row 2: Ours 8B: attention = 'linear'"):
+        write_models([good, bad], tmp_path / "models.csv")
+    assert not (tmp_path / "models.csv").exists()

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brnb.theory import costs
+from brnb.theory.thesis_tables import cost_tables
 from brnb.thesis import load
 
 H = 3600
@@ -51,9 +52,9 @@ def test_every_row_of_table_3(row):
 
 
 def test_published_tables_agree_with_themselves():
-    for key, frame in costs.cost_tables().items():
+    for key, frame in cost_tables().items():
         assert list(frame["agrees"]) == [True] * len(frame), key
-    total = costs.cost_tables()["tab04"].iloc[-1]
+    total = cost_tables()["tab04"].iloc[-1]
     assert (total["hours_recomputed"], total["usd_recomputed"]) == (
         Decimal("5.22"),
         Decimal("1.57"),
@@ -89,7 +90,7 @@ def test_a_missing_price_is_missing_loudly(gpu, why):
 
 
 def test_our_runs_stand_beside_and_below():
-    tables = costs.cost_tables([
+    tables = cost_tables([
         {"run": "v3", "seconds": H, "gpu": "NVIDIA GeForce RTX 3090"},
         {"run": "corpus", "seconds": 36, "gpu": None},
     ])  # fmt: skip
@@ -105,8 +106,8 @@ def test_our_runs_stand_beside_and_below():
 def test_a_partial_total_is_no_total():
     one = {"run": "cpt_qlora_llama31_8b_brwac10k", "seconds": H, "gpu": "NVIDIA GeForce RTX 4090"}
     runs = [row["run"] for row in load("published", "tab04", "rows")]
-    assert costs.cost_tables([one])["tab04"].iloc[-1]["usd_ours"] is None
-    complete = costs.cost_tables([{**one, "run": run} for run in runs])["tab04"].iloc[-1]
+    assert cost_tables([one])["tab04"].iloc[-1]["usd_ours"] is None
+    complete = cost_tables([{**one, "run": run} for run in runs])["tab04"].iloc[-1]
     assert (complete["hours_ours"], complete["usd_ours"]) == (3, Decimal("0.90"))
 
 
@@ -116,7 +117,7 @@ def test_tokens_per_usd_of_nothing():
 
 def test_a_gpu_without_a_price_in_the_dissertation_gets_a_dated_list_that_has_one():
     assert costs.price_list_for("NVIDIA GeForce RTX 4090") == "vast_ai_p25"
-    assert costs.price_list_for("NVIDIA H200") == "akash_2026_09"
+    assert costs.price_list_for("NVIDIA H200") == "runpod_community_2026_09"
     assert costs.price_list_for(None) == costs.price_list_for("unknown") == "vast_ai_p25"
 
 

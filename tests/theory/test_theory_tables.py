@@ -6,7 +6,8 @@ import pytest
 
 from brnb.theory.equations import LLAMA_8B, equation_table, equations, rounds_to
 from brnb.theory.memory import Step
-from brnb.theory.plan import kg_co2, plan
+from brnb.theory.plan import PROGRAM, kg_co2, plan
+from brnb.theory.speed import Measured, transformer_work
 from brnb.theory.thesis_tables import feasibility_table, model_costs, strategy_table
 from brnb.thesis import load
 
@@ -67,13 +68,22 @@ def test_table_21():
     assert list(frame["agrees"]) == [True, False, None, None]
 
 
+def at(method="qlora", gpu="rtx4090", seconds=1e-3, **step):
+    """One training by this project of the 8B shape, at a millisecond a token."""
+    step = Step(method=method, batch=1, seq_len=2048, **step)
+    work = transformer_work(LLAMA_8B, step, gpu)
+    return [Measured("x", PROGRAM, gpu, "adapters", work, seconds)]
+
+
 def test_a_plan_by_hand():
-    step = Step(method="qlora", batch=1, seq_len=2048, kernels="compiled", head="chunked")
-    found = plan(LLAMA_8B, step, tokens=1e6, gpu="rtx4090", utilization=0.5)
+    fast = {"kernels": "compiled", "head": "chunked"}
+    step = Step(method="qlora", batch=1, seq_len=2048, **fast)
+    found = plan(LLAMA_8B, step, tokens=7.2e6, gpu="rtx4090", measured=at(**fast))
     flops = 4 * 7_504_658_432 + 6 * 32 * 4096 * 2048 + 6 * 41_943_040
-    hours = 1e6 * flops / (165.2e12 * 0.5) / 3600
-    assert (found.fits, found.recomputed) == (True, 0)
+    hours = 2.0  # 7.2e6 tokens at a thousand a second
+    assert (found.fits, found.recomputed, found.evidence) == (True, 0, 1)
     assert found.hours == pytest.approx(hours)
+    assert found.utilization == pytest.approx(1000 * flops / 165.2e12)
     assert float(found.usd) == pytest.approx(0.30 * hours)
     assert float(found.kwh) == pytest.approx(0.450 * hours)
     assert float(found.kg_co2) == pytest.approx(0.450 * hours * 0.0385)
@@ -81,19 +91,21 @@ def test_a_plan_by_hand():
 
 def test_a_plan_recomputes_only_what_it_must():
     step = Step(method="qlora", batch=1, seq_len=2048)
-    small = plan(LLAMA_8B, step, 1e6, "rtx3080", 0.5)
-    large = plan(LLAMA_8B, step, 1e6, "a100_80gb", 0.5, count=2, price_list="cloud_2024")
+    small = plan(LLAMA_8B, step, 1e6, "rtx3080", at())
+    large = plan(LLAMA_8B, step, 1e6, "a100_80gb", at(), count=2, price_list="cloud_2024")
     assert small.recomputed > large.recomputed == 0
     assert large.usd == Decimal(str(large.hours * 2)) * Decimal("4.10")
 
 
 def test_a_gpu_without_price_has_none_and_an_unknown_one_is_an_error():
     step = Step(method="full", batch=1, seq_len=2048)
-    no_price = plan(LLAMA_8B, step, 1e6, "h200_sxm", 0.5)
+    no_price = plan(LLAMA_8B, step, 1e6, "h200_sxm", at())
     assert no_price.usd is None
-    assert not plan(LLAMA_8B, step, 1e6, "h100_sxm", 0.5).fits
+    assert not plan(LLAMA_8B, step, 1e6, "h100_sxm", at()).fits
     with pytest.raises(KeyError, match="it has: vast_ai_p25"):
-        plan(LLAMA_8B, step, 1e6, "h200_sxm", 0.5, price_list="none")
+        plan(LLAMA_8B, step, 1e6, "h200_sxm", at(), price_list="none")
+    with pytest.raises(ValueError, match="tokens = -1"):
+        plan(LLAMA_8B, step, -1, "h200_sxm", at())
 
 
 def test_carbon():

@@ -116,3 +116,21 @@ def test_a_wrong_name_says_where_and_what_there_is():
 def test_callers_cannot_change_the_facts():
     load("published", "tab02", "rows")[0]["price_usd_hour"] = "99"
     assert load("published", "tab02", "rows")[0]["price_usd_hour"] == "0.07"
+
+
+@pytest.mark.parametrize("gpu", load("hardware").values(), ids=lambda gpu: gpu["name"])
+def test_peak_and_bandwidth_follow_from_the_chip(gpu):
+    # Dense bf16 with fp32 accumulation, a clock and a streaming multiprocessor: 512 on GeForce,
+    # 2048 on the A100, 4096 on Hopper. Data sheets round to the last printed digit.
+    peak = gpu["sms"] * gpu["flops_per_clock"] * gpu["boost_mhz"] / 1e6
+    assert peak == pytest.approx(gpu["bf16_tflops"], rel=0.003)
+    assert gpu["bus_bits"] * gpu["gbit_per_pin"] / 8 == pytest.approx(
+        gpu["bandwidth_gb_s"], rel=0.001
+    )
+
+
+def test_every_price_list_has_source_and_day():
+    for name, entry in load("prices", "usd_per_hour").items():
+        assert entry["source"], name
+        # The two of the dissertation print no day.
+        assert name in ("vast_ai_p25", "cloud_2024") or len(entry["date"]) == 10, name

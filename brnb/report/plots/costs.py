@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from brnb.report.figures import figure
 from brnb.report.labels import label
+from brnb.report.plan_tables import WITHIN
 from brnb.theory.decision import CRITERIA, decision_matrix, pareto_front
 
 if TYPE_CHECKING:
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 
 MARKERS = "osD^vP*X<>phd8"
 CLEANINGS = ("early", "v6")
+NARROWEST = 0.2  # bits per byte that the axis spans at least
 
 
 def cost_by_size(frame: "pd.DataFrame", lang: str) -> "Figure":
     """USD against parameters, both logarithmic; hollow where one GPU cannot hold a step.
 
-    `frame` is that of `brnb.report.cost_tables.cost_by_size`.
+    `frame` is that of `brnb.report.plan_tables.cost_by_size`.
     """
     fig, axis = figure(3.4)
     for place, (method, rows) in enumerate(frame.groupby("method", sort=False)):
@@ -64,13 +66,44 @@ def pareto(
             points.append((x, float(run.bits_per_byte or 0)))
             axis.plot(*points[-1], next(markers), color=color, label=run.run, markersize=6)
         best = [points[i] for i in pareto_front([(x, -y) for x, y in points])]
-        if best:
+        if len(best) > 1:
             name = f"{label('pareto_front', lang)} ({cleaning})"
             axis.step(*zip(*best, strict=True), where="post", color=color, alpha=0.5, label=name)
+    low, high = axis.get_ylim()
+    if high - low < NARROWEST:  # two equal results should look equal
+        axis.set_ylim((low + high - NARROWEST) / 2, (low + high + NARROWEST) / 2)
     axis.set_xscale("log")
     axis.set_xlabel(label("usd" if priced else "training_hours", lang))
     axis.set_ylabel(label("bits_per_byte", lang))
     fig.legend(loc="outside lower center", ncols=3, fontsize=8)
+    return fig
+
+
+def predicted_speed(frame: "pd.DataFrame", lang: str) -> "Figure":
+    """Predicted against measured tokens per second, a marker a source, a colour a kind.
+
+    `frame` is that of `brnb.report.plan_tables.predictions`.
+    """
+    fig, axis = figure(4.0)
+    kinds = {kind: f"C{place}" for place, kind in enumerate(frame["kind"].unique())}
+    sources = dict(zip(frame["source"].unique(), MARKERS, strict=False))
+    for (source, kind), rows in frame.groupby(["source", "kind"], sort=False):
+        x, y = rows["speed_measured"].astype(float), rows["speed_predicted"].astype(float)
+        axis.plot(x, y, sources[source], color=kinds[kind], markersize=6, alpha=0.8)
+    speeds = frame[["speed_measured", "speed_predicted"]].astype(float).to_numpy()
+    ends = [speeds.min() / 1.5, speeds.max() * 1.5]
+    axis.plot(ends, ends, color="black", linewidth=1)
+    for sign in (-1, 1):
+        beside = [end / (1 + sign * WITHIN / 100) for end in ends]
+        axis.plot(ends, beside, color="black", linestyle="--", linewidth=0.8)
+    for kind, color in kinds.items():
+        axis.plot([], [], "s", color=color, label=kind)
+    for source, marker in sources.items():
+        axis.plot([], [], marker, color="0.4", label=label(f"source_{source}", lang))
+    axis.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
+    axis.set_xlabel(label("speed_measured", lang))
+    axis.set_ylabel(label("speed_predicted", lang))
+    axis.legend(loc="upper left")
     return fig
 
 
