@@ -33,6 +33,34 @@ class Change:
         return self.change * BETTER[self.measure] > 0
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """Whether our data show the finding: the loss fell, and more measures got worse than better.
+
+    A measure whose interval holds zero counts for neither side; a loss whose does has not fallen.
+    """
+
+    loss_fell: bool
+    worse: list[str]
+    improved: list[str]
+
+    @property
+    def shown(self) -> bool:
+        """Whether the finding appears."""
+        return self.loss_fell and len(self.worse) > len(self.improved)
+
+
+def verdict(changes: Sequence[Change]) -> Verdict:
+    """Judge the changes of `finding`."""
+    (loss,) = (change for change in changes if change.measure == "bits_per_byte")
+    legibility = [change for change in changes if change is not loss]
+    return Verdict(
+        loss_fell=loss.better is True,
+        worse=[change.measure for change in legibility if change.better is False],
+        improved=[change.measure for change in legibility if change.better is True],
+    )
+
+
 def lexicons(corpus: Path) -> dict[str, frozenset[str]]:
     """The lexicon of each cleaning's training text."""
     return {c: lexicon(finished.texts(corpus, c, "train")) for c in finished.CLEANINGS}
@@ -82,7 +110,8 @@ def finding(
 ) -> list[Change]:
     """What a run of lower loss changed in the text that is generated (thesis 4.4.1.5).
 
-    Bits per byte are compared document by document, legibility sample by sample.
+    Bits per byte are compared document by document, legibility sample by sample. Longer samples
+    repeat more, so those of both runs are cut to the length of the shorter setting.
 
     Parameters
     ----------
@@ -108,8 +137,9 @@ def finding(
         sides.append((record.samples, record.documents))
     (old_samples, old), (new_samples, new) = sides
     tokenizer, words = load(tokenizers / shared[0][0]), known[shared[0][1]]
+    length = min(max(len(sample.ids) for sample in side) for side in (old_samples, new_samples))
     single = [
-        [legibility(tokenizer, [sample.ids], words) for sample in samples]
+        [legibility(tokenizer, [sample.ids[:length]], words) for sample in samples]
         for samples in (old_samples, new_samples)
     ]
     saved = DocumentNats(new.nats - old.nats, old.bytes)  # pairs: the same documents in both

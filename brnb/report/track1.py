@@ -1,9 +1,11 @@
 """Tables of Track 1: what was published, and what our receipts say, side by side."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from brnb.report.labels import label
+from brnb.theory.costs import exact, price_list_for, receipt_cost
 from brnb.thesis import load
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from brnb.evaluate.legibility import Legibility
     from brnb.evaluate.records import Record
     from brnb.evaluate.track1 import Change
+    from brnb.report.trainings import Training
     from brnb.train.history import History
 
 BILLION, MILLION = 1e9, 1e6
@@ -22,6 +25,7 @@ COLUMNS = {
     "tab08": ("epochs", "hours", "tokens_billion", "ppl", "bits_per_byte"),
     "tab09": ("hours", "tokens_billion", "val_loss", "val_ppl", "bits_per_byte"),
 }
+SUMMED = ("tokens_billion", "hours_published", "usd_published", "hours_projected", "usd_projected")
 PRINTED = {"tokens_billion": "tokens", "accuracy": "acc"}  # names in published.yaml
 DECIMALS = {
     "tab07": {"loss": 3, "ppl": 2, "accuracy": 1, "bits_per_byte": 3},
@@ -30,6 +34,8 @@ DECIMALS = {
     "legibility": {"fallback_ratio": 3, "short_piece_ratio": 3, "repetition": 3}
     | {"dictionary_share": 3, "language_share": 2},
     "finding": {"change": 3, "ci_low": 3, "ci_high": 3},
+    "hours": {"tokens_billion": 2, "hours_published": 1, "usd_published": 2}
+    | {"measured_over": 1, "hours_projected": 2, "usd_projected": 2},
     "yardstick": {"parameters_million": 2, "tokens_million": 1, "hours": 3}
     | {"bits_per_byte": 3, "ci_low": 3, "ci_high": 3},
 }
@@ -149,6 +155,50 @@ def yardstick(
             }
         )
     return pd.DataFrame(rows, dtype=object)
+
+
+def hours_table(trainings: Iterable["Training"], lang: str) -> "pd.DataFrame":
+    """What the dissertation's tokens took, and what they take at our measured speed; sums below.
+
+    The speed is that of the training loop without evaluations and checkpoints, start included, on
+    the device of the receipt and with the receipt's sizes. Money is by the dissertation's price
+    list where it prices the device, else by the latest that does, and missing for a CPU. Runs
+    that the dissertation does not count tokens for are left out.
+    """
+    import pandas as pd
+
+    rows: list[dict[str, Any]] = []
+    spent = {row["run"]: row for row in load("published", "tab03", "rows")}
+    tables = (load("published", table, "rows") for table in COLUMNS)
+    tokens = {row["run"]: exact(row["tokens"]) for rows_ in tables for row in rows_}
+    for ours in (training for training in trainings if training.run in tokens):
+        published, device = spent[ours.run], ours.device if ours.gpu else None
+        seconds = tokens[ours.run] * 10**9 * exact(ours.seconds) / ours.tokens
+        usage = {"run": ours.run, "gpu": device, "seconds": seconds}
+        cost = receipt_cost(usage, price_list_for(device))
+        rows.append(
+            {
+                "run": ours.run,
+                "tokens_billion": tokens[ours.run],
+                "gpu_published": published["gpu"],
+                "hours_published": exact(published["hours"]),
+                "usd_published": exact(published["usd"]),
+                "gpu": cost.gpu or ours.device,
+                "tokens_per_second": round(ours.tokens / ours.seconds),
+                "measured_over": ours.seconds,
+                "hours_projected": cost.hours,
+                "usd_projected": cost.usd,
+            }
+        )
+    total = {name: _sum(row[name] for row in rows) for name in SUMMED}
+    rows.append({"run": label("total", lang)} | total)
+    return pd.DataFrame(rows, dtype=object)
+
+
+def _sum(values: Iterable[Decimal | None]) -> Decimal | None:
+    """None if a part is missing: a partial total would pass for the whole."""
+    known = list(values)
+    return None if None in known else sum((v for v in known if v is not None), Decimal(0))
 
 
 def finding_table(changes: Sequence["Change"], lang: str) -> "pd.DataFrame":

@@ -1,0 +1,109 @@
+"""Figures of the scaling sweep."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from brnb.report.figures import figure
+from brnb.report.labels import label
+from brnb.thesis import load
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from brnb.evaluate.scaling import Fit, Prediction
+    from brnb.evaluate.sweep import Trained
+
+BEYOND = 4.0  # times the largest size: how far the laws are drawn
+
+
+def law(
+    trained: Sequence["Trained"],
+    fits: Mapping[str, "Fit"],
+    predictions: Mapping[str, "Prediction"],
+    lang: str,
+) -> "Figure":
+    """Validation loss against size, both logarithmic: every training, the laws and their bands.
+
+    Crosses are what the laws of the smaller sizes predict for the largest.
+    """
+    import numpy as np
+
+    fig, axis = figure(3.8)
+    sizes = [t.non_embedding for t in trained]
+    grid = np.geomspace(min(sizes), max(sizes) * BEYOND, 100)
+    for place, (name, found) in enumerate(fits.items()):
+        low, high = found.band(grid)
+        color = f"C{place}"
+        axis.plot(grid, found.law.loss(grid), color=color, label=label(name, lang))
+        axis.fill_between(grid, low, high, color=color, alpha=0.2, linewidth=0)
+        if name in predictions:
+            found_before = predictions[name]
+            at = (found_before.parameters, found_before.predicted)
+            axis.plot(*at, "x", color=color, markersize=8, markeredgewidth=1.5)
+    losses = [t.loss for t in trained]
+    look = {"markerfacecolor": "none", "color": "black", "markersize": 5}
+    axis.plot(sizes, losses, "o", label=label("trainings", lang), **look)
+    axis.plot([], [], "x", color="0.4", label=label("predicted_loss", lang))
+    axis.set_xscale("log")
+    _few_ticks(axis)
+    axis.set_xlabel(label("non_embedding", lang))
+    axis.set_ylabel(label("loss_nats", lang))
+    axis.legend()
+    return fig
+
+
+def curves(trained: Sequence["Trained"], lang: str) -> "Figure":
+    """Validation loss against tokens, one colour a size, one line a seed."""
+    from matplotlib import colormaps
+
+    fig, axis = figure(3.4)
+    sizes = sorted({t.non_embedding for t in trained})
+    colors = colormaps["viridis"]
+    named = set()
+    for t in trained:
+        place = sizes.index(t.non_embedding) / max(1, len(sizes) - 1)
+        name = None if t.non_embedding in named else f"{t.width} × {t.layers}"
+        named.add(t.non_embedding)
+        rows = t.history.validation
+        tokens = [row["tokens"] / 1e6 for row in rows]
+        losses = [row["loss"] for row in rows]
+        axis.plot(tokens, losses, "o-", color=colors(0.9 * place), label=name, markersize=3)
+    axis.set_xlabel(label("million_tokens", lang))
+    axis.set_ylabel(label("loss_nats", lang))
+    axis.legend(title=label("width_by_layers", lang))
+    return fig
+
+
+def exponents(fits: Mapping[str, "Fit"], lang: str) -> "Figure":
+    """Our exponents with their intervals beside the published ones."""
+    published = {facts["name"]: float(facts["alpha"]) for facts in load("scaling").values()}
+    fig, axis = figure(0.9 + 0.3 * (len(fits) + len(published)))
+    names: list[str] = []
+    for name, found in fits.items():
+        low, high = found.interval("exponent")
+        value = found.law.exponent
+        # The interval is of percentiles: it need not hold the estimate.
+        bar = [[max(0.0, value - low)], [max(0.0, high - value)]]
+        axis.errorbar([value], [len(names)], xerr=bar, fmt="o", color="C0", capsize=3)
+        names.append(label(name, lang))
+    for text, value in published.items():
+        axis.plot([value], [len(names)], "D", color="C1")
+        names.append(text)
+    axis.set_yticks(range(len(names)), names)
+    axis.invert_yaxis()
+    known = [*published.values(), *(found.law.exponent for found in fits.values())]
+    axis.set_xlim(0, 2 * max(known))  # an interval that says nothing runs out of the figure
+    axis.set_xlabel(label("exponent", lang))
+    axis.grid(visible=False, axis="y")
+    return fig
+
+
+def _few_ticks(axis: "Axes") -> None:
+    """A logarithmic axis of losses, which spans less than a decade, with plain numbers."""
+    from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
+
+    axis.set_yscale("log")
+    axis.yaxis.set_major_locator(MaxNLocator(5))
+    axis.yaxis.set_major_formatter(ScalarFormatter())
+    axis.yaxis.set_minor_locator(NullLocator())
