@@ -4,90 +4,18 @@ Every version from v5 on is this one stack of pre-norm blocks, with other `Choic
 """
 
 import math
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args, get_origin
+from dataclasses import asdict
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from brnb.models.choices import INITIAL_STD, Choices
+from brnb.models.loss import fused_cross_entropy
+
 State = tuple[Tensor, ...]
 Rotation = tuple[Tensor, Tensor] | None
-INITIAL_STD = 0.02  # of all weights; larger embeddings make subnormal gradients, slow on CPU
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choices:
-    """What a `TransformerLM` is made of; the defaults are GPT-2's.
-
-    Attributes
-    ----------
-    vocab_size, context
-        Number of tokens V, and the most of them the model can look at.
-    width, layers, hidden
-        Width of the residual stream, number of blocks, width inside the MLP.
-    heads, kv_heads
-        Query heads, and the key-value heads that they share: as many is multi-head attention,
-        fewer grouped-query (Ainslie et al., 2023), one multi-query attention.
-    norm, position, mlp
-        RMSNorm (Zhang & Sennrich, 2019); RoPE (Su et al., 2021); GELU in its tanh form, SwiGLU
-        (Shazeer, 2020) or ReLU² (So et al., 2021).
-    qk_norm
-        Queries and keys of unit root mean square, no gain (Henry et al., 2020).
-    tied, bias
-        The head is the embedding (Press & Wolf, 2017); biases in linear maps and LayerNorm.
-    rope_theta, norm_eps
-        Base of RoPE's wavelengths; added to the variance in every norm.
-    dropout
-        Share dropped of the embedding, of attention weights and of what each branch adds.
-    zero_init
-        Projections into the residual stream and an untied head start at 0 (Yang et al., 2022).
-    value_embeddings
-        In every second block, the last included, the values are a learned mix of the usual
-        projection and an embedding of the token (Zhou et al., 2024; as in modded-nanogpt).
-    softcap
-        Largest size of a logit, c·tanh(logit/c) (Gemma 2, 2024); None for no limit.
-    """
-
-    vocab_size: int
-    width: int
-    layers: int
-    heads: int
-    kv_heads: int
-    context: int
-    hidden: int
-    norm: Literal["layernorm", "rmsnorm"] = "layernorm"
-    position: Literal["learned", "rope"] = "learned"
-    mlp: Literal["gelu", "swiglu", "relu2"] = "gelu"
-    qk_norm: bool = False
-    tied: bool = True
-    bias: bool = True
-    rope_theta: float = 10_000.0
-    norm_eps: float = 1e-5
-    dropout: float = 0.0
-    zero_init: bool = False
-    value_embeddings: bool = False
-    softcap: float | None = None
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.type is int and value < 1:
-                raise ValueError(f"{field.name} = {value}: it must be at least 1")
-            if get_origin(field.type) is Literal and value not in get_args(field.type):
-                raise ValueError(f"{field.name} = {value!r}: choose from {get_args(field.type)}")
-        for name, holds, rule in (
-            ("width", self.width % (2 * self.heads) == 0, f"a multiple of 2 * {self.heads} heads"),
-            ("kv_heads", self.heads % self.kv_heads == 0, f"a divisor of heads = {self.heads}"),
-            ("softcap", self.softcap is None or self.softcap > 0, "positive, or None for no limit"),
-        ):
-            if not holds:
-                raise ValueError(f"{name} = {getattr(self, name)}: it must be {rule}")
-
-    @property
-    def head_dim(self) -> int:
-        """Width of a head, d_k of Eq. 3.1."""
-        return self.width // self.heads
 
 
 class TransformerLM(nn.Module):
@@ -122,8 +50,10 @@ class TransformerLM(nn.Module):
         self.head = None if c.tied else nn.Linear(c.width, c.vocab_size, bias=False)
         self._initialise()
 
-    def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Logits of the next token.
+    def forward(
+        self, ids: Tensor, state: State | None = None, targets: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Logits of the next token, or their mean cross-entropy.
 
         Parameters
         ----------
@@ -131,12 +61,15 @@ class TransformerLM(nn.Module):
             Token ids, shape (B, T).
         state
             Keys and values of the tokens before, as returned; none if None or empty.
+        targets
+            What came after each, shape (B, T), for the loss instead of the logits.
 
         Returns
         -------
-        logits, state
-            Logits (B, T, V); keys and values of all tokens so far, two tensors (B, kv_heads,
-            tokens, head_dim) a block. In training without a state nothing is kept: ().
+        logits or loss, state
+            Logits (B, T, V), or the loss in nats per token, 0-dim; keys and values of all tokens
+            so far, two tensors (B, kv_heads, tokens, head_dim) a block. In training without a
+            state nothing is kept: ().
 
         Raises
         ------
@@ -144,10 +77,13 @@ class TransformerLM(nn.Module):
             If the tokens so far are more than the context.
         """
         x, new = self._trunk(ids, state)
+        cap, kept = self.choices.softcap, new if state or not self.training else ()
+        if targets is not None:
+            return fused_cross_entropy(x, self.head_weight, targets, softcap=cap), kept
         logits = F.linear(x, self.head_weight)
-        if (cap := self.choices.softcap) is not None:  # in fp32: bf16 is coarse near the cap
+        if cap is not None:  # in fp32: bf16 is coarse near the cap
             logits = cap * torch.tanh(logits.float() / cap)
-        return logits, new if state or not self.training else ()
+        return logits, kept
 
     def hidden(self, ids: Tensor) -> Tensor:
         """What the head reads (B, T, width), for losses that compute logits in parts: these are
@@ -178,29 +114,42 @@ class TransformerLM(nn.Module):
                 f"the text is {end} tokens long, the model's context {self.choices.context}: "
                 "shorten the window, the prompt or the sample, or train with a longer context"
             )
-        x, rotation = self.embedding(ids), None
-        if self.choices.position == "rope":
-            rotation = self.cos[past:end], self.sin[past:end]
-        else:
-            x = x + self.position_embedding.weight[past:end]
-        x = self.dropout(x)
+        rope = self.choices.position == "rope"
+        rotation = (self.cos[past:end], self.sin[past:end]) if rope else None
+        x = self._embed(ids, past)
         new: list[Tensor] = []
         for i, block in enumerate(self.blocks):
             x, *pair = block(x, ids, rotation, state[2 * i : 2 * i + 2] if state else ())
             new += pair
         return self.norm(x), tuple(new)
 
+    def _embed(self, ids: Tensor, past: int) -> Tensor:
+        """The stream before the first block, from `past` tokens on."""
+        x = self.embedding(ids)
+        if self.choices.position == "learned":
+            x = x + self.position_embedding.weight[past : past + ids.shape[1]]
+        x = self.dropout(x)
+        if x.is_cuda and torch.is_autocast_enabled("cuda"):  # half the traffic of every branch
+            x = x.to(torch.get_autocast_dtype("cuda"))
+        return x
+
     @torch.no_grad()
     def _initialise(self) -> None:
         """N(0, 0.02); less by the number of branches that add up (Radford et al., 2019)."""
         zero = self.choices.zero_init
+        projected = INITIAL_STD * math.sqrt(self.choices.width)  # a normed stream through `value`
         branch = INITIAL_STD / math.sqrt(2 * self.choices.layers)
         for name, parameter in self.named_parameters():
             into_stream = name.endswith((".out.weight", ".down.weight"))
             if name.endswith(".bias") or (zero and (into_stream or name == "head.weight")):
                 nn.init.zeros_(parameter)
             elif parameter.dim() == 2:
-                nn.init.normal_(parameter, std=branch if into_stream else INITIAL_STD)
+                std = branch if into_stream else INITIAL_STD
+                if name == "embedding.weight":
+                    std = self.choices.embedding_std
+                elif name.endswith("value_embedding.weight"):
+                    std = projected
+                nn.init.normal_(parameter, std=std)
 
 
 class Block(nn.Module):

@@ -1,31 +1,105 @@
-"""The optimizer of Track 1 and its learning rate."""
+"""The optimizers of Track 1 and the course of their rates."""
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
+from brnb.models.transformer import TransformerLM
+from brnb.train.muon import Muon
+from brnb.train.params import ModernParams
+
 if TYPE_CHECKING:
     from brnb.train.params import TrainParams
 
+BETAS = (0.9, 0.95)
 
-def learning_rate(step: int, params: "TrainParams") -> float:
-    """Linear warm-up, then a cosine from the peak to its final share."""
+
+def schedule(step: int, params: "TrainParams") -> float:
+    """Share of its peak that every learning rate has in a step, in (0, 1].
+
+    Linear warm-up to 1, then to ``final_learning_rate``: by a cosine, or, if the parameters have
+    a `cooldown`, constant first and linear over that last share of the steps (a trapezoid; Hägele
+    et al., 2024).
+    """
     warmup = max(1, round(params.warmup * params.steps))
     if step < warmup:
-        return params.learning_rate * (step + 1) / warmup
+        return (step + 1) / warmup
+    low = params.final_learning_rate
+    if isinstance(params, ModernParams) and params.schedule == "trapezoid":
+        left = (params.steps - step) / max(1, round(params.cooldown * params.steps))
+        return low + (1 - low) * min(1.0, left)
     part = (step - warmup) / max(1, params.steps - warmup)
-    low = params.learning_rate * params.final_learning_rate
-    return low + (params.learning_rate - low) * 0.5 * (1 + math.cos(math.pi * part))
+    return low + (1 - low) * 0.5 * (1 + math.cos(math.pi * part))
 
 
-def make_optimizer(model: nn.Module, params: "TrainParams") -> torch.optim.AdamW:
-    """AdamW with weight decay on matrices only (Loshchilov & Hutter, 2019)."""
-    matrices = [p for p in model.parameters() if p.dim() >= 2]
-    vectors = [p for p in model.parameters() if p.dim() < 2]
-    groups = [
-        {"params": matrices, "weight_decay": params.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=params.learning_rate, betas=(0.9, 0.95), fused=True)
+class Together:
+    """Optimizers of different parameters of one model, as one.
+
+    The ``"peak"`` of a group is the largest rate it is given; its rate in a step is ``"lr"``.
+    """
+
+    def __init__(self, *parts: torch.optim.Optimizer) -> None:
+        self.parts = parts
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Groups of all parts."""
+        return [group for part in self.parts for group in part.param_groups]
+
+    def step(self) -> None:
+        """Update all parameters."""
+        for part in self.parts:
+            part.step()
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients."""
+        for part in self.parts:
+            part.zero_grad(set_to_none)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a resumed training needs."""
+        return {"parts": [part.state_dict() for part in self.parts]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a `state_dict`."""
+        for part, found in zip(self.parts, state["parts"], strict=True):
+            part.load_state_dict(found)
+
+
+def make_optimizer(model: nn.Module, params: "TrainParams") -> Together:
+    """AdamW (Loshchilov & Hutter, 2019), or Muon for hidden matrices and AdamW for the rest.
+
+    Weight decay is for matrices only. With `ModernParams` it is for hidden matrices only, and
+    these and the embeddings have peaks of their own.
+
+    Raises
+    ------
+    TypeError
+        If `ModernParams` are for a model that does not tell hidden matrices from embeddings.
+    """
+    if not isinstance(params, ModernParams):
+        matrices = [p for p in model.parameters() if p.dim() >= 2]
+        vectors = [p for p in model.parameters() if p.dim() < 2]
+        decayed = _group(matrices, params.learning_rate, params.weight_decay)
+        return Together(_adamw(decayed, _group(vectors, params.learning_rate)))
+    if not isinstance(model, TransformerLM):
+        raise TypeError(f"ModernParams train a TransformerLM, not a {type(model).__name__}")
+    kinds = model.parameters_by_kind()
+    hidden = _group(kinds["hidden"], params.matrix_learning_rate, params.weight_decay)
+    others = (
+        _group(kinds["embedding"], params.embedding_learning_rate),
+        _group(kinds["head"] + kinds["vector"], params.learning_rate),
+    )
+    if params.optimizer == "adamw":
+        return Together(_adamw(hidden, *others))
+    return Together(Muon([hidden], lr=hidden["peak"]), _adamw(*others))
+
+
+def _group(parameters: list[nn.Parameter], peak: float, decay: float = 0.0) -> dict[str, Any]:
+    return {"params": parameters, "lr": peak, "peak": peak, "weight_decay": decay}
+
+
+def _adamw(*groups: dict[str, Any]) -> torch.optim.AdamW:
+    return torch.optim.AdamW(groups, betas=BETAS, fused=True)

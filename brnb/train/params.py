@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from brnb.params import Name, Params
+from brnb.params import Name, Params, validate
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -90,6 +90,65 @@ class TransformerParams(TrainParams):
         ):
             if not holds:
                 raise ValueError(f"{name} = {getattr(self, name)}: it must be {rule}")
+        return self
+
+
+class ModernParams(TransformerParams):
+    """v7: a Transformer of the modern recipe, with two optimizers and a trapezoid."""
+
+    qk_norm: bool = Field(description="queries and keys of unit root mean square")
+    zero_init: bool = Field(description="projections into the stream and untied heads start at 0")
+    embedding_std: float = Field(gt=0, description="of the token embeddings at the start")
+    value_embeddings: bool = Field(description="in the values of every second block")
+    softcap: Annotated[float, Field(gt=0)] | None = Field(description="largest logit; None: any")
+
+    optimizer: Literal["adamw", "muon"] = Field(description="of the hidden matrices")
+    matrix_learning_rate: float = Field(gt=0, lt=1, description="peak, hidden matrices")
+    embedding_learning_rate: float = Field(gt=0, lt=1, description="peak, embeddings")
+    schedule: Literal["cosine", "trapezoid"]
+    cooldown: Share = Field(description="share of the steps in which a trapezoid falls")
+
+    def choices(self, vocab_size: int) -> dict[str, Any]:
+        """Arguments of `TransformerLM`."""
+        own = ("qk_norm", "zero_init", "embedding_std", "value_embeddings", "softcap")
+        return super().choices(vocab_size) | {name: getattr(self, name) for name in own}
+
+
+class AblationParams(ModernParams):
+    """Chapter 10: v7, and what each ingredient of its recipe is worth."""
+
+    baseline: Name = Field(description="run to beat")
+    ablation: dict[str, dict[str, Any]] = Field(
+        description="by ingredient: the parameters that remove it from the recipe"
+    )
+    ablation_seeds: Annotated[int, Field(ge=3)] = Field(description="trainings a row")
+    ablation_tokens: Positive = Field(description="of each of them")
+    ablation_documents: Positive = Field(description="validation documents that measure them")
+
+    @property
+    def recipe(self) -> ModernParams:
+        """The whole recipe, as one training is told."""
+        return ModernParams(**{name: getattr(self, name) for name in ModernParams.model_fields})
+
+    def without(self, ingredient: str | None, seed: int) -> ModernParams:
+        """A short training of the recipe without an ingredient, evaluated once, in the end.
+
+        Raises
+        ------
+        ParameterError
+            If the parameters that remove it are unknown, out of range or do not fit each other.
+        """
+        short = {"tokens": self.ablation_tokens, "evaluate_every": 1, "seed": seed}
+        short |= {"validation_documents": self.ablation_documents}
+        change = self.ablation[ingredient] if ingredient else {}
+        values = self.recipe.model_dump() | short | change
+        found = validate(ModernParams, values, f"ablation of {ingredient}")
+        return found.model_copy(update={"evaluate_every": found.steps})
+
+    @model_validator(mode="after")
+    def _every_ingredient_can_be_removed(self) -> Self:
+        for ingredient in self.ablation:
+            self.without(ingredient, self.seed)
         return self
 
 

@@ -1,0 +1,196 @@
+"""What each ingredient of a recipe is worth: trainings without it, several seeds a row."""
+
+import json
+import math
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from brnb.evaluate.statistics import mean_and_deviation
+from brnb.fingerprint import digest, reached
+from brnb.models.transformer import TransformerLM
+from brnb.receipt import write_json
+from brnb.train.loop import train
+
+if TYPE_CHECKING:
+    from brnb.evaluate.records import Record
+    from brnb.train.history import History
+    from brnb.train.params import AblationParams, ModernParams, TrainParams
+    from brnb.train.rows import Rows, TokenRow
+
+
+@dataclass(frozen=True)
+class Row:
+    """The recipe without one ingredient (None: the whole recipe).
+
+    Attributes
+    ----------
+    parameters
+        Weights of the model.
+    bits_per_byte
+        One value a seed.
+    """
+
+    ingredient: str | None
+    parameters: int
+    bits_per_byte: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Worth:
+    """A row beside the whole recipe: means over seeds, and the change with its interval."""
+
+    row: Row
+    mean: float
+    deviation: float
+    change: float
+    low: float
+    high: float
+
+    @property
+    def helps(self) -> bool | None:
+        """Whether the ingredient lowers the bits per byte; None if the interval holds zero."""
+        return None if self.low <= 0 <= self.high else self.low > 0
+
+
+def ablate(params: "AblationParams", rows: "Rows", folder: Path) -> list[Row]:
+    """Train the whole recipe, then the recipe without each ingredient, all with the same seeds.
+
+    Parameters
+    ----------
+    params
+        The recipe, what removes each ingredient, tokens and number of seeds.
+    rows
+        Text to train and to evaluate on, as `AblationParams.without` asks for it.
+    folder
+        Keeps the result of every training, by its content: one that was interrupted goes on from
+        its checkpoint, one that is finished is not trained again.
+    """
+    seeds = range(params.seed, params.seed + params.ablation_seeds)
+    found = []
+    for ingredient in (None, *params.ablation):
+        trained = [_train(params.without(ingredient, seed), rows, folder) for seed in seeds]
+        values = tuple(bits for _, bits in trained)
+        found.append(Row(ingredient, trained[0][0], values))
+    return found
+
+
+def _train(recipe: "ModernParams", rows: "Rows", folder: Path) -> tuple[int, float]:
+    """Parameters and bits per byte of one training."""
+    told = recipe.model_dump(exclude={"profile", "run_id", "lang", "checkpoint_seconds"})
+    key = digest({"code": reached([__name__]), "params": told, "data": rows.identity})
+    note = folder / f"{key}.json"
+    if not note.is_file():
+        torch.manual_seed(recipe.seed)
+        model = TransformerLM(**recipe.choices(rows.tokenizer.vocab_size))
+        ids, held_out = rows.train.ids, rows.validation.ids
+        history = train(model, ids, held_out, recipe, folder / key, rows.identity)
+        bits = history.validation[-1]["loss"] * bits_per_nat(rows.validation)
+        write_json(note, {"parameters": history.parameters, "bits_per_byte": bits})
+        shutil.rmtree(folder / key)  # a checkpoint is large, and nobody continues this one
+    found = json.loads(note.read_text("utf-8"))
+    return found["parameters"], found["bits_per_byte"]
+
+
+def bits_per_nat(row: "TokenRow") -> float:
+    """Bits per byte that a loss of 1 nat per token is on a row; its first token is given."""
+    return (len(row.ids) - 1) / (math.log(2) * row.text_bytes)
+
+
+def worth(rows: Sequence[Row], confidence: float = 0.95) -> list[Worth]:
+    """Each row against the first, seed by seed.
+
+    The same seed means the same first weights where shapes allow it and always the same batches,
+    so the interval is Student's of the paired differences: three seeds make it honestly wide.
+    """
+    whole = np.array(rows[0].bits_per_byte)
+    found = []
+    for row in rows:
+        change, low, high = student_interval(np.array(row.bits_per_byte) - whole, confidence)
+        found.append(Worth(row, *mean_and_deviation(row.bits_per_byte), change, low, high))
+    return found
+
+
+def student_interval(values: npt.ArrayLike, confidence: float) -> tuple[float, float, float]:
+    """Mean of a few values and Student's interval around it (1908), for n - 1 degrees of freedom.
+
+    With t = sqrt(n - 1) tan(a), Student's density is that of cos(a)^(n - 2): its quantile is read
+    off the sum of that, to seven digits.
+    """
+    mean, deviation = mean_and_deviation(values)
+    count = np.size(values)
+    angle = np.linspace(0, math.pi / 2, 100_001)
+    density = np.cos(angle) ** (count - 2)
+    mass = np.concatenate(([0.0], np.cumsum(density[1:] + density[:-1])))
+    quantile = math.sqrt(count - 1) * math.tan(np.interp(confidence, mass / mass[-1], angle))
+    reach = quantile * deviation / math.sqrt(count)
+    return mean, mean - reach, mean + reach
+
+
+@dataclass(frozen=True)
+class Race:
+    """When a training passes the best that another one reached.
+
+    Attributes
+    ----------
+    target
+        Best validation bits per byte of the baseline, over its whole run.
+    baseline_tokens
+        Tokens at which the baseline had it.
+    tokens
+        Tokens at the first evaluation that is as good; None if none was.
+    best
+        Best validation bits per byte of the other.
+    """
+
+    target: float
+    baseline_tokens: float
+    tokens: float | None
+    best: float
+
+    @property
+    def share(self) -> float | None:
+        """Tokens needed, as a share of the baseline's; None if the target was not reached."""
+        return None if self.tokens is None else self.tokens / self.baseline_tokens
+
+
+def race(baseline: "Record", params: "TrainParams", history: "History", scale: float) -> Race:
+    """Race a training against a finished run on the same text, evaluated in the same way.
+
+    Parameters
+    ----------
+    baseline
+        The run to beat; with its validation curve.
+    params, history
+        Of the training.
+    scale
+        `bits_per_nat` of the validation text.
+
+    Raises
+    ------
+    ValueError
+        If the two were evaluated on other text, tokens or windows, or the baseline has no curve.
+    """
+    for name in ("tokenizer", "cleaning", "validation_documents", "seq_len"):
+        ours, theirs = getattr(params, name), baseline.params[name]
+        if ours != theirs:
+            raise ValueError(
+                f"{name} is {theirs!r} in {baseline.run} and {ours!r} in {params.run_id}: their "
+                "validation losses do not compare; give both runs the same"
+            )
+    if not baseline.history.validation:
+        raise ValueError(f"{baseline.run} left no validation curve: run its chapter again")
+    goal = baseline.history.best
+    passed = [point["tokens"] for point in history.validation if point["loss"] <= goal["loss"]]
+    return Race(
+        target=goal["loss"] * scale,
+        baseline_tokens=goal["tokens"],
+        tokens=min(passed, default=None),
+        best=history.best["loss"] * scale,
+    )

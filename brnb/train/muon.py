@@ -1,0 +1,108 @@
+"""Muon: momentum whose update to a hidden matrix is made orthogonal (Jordan et al., 2024)."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+ROUNDS = 5
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of Jordan: steepest at 0, so that 5 rounds suffice
+UPDATE_RMS = 0.2  # AdamW's usual: both optimizers then share one scale of rates (Liu et al., 2025)
+
+
+class Muon(torch.optim.Optimizer):
+    """`torch.optim.Muon` with ``adjust_lr_fn="match_rms_adamw"``, all matrices of a shape at once.
+
+    PyTorch's goes matrix by matrix, and at the widths of Track 1 the GPU waits for Python. Here
+    matrices of one shape, tall or wide, are stacked and orthogonalised in one batch.
+
+    Parameters
+    ----------
+    params
+        Matrices, or groups of them.
+    lr
+        Rate in AdamW's scale: an update has a root mean square of about 0.2 · lr.
+    momentum
+        Of the running mean of gradients; Nesterov's form.
+    weight_decay
+        Decoupled, as in AdamW.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is no matrix.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[nn.Parameter] | Iterable[dict[str, object]],
+        lr: float,
+        momentum: float = 0.95,
+        weight_decay: float = 0.1,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.dim() != 2:
+                    raise ValueError(
+                        f"Muon is for matrices, not for a parameter of shape "
+                        f"{tuple(parameter.shape)}: leave that to AdamW"
+                    )
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """One update of every matrix that has a gradient."""
+        for group in self.param_groups:
+            shapes = defaultdict[tuple[int, ...], list[nn.Parameter]](list)
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    shapes[tuple(sorted(parameter.shape))].append(parameter)
+            for parameters in shapes.values():
+                self._update(parameters, group["lr"], group["momentum"], group["weight_decay"])
+
+    def _update(
+        self, parameters: list[nn.Parameter], lr: float, momentum: float, decay: float
+    ) -> None:
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        means = [self._mean(p) for p in parameters]
+        torch._foreach_lerp_(means, gradients, 1 - momentum)
+        ahead = torch._foreach_lerp(gradients, means, momentum)
+        wide = torch.stack([_wide(x).bfloat16() for x in ahead])
+        updates = orthogonal(wide).to(parameters[0].dtype).unbind()
+        rate = lr * UPDATE_RMS * math.sqrt(wide.shape[-1])
+        for parameter, update in zip(parameters, updates, strict=True):
+            parameter.mul_(1 - lr * decay)
+            parameter.add_(update if parameter.shape == update.shape else update.T, alpha=-rate)
+
+    def _mean(self, parameter: nn.Parameter) -> Tensor:
+        state = self.state[parameter]
+        if not state:
+            state["momentum_buffer"] = torch.zeros_like(parameter)
+        return state["momentum_buffer"]
+
+
+def orthogonal(stack: Tensor) -> Tensor:
+    """About U V^T of each matrix U S V^T, by Newton–Schulz rounds in its own precision.
+
+    Parameters
+    ----------
+    stack
+        Matrices that are not taller than wide, shape (n, rows, columns).
+
+    Returns
+    -------
+    Tensor
+        Same shape; singular values between about 0.7 and 1.2.
+    """
+    a, b, c = COEFFICIENTS
+    x = stack / stack.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)  # spectral norm at most 1
+    for _ in range(ROUNDS):
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x
+
+
+def _wide(matrix: Tensor) -> Tensor:
+    return matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
