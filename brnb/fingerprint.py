@@ -3,8 +3,8 @@
 A run's fingerprint covers the code cells of its notebook, every `brnb` module that they reach
 through imports (lazy ones too) and the data files those modules name, the parameters in force and
 the fingerprints of the runs it needs. Code is parsed first: comments, docstrings, formatting and
-prose cells never count. `brnb.receipt`, `brnb.pipeline` and this module do not count either: they
-write down who, when and where, and compare; they can change no number.
+prose cells never count. `brnb.receipt`, `brnb.energy`, `brnb.pipeline` and this module do not count
+either: they write down who, when, where and at what cost, and compare; they can change no number.
 """
 
 import ast
@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 PACKAGE = Path(__file__).parent
-PROVENANCE = frozenset({"brnb.fingerprint", "brnb.pipeline", "brnb.receipt"})
+PROVENANCE = frozenset({"brnb.energy", "brnb.fingerprint", "brnb.pipeline", "brnb.receipt"})
 KEYED = frozenset({"labels", "published"})  # their entries are asked for by literal ids
 
 
@@ -109,6 +109,12 @@ def _read_module(name: str, file: Path, mtime: int) -> tuple[str, frozenset[str]
     return digest(normalise(source)), frozenset(_imports(source, package)), _strings(source)
 
 
+@lru_cache(maxsize=256)
+def _read_yaml(path: Path, mtime: int) -> Any:
+    """Content of a data file; `mtime` keeps the cache honest."""
+    return yaml.safe_load(path.read_text("utf-8"))
+
+
 def _strings(source: str) -> frozenset[str]:
     nodes = ast.walk(ast.parse(source))
     return frozenset(n.value for n in nodes if isinstance(n, ast.Constant) and type(n.value) is str)
@@ -173,7 +179,7 @@ def _data(folder: Path, strings: frozenset[str]) -> dict[str, str]:
     for path in sorted(folder.glob("*.*")):
         key = path.relative_to(PACKAGE.parent).as_posix()
         if path.suffix == ".yaml":
-            content = yaml.safe_load(path.read_text("utf-8"))
+            content = _read_yaml(path, path.stat().st_mtime_ns)
             if path.stem in KEYED:
                 found[key] = digest({k: v for k, v in content.items() if k in strings})
             elif path.stem in strings:

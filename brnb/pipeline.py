@@ -21,6 +21,7 @@ from brnb import fingerprint, receipt
 from brnb.params import ParameterError, literals, nearest
 
 State = Literal["done", "stale", "failed", "missing"]
+DATA = ("BRNB_DATA", "BRNB_INSTRUCTIONS")  # variables that name files or folders of data
 
 
 class LockedError(RuntimeError):
@@ -90,8 +91,12 @@ class Pipeline:
         return self.declared[run]
 
     def needs(self, run: str) -> list[str]:
-        """Runs whose artefacts a run reads."""
-        return list(self.spec(run).get("needs", []))
+        """Runs whose artefacts a run reads: those that pipeline.yaml declares, and every
+        ``run:<id>`` among the values of its parameter file."""
+        declared = self.spec(run).get("needs", [])
+        values = _read_yaml(self.params_file(run)).values()
+        named = [v.removeprefix("run:") for v in values if str(v).startswith("run:")]
+        return list(dict.fromkeys([*declared, *named]))
 
     def notebook(self, run: str) -> Path:
         """The notebook that a run executes."""
@@ -187,13 +192,16 @@ class Pipeline:
 
 
 def portable(path: Path, root: Path) -> str:
-    """A path that means the same on another machine: in the project, or under BRNB_DATA."""
+    """A path that means the same on another machine: in the project, or under one of `DATA`."""
     path = path.resolve()
-    data = os.environ.get("BRNB_DATA")
     if path.is_relative_to(root):
         return path.relative_to(root).as_posix()
-    if data and path.is_relative_to(Path(data).resolve()):
-        return f"${{BRNB_DATA}}/{path.relative_to(Path(data).resolve()).as_posix()}"
+    for name in filter(os.environ.get, DATA):
+        place = Path(os.environ[name]).resolve()
+        if path == place:
+            return f"${{{name}}}"
+        if path.is_relative_to(place):
+            return f"${{{name}}}/{path.relative_to(place).as_posix()}"
     return path.as_posix()
 
 

@@ -18,7 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
-from brnb import fingerprint, receipt
+from brnb import energy, fingerprint, receipt
 from brnb.params import P, ParameterError, in_force, literals, validate
 from brnb.pipeline import Pipeline, find_root, hold_lock, portable, release_lock
 
@@ -98,14 +98,15 @@ class Run(Generic[P]):
             if file and file.stat().st_mtime <= _IMPORTED:
                 _loaded.setdefault(name, code)
         self._needs: dict[str, receipt.Receipt] = {}
+        self._asked: set[str] = set()
         self._inputs: dict[str, receipt.Artefact] = {}
         self._metrics: dict[str, Any] = {}
         self._numbers: dict[str, dict[str, Any]] = {}
         self._resources: dict[str, Any] = {}
         self._files: set[Path] = set()
         self._started, self._clock = receipt.now(), time.perf_counter()
-        self._energy = receipt.gpu_energy()
         hold_lock(self.work / "lock", f"run {self.id} of profile {params.profile}")
+        self._energy = energy.Meter()
         (self.reports / "notebooks").mkdir(parents=True, exist_ok=True)
         self._note()
         self._watch()
@@ -170,26 +171,26 @@ class Run(Generic[P]):
         if found.fingerprint != self.pipeline.fingerprints[run]:
             print(f"note: {run} is stale (brnb status --profile {profile} says why)")
         self._needs[run] = found
+        self._asked.add(run)
         return folder
 
     def usage(self) -> list[dict[str, Any]]:
-        """What every needed run used, for cost tables: GPU, seconds, tokens, joules.
+        """What every needed run that has finished used (`brnb.theory.costs.usage`).
 
-        Seconds include those of interrupted processes.
+        Only receipts are read: weights may stay on the machine that trained them. Snakemake asks
+        for all runs; by hand the tables show those that there are, and this run counts as stale
+        until the others have finished.
         """
+        costs = importlib.import_module("brnb.theory.costs")  # by name, as in `_used`
         for run in self.pipeline.needs(self.id):
-            self.need(run)
-            self.input(self.pipeline.folder(run) / "receipt.json")
-        return [
-            {
-                "run": run,
-                "gpu": found.provenance["gpu"],
-                "seconds": round(found.seconds + found.resources.get("earlier_seconds", 0.0), 3),
-                "tokens": found.resources.get("tokens"),
-                "energy_joules": found.resources.get("gpu_energy_joules"),
-            }
-            for run, found in self._needs.items()
-        ]
+            self._asked.add(run)
+            path = self.pipeline.folder(run) / "receipt.json"
+            if path.is_file():
+                self._needs[run] = receipt.read(path)
+                self.input(path)
+            else:
+                print(f"note: {run} has not finished; it is left out")
+        return [costs.usage(found) for found in self._needs.values()]
 
     def input(self, *paths: Path) -> None:
         """Record files that the result depends on and no upstream run vouches for."""
@@ -241,7 +242,7 @@ class Run(Generic[P]):
             if path.is_file() and path.name not in ("receipt.json", "started.json")
         }
         needs = {run: found.fingerprint for run, found in self._needs.items()}
-        unused = set(self.pipeline.needs(self.id)) - set(needs)
+        unused = set(self.pipeline.needs(self.id)) - self._asked
         if unused:
             raise RunError(f"{self.id} declares but never asks for: {', '.join(sorted(unused))}")
         seconds = time.perf_counter() - self._clock
@@ -279,20 +280,19 @@ class Run(Generic[P]):
         return result
 
     def _used(self, seconds: float) -> dict[str, Any]:
-        """Peak memory in bytes, GPU energy in joules, and the cost at the prices of the day."""
+        """Peak memory in bytes, energy in joules, and the cost at the prices of the day."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         used: dict[str, Any] = {"peak_memory": peak * (1 if sys.platform == "darwin" else 1024)}
         gpu = receipt.gpu_name()
         if gpu:
             used["peak_gpu_memory"] = sys.modules["torch"].cuda.max_memory_allocated()
-            energy = receipt.gpu_energy()
-            if energy is not None and self._energy is not None:
-                used["gpu_energy_joules"] = round(energy - self._energy, 1)
         # Imported by name, so that a new price makes no training stale: it changes no result.
         costs = importlib.import_module("brnb.theory.costs")
         total = seconds + self._resources.get("earlier_seconds", 0.0)
         prices = costs.price_list_for(gpu)
-        usage = {"run": self.id, "seconds": round(total, 3), "gpu": gpu}
+        count = self._resources.get("gpus", 1)
+        used |= self._energy.stop(count if gpu else 0)
+        usage = {"run": self.id, "seconds": round(total, 3), "gpu": gpu, "gpus": count}
         cost = costs.receipt_cost(usage, prices)
         for name in ("usd_per_hour", "usd", "brl"):
             value = getattr(cost, name)

@@ -1,8 +1,8 @@
 """Parameters of the chapters that compare runs; light, so that checks read them without torch."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from brnb.params import Params
 
@@ -15,3 +15,76 @@ class ResultsParams(Params):
     reference_documents: Annotated[int, Field(gt=0)] = Field(
         description="validation documents measured as if they were samples"
     )
+
+
+class Size(BaseModel):
+    """One size of the scaling sweep; the rest of its shape follows from the base run's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    width: Annotated[int, Field(gt=0)]
+    layers: Annotated[int, Field(gt=0)]
+
+
+class ScalingParams(Params):
+    """The scaling sweep."""
+
+    sizes: Annotated[list[Size], Field(min_length=5)] = Field(description="width and layers")
+    repeats: Annotated[int, Field(gt=0)] = Field(
+        description="trainings a size, of seeds seed, seed + 1…"
+    )
+    tokens: Annotated[int, Field(gt=0)] = Field(description="of every training")
+    learning_rate: float = Field(gt=0, lt=1, description="peak, at the width of the base")
+    evaluate_every: Annotated[int, Field(gt=0)] = Field(description="steps, as in training")
+    resamples: Annotated[int, Field(ge=100)] = Field(description="draws of each bootstrap")
+    confidence: float = Field(gt=0.5, lt=1, description="of the intervals")
+
+
+class ExtrinsicParams(Params):
+    """The extrinsic evaluation of Track 2."""
+
+    instructions: str = Field(
+        min_length=1,
+        description="sample, hf:<name>[:<split>], or a file or folder of JSONL or Parquet",
+    )
+    candidates: Annotated[int, Field(gt=0)] | None = Field(
+        description="pairs read from the source; None: all"
+    )
+    external: dict[Literal["qa", "summarisation", "rewriting"], str] = Field(
+        description="JSONL files that give the items of a task instead of the source"
+    )
+    items_per_task: Annotated[int, Field(gt=1)] = Field(description="of each test set")
+    sampling_seeds: Annotated[list[int], Field(min_length=2)] = Field(
+        description="each draws a test set a task"
+    )
+    max_prompt_chars: Annotated[int, Field(gt=0)] = Field(
+        description="an item with a longer prompt is left out"
+    )
+    near_duplicate: float = Field(
+        gt=0, le=1, description="Jaccard index of character 5-grams from which two prompts overlap"
+    )
+    max_new_tokens: Annotated[int, Field(gt=0)] = Field(description="of an answer")
+    slots: Annotated[int, Field(gt=0)] = Field(description="answers that are written together")
+    prefill_tokens: Annotated[int, Field(gt=0)] = Field(
+        description="tokens of prompts that are read together"
+    )
+    graph: bool = Field(description="compile the decoding step into a CUDA graph")
+    precision: Literal["fp32", "bf16"] = Field(description="of the merged weights")
+    device: Literal["auto", "cpu", "cuda"] = Field(description="auto: the GPU if there is one")
+    checked_items: Annotated[int, Field(gt=0)] = Field(
+        description="answers compared with those of one prompt at a time"
+    )
+    temperatures: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)] = Field(
+        description="beside greedy decoding"
+    )
+    generation_seeds: Annotated[list[int], Field(min_length=2)] = Field(
+        description="answers drawn an item and temperature"
+    )
+    temperature_items: Annotated[int, Field(gt=0)] = Field(
+        description="items of each task that are answered at each temperature"
+    )
+    judged_items: Annotated[int, Field(gt=0)] = Field(
+        description="pairs of answers that the baseline judges"
+    )
+    resamples: Annotated[int, Field(ge=100)] = Field(description="draws of bootstrap and test")
+    confidence: float = Field(gt=0.5, lt=1, description="of the intervals over items")

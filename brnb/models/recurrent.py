@@ -4,6 +4,8 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from brnb.models.loss import fused_cross_entropy
+
 State = tuple[Tensor, ...]
 
 
@@ -58,8 +60,10 @@ class RecurrentLM(nn.Module):
                 if name.startswith("bias_ih"):
                     nn.init.ones_(bias.data[hidden_size : 2 * hidden_size])
 
-    def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Logits of the next token.
+    def forward(
+        self, ids: Tensor, state: State | None = None, targets: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Logits of the next token, or their mean cross-entropy.
 
         Parameters
         ----------
@@ -67,15 +71,24 @@ class RecurrentLM(nn.Module):
             Token ids, shape (B, T).
         state
             Hidden state of the previous window, as returned; zeros if None.
+        targets
+            What came after each, shape (B, T), for the loss instead of the logits.
 
         Returns
         -------
-        logits, state
-            Logits of shape (B, T, V); the state after the last token, one (layers, B, H) tensor
-            for a GRU, two (hidden and cell) for an LSTM.
+        logits or loss, state
+            Logits of shape (B, T, V), or the loss in nats per token, 0-dim; the state after the
+            last token, one (layers, B, H) tensor for a GRU, two (hidden and cell) for an LSTM.
         """
+        y, new = self.hidden(ids, state)
+        if targets is not None:
+            return fused_cross_entropy(y, self.head.weight, targets, bias=self.head.bias), new
+        return self.head(y), new
+
+    def hidden(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """What the head reads (B, T, H), and the state after the last token."""
         x = self.dropout(self.embedding(ids))
         lstm = isinstance(self.rnn, nn.LSTM)
         packed = None if state is None else (state if lstm else state[0])
         y, new = self.rnn(x, packed)
-        return self.head(self.dropout(y)), tuple(new) if lstm else (new,)
+        return self.dropout(y), tuple(new) if lstm else (new,)

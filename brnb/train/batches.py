@@ -66,6 +66,8 @@ class Streams:
     device
         Where batches go; the whole row goes there too if it takes less than a quarter of the
         free memory, which saves a copy a step.
+    rows
+        The rows of each batch that this process computes; all of them by default.
 
     Raises
     ------
@@ -74,7 +76,13 @@ class Streams:
     """
 
     def __init__(
-        self, row: np.ndarray, batch_size: int, seq_len: int, seed: int, device: torch.device
+        self,
+        row: np.ndarray,
+        batch_size: int,
+        seq_len: int,
+        seed: int,
+        device: torch.device,
+        rows: slice = slice(None),
     ) -> None:
         self.length = (len(row) - 1) // batch_size
         self.windows = (self.length - 1) // seq_len
@@ -85,14 +93,21 @@ class Streams:
             )
         self.seq_len, self.seed = seq_len, seed
         self.row = Row(row, seq_len, device)
-        self.starts = torch.arange(batch_size, device=self.row.home)[:, None] * self.length
+        self.starts = torch.arange(batch_size, device=self.row.home)[rows, None] * self.length
+        self.shifts: dict[int, int] = {}  # of the pass in the last batch
 
     def batch(self, step: int) -> Batch:
         """The batch of a step."""
         pass_, window = divmod(step, self.windows)
+        if pass_ not in self.shifts:
+            self.shifts = {pass_: self._shift(pass_)}
+        place = self.shifts[pass_] + window * self.seq_len
+        return self.row.batch(self.starts + place, fresh=window == 0)
+
+    def _shift(self, pass_: int) -> int:
+        """Where a pass begins."""
         slack = self.length - self.windows * self.seq_len
-        shift = int(np.random.default_rng([self.seed, pass_]).integers(slack))
-        return self.row.batch(self.starts + (shift + window * self.seq_len), fresh=window == 0)
+        return int(np.random.default_rng([self.seed, pass_]).integers(slack))
 
 
 class Windows:
@@ -105,7 +120,7 @@ class Windows:
 
     Parameters
     ----------
-    row, batch_size, seq_len, device
+    row, batch_size, seq_len, device, rows
         As for `Streams`.
     seed
         Seed of the passes' offsets and orders.
@@ -117,7 +132,13 @@ class Windows:
     """
 
     def __init__(
-        self, row: np.ndarray, batch_size: int, seq_len: int, seed: int, device: torch.device
+        self,
+        row: np.ndarray,
+        batch_size: int,
+        seq_len: int,
+        seed: int,
+        device: torch.device,
+        rows: slice = slice(None),
     ) -> None:
         self.windows = (len(row) - seq_len) // seq_len
         if self.windows < 1:
@@ -125,7 +146,7 @@ class Windows:
                 f"{len(row)} tokens are less than two windows of seq_len {seq_len}: "
                 "use more documents or a smaller seq_len"
             )
-        self.batch_size, self.seq_len, self.seed = batch_size, seq_len, seed
+        self.batch_size, self.seq_len, self.seed, self.rows = batch_size, seq_len, seed, rows
         self.row = Row(row, seq_len, device)
         self.orders: dict[int, np.ndarray] = {}  # of the passes in the last batch
 
@@ -135,8 +156,10 @@ class Windows:
         passes = range(place[0] // self.windows, place[-1] // self.windows + 1)
         self.orders = {p: self.orders[p] if p in self.orders else self._starts(p) for p in passes}
         starts = [self.orders[p][place[place // self.windows == p] % self.windows] for p in passes]
-        found = torch.from_numpy(np.concatenate(starts))[:, None]
-        return self.row.batch(found.to(self.row.home, non_blocking=True), fresh=True)
+        found = torch.from_numpy(np.concatenate(starts)[self.rows, None])
+        if self.row.home.type == "cuda":  # a copy from other memory would wait for the GPU
+            found = found.pin_memory().to(self.row.home, non_blocking=True)
+        return self.row.batch(found, fresh=True)
 
     def _starts(self, pass_: int) -> np.ndarray:
         """Where the windows of a pass begin, in the order in which they are read."""

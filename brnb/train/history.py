@@ -21,6 +21,11 @@ class History:
         Time in steps, in validation and in saving; all processes of an interrupted training count.
     earlier_seconds
         The part of these three that was spent before this process.
+    processes
+        GPUs (or processes on CPUs) that share the training.
+    micro_batch, out_of_memory
+        Sequences that a process computes at a time, and how often that was halved because memory
+        ran out; the batch of a step stays the same.
     """
 
     train: list[dict[str, float]] = field(default_factory=list)
@@ -35,6 +40,14 @@ class History:
     device: str = ""
     precision: str = ""
     parameters: int = 0
+    processes: int = 1
+    micro_batch: int = 0
+    out_of_memory: int = 0
+
+    @property
+    def spent(self) -> float:
+        """Seconds of all three kinds."""
+        return self.seconds + self.evaluation_seconds + self.checkpoint_seconds
 
     @property
     def best(self) -> dict[str, float]:
@@ -43,10 +56,18 @@ class History:
 
     def resources(self) -> dict[str, Any]:
         """What goes into the receipt."""
-        shown = ("device", "precision", "parameters", "tokens", "pass_tokens", "interruptions")
-        return {name: getattr(self, name) for name in (*shown, "earlier_seconds")} | {
-            "training_seconds": round(self.seconds, 3),
-            "evaluation_seconds": round(self.evaluation_seconds, 3),
-            "checkpoint_seconds": round(self.checkpoint_seconds, 3),
-            "tokens_per_second": round(self.tokens / max(self.seconds, 1e-9), 1),
-        }
+        shown = (
+            *("device", "processes", "precision", "parameters", "tokens", "pass_tokens"),
+            *("micro_batch", "out_of_memory", "interruptions", "earlier_seconds"),
+        )
+        gpus = {"gpus": self.processes} if self.device == "cuda" else {}
+        return (
+            {name: getattr(self, name) for name in shown}
+            | gpus
+            | {
+                "training_seconds": round(self.seconds, 3),
+                "evaluation_seconds": round(self.evaluation_seconds, 3),
+                "checkpoint_seconds": round(self.checkpoint_seconds, 3),
+                "tokens_per_second": round(self.tokens / max(self.seconds, 1e-9), 1),
+            }
+        )

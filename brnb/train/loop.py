@@ -5,21 +5,23 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from brnb.fingerprint import digest, reached
 from brnb.models.likelihood import likelihood
 from brnb.models.recurrent import RecurrentLM
+from brnb.train import parallel, sharding
 from brnb.train.batches import Streams, Windows
-from brnb.train.checkpoint import Checkpoint
+from brnb.train.checkpoint import Checkpoint, random_state, set_random_state
+from brnb.train.device import pick_device, pick_precision
+from brnb.train.gradients import Gradients
 from brnb.train.history import History
-from brnb.train.optimizer import learning_rate, make_optimizer
+from brnb.train.optimizer import make_optimizer, schedule
 
 if TYPE_CHECKING:
     from brnb.train.params import TrainParams
@@ -32,22 +34,6 @@ NOT_IDENTITY = {"profile", "run_id", "lang", "device", "checkpoint_seconds", "sa
 
 class TrainingDiverged(RuntimeError):
     """The loss is no longer a number."""
-
-
-def pick_device(wish: str) -> torch.device:
-    """The device for "auto", "cpu" or "cuda"."""
-    return torch.device(
-        ("cuda" if torch.cuda.is_available() else "cpu") if wish == "auto" else wish
-    )
-
-
-def pick_precision(wish: str, device: torch.device) -> str:
-    """The precision for "auto": bf16 where matrix units compute it, else fp32."""
-    if wish != "auto":
-        return wish
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp32"
-    return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
 
 
 class Training:
@@ -69,43 +55,49 @@ class Training:
         torch.set_flush_denormal(True)  # subnormal numbers cost CPUs up to 100 cycles each
         self.device = pick_device(params.device)
         self.precision = pick_precision(params.precision, self.device)
+        self.world = parallel.join(self.device)
         self.params, self.model = params, model.to(self.device).train()
-        self.optimizer = make_optimizer(model, params)
-        batches = Streams if isinstance(model, RecurrentLM) else Windows
-        self.data = batches(data, params.batch_size, params.seq_len, params.seed, self.device)
         identity = _identity(model, params, self.precision, data_identity)
         self.checkpoint = Checkpoint(folder, identity)
-        self.history = History(device=self.device.type, precision=self.precision)
-        self.history.parameters = sum(p.numel() for p in model.parameters())
+        found = self.checkpoint.load(self.device)
+        if found:
+            model.load_state_dict(found["model"])
+        if self.world.size > 1:
+            parallel.same_weights(model)
+            if sharding.is_needed(model, self.device):
+                sharding.shard(model)
+        self.parameters = list(model.parameters())
+        self.optimizer = make_optimizer(model, params)
+        batches = Streams if isinstance(model, RecurrentLM) else Windows
+        shape = params.batch_size, params.seq_len
+        self.rows = self.world.rows(params.batch_size)
+        self.data = batches(data, *shape, params.seed, self.device, self.rows)
+        self.history = History(parameters=sum(p.numel() for p in self.parameters))
         self.history.pass_tokens = len(data)
-        self.step = 0
+        self.step, self.step_tokens = 0, params.tokens_per_step
         self.state: tuple[Tensor, ...] | None = None  # of the recurrence
         self.summed, self.loss = 0, torch.zeros((), device=self.device)  # since the last point
-        self._resume()
-        self.progress = _progress(params, self.step)
+        self._resume(found)
+        self.gradients = Gradients(model, params.batch_size, self.device, self.world, self.history)
+        self.progress = _progress(params, self.step, shown=self.world.rank == 0)
         self.clock = self.saved = time.perf_counter()
 
     def advance(self) -> None:
-        """One optimizer step."""
+        """One optimizer step; never waits for the GPU."""
         batch = self.data.batch(self.step)
         if batch.fresh:
             self.state = None
-        rate = learning_rate(self.step, self.params)
+        share = schedule(self.step, self.params)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            logits, state = self.model(batch.x, self.state)
-        self.state = tuple(part.detach() for part in state)
-        loss = F.cross_entropy(logits.flatten(0, 1).float(), batch.y.flatten())
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.params.grad_clip)
+            group["lr"] = group["peak"] * share
+        loss, self.state = self.gradients(batch, self.state)
+        self.norm = nn.utils.clip_grad_norm_(self.parameters, self.params.grad_clip)
         self.optimizer.step()
-        self.loss += loss.detach()
+        self.loss += loss
         self.summed += 1
         self.step += 1
-        self.history.tokens = self.step * self.params.tokens_per_step
-        self.progress.update(self.params.tokens_per_step)
+        self.history.tokens = self.step * self.step_tokens
+        self.progress.update(self.step_tokens)
 
     def log(self) -> None:
         """A point of the loss curve."""
@@ -115,8 +107,8 @@ class Training:
                 "step": self.step,
                 "tokens": self.history.tokens,
                 "loss": loss,
-                "learning_rate": learning_rate(self.step - 1, self.params),
-                "gradient_norm": self.norm.item(),
+                "learning_rate": self.params.learning_rate * schedule(self.step - 1, self.params),
+                "gradient_norm": sharding.whole(self.norm).item(),
             }
         )
         self.summed = 0
@@ -126,46 +118,69 @@ class Training:
     def validate(self, row: np.ndarray) -> None:
         """A point of the validation curve; the weights are kept if it is the lowest so far."""
         self._count_time()
-        loss = likelihood(self.model, row, self.params.seq_len).loss
+        # Every process computes all of it: it would only wait for the first.
+        loss = self.world.gather(likelihood(self.model, row, self.params.seq_len).loss)[0]
         point = {"step": self.step, "tokens": self.history.tokens, "loss": loss}
         self.history.validation.append(point)
         self.history.evaluation_seconds += self._restart_clock()
         if self.history.best is point:
-            self.checkpoint.save_best(self.model)
+            weights = sharding.whole(self.model.state_dict())
+            if self.world.rank == 0:
+                self.checkpoint.save_best(weights)
             self.history.checkpoint_seconds += self._restart_clock()
 
     def save(self) -> None:
-        """Keep everything that the next step depends on."""
+        """Keep everything that the next step depends on; every process has to take part."""
         self._count_time()
-        self._finite_loss()
-        self.checkpoint.save(
-            {
-                "step": self.step,
-                "model": self.model.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "state": list(self.state or ()),
-                "summed": self.summed,
-                "loss": self.loss,
-                "history": asdict(self.history),
-            }
-        )
+        self._finite_loss()  # and after the last update, of which no loss has told yet:
+        norm = sharding.whole(nn.utils.get_total_norm(self.parameters))
+        self._require_finite("the weights", norm.item())
+        state = {
+            "step": self.step,
+            "model": sharding.whole(self.model.state_dict()),
+            "optimizer": sharding.whole(self.optimizer.state_dict()),
+            "state": self.world.gather([part.cpu() for part in self.state or ()]),
+            "random": self.world.gather(random_state()),
+            "summed": self.summed,
+            "loss": self.world.total(self.loss),
+            "history": asdict(self.history),
+        }
+        if self.world.rank == 0:
+            self.checkpoint.save(state)
         self.history.checkpoint_seconds += self._restart_clock()
         self.saved = self.clock
 
-    def _resume(self) -> None:
-        found = self.checkpoint.load(self.device)
-        if found is None:
-            return
-        self.model.load_state_dict(found["model"])
+    def save_is_due(self) -> bool:
+        """Whether `checkpoint_seconds` are over; several processes ask the first, when they log."""
+        due = time.perf_counter() - self.saved > self.params.checkpoint_seconds
+        if self.world.size == 1:
+            return due
+        return self.step % self.params.log_every == 0 and self.world.gather(due)[0]
+
+    def _resume(self, found: dict[str, Any] | None) -> None:
+        random = found["random"] if found else [random_state()]
+        set_random_state(random, self.world.rank, self.params.seed)
+        if found:
+            self._continue(found)
+        if self.step < self.params.steps:
+            self.history.device, self.history.precision = self.device.type, self.precision
+            self.history.processes = self.world.size
+            self.history.micro_batch = self.params.batch_size // self.world.size
+
+    def _continue(self, found: dict[str, Any]) -> None:
         self.optimizer.load_state_dict(found["optimizer"])
-        self.history = History(**found["history"])
-        old = self.history
-        old.earlier_seconds = old.seconds + old.evaluation_seconds + old.checkpoint_seconds
-        self.step, self.summed, self.loss = found["step"], found["summed"], found["loss"]
-        self.state = tuple(found["state"]) or None
+        for part in self.optimizer.parts:
+            sharding.spread_moments(part)
+        self.history, self.step = History(**found["history"]), found["step"]
+        self.summed, self.loss = found["summed"], found["loss"]
+        if self.world.rank > 0:
+            self.loss.zero_()  # the sum is with the first
+        state = tuple(torch.cat(parts, dim=1) for parts in zip(*found["state"], strict=True))
+        self.state = tuple(part[:, self.rows].contiguous() for part in state) or None
         if self.step < self.params.steps:
             self.history.interruptions += 1
-            print(f"resuming at step {self.step} of {self.params.steps}")
+            if self.world.rank == 0:
+                print(f"resuming at step {self.step} of {self.params.steps}")
 
     def _count_time(self) -> None:
         if self.device.type == "cuda":
@@ -177,15 +192,18 @@ class Training:
         return passed
 
     def _finite_loss(self) -> float:
-        loss = self.loss.item()
-        if not math.isfinite(loss):
+        return self._require_finite("the loss", self.world.total(self.loss).item())
+
+    def _require_finite(self, what: str, value: float) -> float:
+        if not math.isfinite(value):
+            self.checkpoint.wait()
             good = self.checkpoint.path
             kept = f"the last good state is {good}" if good.is_file() else "there is no checkpoint"
             raise TrainingDiverged(
-                f"the loss became {loss} by step {self.step}; {kept}. "
+                f"{what} became {value} by step {self.step}; {kept}. "
                 "Lower learning_rate or grad_clip, or raise warmup"
             )
-        return loss
+        return value
 
 
 def train(
@@ -204,7 +222,8 @@ def train(
     model
         Maps ids (B, T) and a state to logits (B, T, V) and the next state. Initialised by the
         caller from the run's seed; moved to the device. A recurrent model reads `Streams`, with
-        its state carried from window to window, any other model random `Windows`.
+        its state carried from window to window, any other model random `Windows`. With
+        ``BRNB_PROCESSES=2`` two processes train it, and this one continues from what they saved.
     data, validation
         Token ids, shape (N,).
     params
@@ -221,10 +240,19 @@ def train(
     ------
     TrainingDiverged
         The loss is not finite; names the step and the last good checkpoint.
+    MemoryError
+        Not even one sequence at a time fits into memory.
+    WorkerError
+        One of several processes failed; says how.
     """
+    task = data, validation, params, folder, data_identity
+    if shared := (count := parallel.wanted()) > 1:
+        parallel.launch(count, pick_device(params.device), train, model, *task)
     training = Training(model, data, params, folder, data_identity)
     history = training.history
-    with training.progress:
+    if not shared:  # else the processes have just trained: that time is this one's
+        history.earlier_seconds = history.spent
+    with training.progress, training.checkpoint:
         while True:
             if training.step % params.evaluate_every == 0 or training.step == params.steps:
                 known = history.validation[-1]["step"] if history.validation else 0
@@ -236,9 +264,9 @@ def train(
             training.advance()
             if training.step % params.log_every == 0 or training.step == params.steps:
                 training.log()
-            if time.perf_counter() - training.saved > params.checkpoint_seconds:
+            if training.save_is_due():
                 training.save()
-    training.save()
+        training.save()
     if keep == "best":
         training.checkpoint.load_best(model)
     return history
@@ -257,7 +285,7 @@ def _identity(model: nn.Module, params: "TrainParams", precision: str, data_iden
     )
 
 
-def _progress(params: "TrainParams", step: int) -> tqdm:
+def _progress(params: "TrainParams", step: int, shown: bool) -> tqdm:
     """Loss, tokens per second and time left; TQDM_MININTERVAL spaces the lines of a batch log."""
     return tqdm(
         desc=params.run_id,
@@ -267,4 +295,5 @@ def _progress(params: "TrainParams", step: int) -> tqdm:
         unit_scale=True,
         smoothing=0.05,
         file=sys.stderr,
+        disable=not shown,
     )

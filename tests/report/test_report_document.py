@@ -11,7 +11,7 @@ from brnb.report import figures
 from brnb.report.document import write_document
 from brnb.report.numbers import render
 from brnb.report.tables import write_table
-from brnb.theory.costs import cost_tables
+from brnb.theory.thesis_tables import cost_tables
 
 HOSTILE = [
     "a & b % c $ d # e _ f { } ~ ^ \\ < > | \" ' ` *", "[x] start", "* star", "\\end{document}",

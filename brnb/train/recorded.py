@@ -1,0 +1,164 @@
+"""A step as one launch: a Transformer's parts compiled, all kernels recorded as a CUDA graph."""
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from brnb.models.transformer import Block, TransformerLM
+from brnb.train.step import PlainStep, State, detached
+
+FORMS = 64  # of compiled functions: value embeddings or none, an ablation's variants, batch sizes
+
+
+class RecordedStep:
+    """A plain step as CUDA graphs, one a shape: its hundreds of kernels are one launch.
+
+    A graph knows the weights by their addresses: if they move (`nn.LSTM` moves its weights in
+    every ``.to()``), the step is recorded again.
+    """
+
+    def __init__(self, plain: PlainStep) -> None:
+        self.plain, self.parameters = plain, list(plain.model.parameters())
+        self.recordings: dict[tuple[int, ...], Recording] = {}
+        self.addresses: list[int] = []
+
+    def __call__(
+        self, x: Tensor, y: Tensor, state: State | None, share: float
+    ) -> tuple[Tensor, State]:
+        """See `Step`."""
+        addresses, shape = [p.data_ptr() for p in self.parameters], tuple(x.shape)
+        if addresses != self.addresses:
+            self.recordings.clear()
+            self.addresses = addresses
+        if shape not in self.recordings:
+            self.recordings[shape] = Recording(self.plain, x, y)
+        return self.recordings[shape].replay(x, y, state, share)
+
+
+class Recording:
+    """Forward and backward of one shape, recorded once and replayed on new tokens."""
+
+    def __init__(self, plain: PlainStep, x: Tensor, y: Tensor) -> None:
+        self.parameters = [p for p in plain.model.parameters() if p.requires_grad]
+        self.x, self.y, self.share = x.clone(), y.clone(), torch.ones((), device=x.device)
+        self.state: State = ()
+        here, beside = torch.cuda.current_stream(x.device), torch.cuda.Stream(x.device)
+        beside.wait_stream(here)
+        # As if nothing but the replay had happened: no random numbers drawn, no gradients made.
+        with (
+            torch.random.fork_rng([x.device]),
+            aliases(plain.model) as weights,
+            compiled_parts(plain.model),
+        ):
+            with torch.cuda.stream(beside):
+                for _ in range(2):  # compile, and let libraries choose their kernels
+                    new = self._run(plain, weights)[1]
+                    self.state = self.state or tuple(torch.zeros_like(part) for part in new)
+            here.wait_stream(beside)
+            self.graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph):
+                self.loss, self.new, self.gradients = self._run(plain, weights)
+
+    def _run(
+        self, plain: PlainStep, weights: list[nn.Parameter]
+    ) -> tuple[Tensor, State, tuple[Tensor | None, ...]]:
+        loss, new = plain.forward(self.x, self.y, self.state or None)
+        gradients = torch.autograd.grad(loss * self.share, weights, allow_unused=True)
+        return loss.detach(), detached(new), gradients
+
+    def replay(
+        self, x: Tensor, y: Tensor, state: State | None, share: float
+    ) -> tuple[Tensor, State]:
+        """See `Step`."""
+        self.x.copy_(x)
+        self.y.copy_(y)
+        self.share.fill_(share)
+        for i, part in enumerate(self.state):
+            part.copy_(state[i]) if state else part.zero_()
+        earlier = [p.grad for p in self.parameters]
+        for i, (kept, own) in enumerate(zip(earlier, self.gradients, strict=True)):
+            if kept is not None and kept is own:  # of the micro-batch before: about to be replaced
+                earlier[i] = own.clone()
+        self.graph.replay()
+        for p, kept, own in zip(self.parameters, earlier, self.gradients, strict=True):
+            p.grad = own if kept is None or own is None else kept.add_(own)
+        return self.loss.clone(), tuple(part.clone() for part in self.new)
+
+
+@contextmanager
+def aliases(model: nn.Module) -> Iterator[list[nn.Parameter]]:
+    """Give a model other parameters of the same storage, and list them.
+
+    Autograd remembers on which stream a parameter was first used, or got its hook, and would wait
+    for that stream, which a recording must not: these are new to it.
+    """
+    own = [
+        (module, name, parameter)
+        for module in model.modules()
+        for name, parameter in module.named_parameters(recurse=False)
+    ]
+    known = {id(p): nn.Parameter(p.data, p.requires_grad) for _, _, p in own}
+    try:
+        _set_parameters((module, name, known[id(p)]) for module, name, p in own)
+        yield [p for p in model.parameters() if p.requires_grad]
+    finally:
+        _set_parameters(own)
+    if any(known[id(p)].data_ptr() != p.data_ptr() for _, _, p in own):
+        raise RuntimeError("a module moved its weights while its step was recorded")
+
+
+def _set_parameters(parameters: Iterable[tuple[nn.Module, str, nn.Parameter]]) -> None:
+    """Set parameters of modules, where `nn.RNNBase` must not notice.
+
+    It would move weights that it does not know to a buffer of its own, and a step that trains
+    copies trains nothing.
+    """
+    for module, name, parameter in parameters:
+        setattr(module, name, parameter)
+        if isinstance(module, nn.RNNBase):
+            weights = cast(list[nn.Parameter], module._flat_weights)
+            module._flat_weight_refs = [weakref.ref(weight) for weight in weights]
+
+
+@contextmanager
+def compiled_parts(model: nn.Module) -> Iterator[None]:
+    """Run the parts of a Transformer compiled.
+
+    All blocks share one compilation, which takes half as long as the whole model's (5 s for 10 s).
+    """
+    if not isinstance(model, TransformerLM):  # a recurrent network is one call of cuDNN
+        yield
+        return
+    parts: list[tuple[nn.Module, str, Callable[..., Any]]] = [
+        (model, "_embed", TransformerLM._embed),
+        (model.norm, "forward", _norm),
+        *((block, "forward", _block) for block in model.blocks),
+    ]
+    for part, name, function in parts:
+        object.__setattr__(part, name, partial(_compiled(function), part))
+    try:
+        with torch._dynamo.config.patch(recompile_limit=FORMS):
+            yield
+    finally:
+        for part, name, _ in parts:
+            object.__delattr__(part, name)
+
+
+@cache
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    return torch.compile(function, dynamic=False)
+
+
+def _block(block: Block, *inputs: Any) -> tuple[Tensor]:
+    """Without keys and values: as results they would get gradients, of zeros."""
+    return Block.forward(block, *inputs)[:1]  # type: ignore[return-value]
+
+
+def _norm(norm: nn.Module, x: Tensor) -> Tensor:
+    found: Tensor = type(norm).forward(norm, x)
+    return found
