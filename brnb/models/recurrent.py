@@ -90,5 +90,6 @@ class RecurrentLM(nn.Module):
         x = self.dropout(self.embedding(ids))
         lstm = isinstance(self.rnn, nn.LSTM)
         packed = None if state is None else (state if lstm else state[0])
+        # Under autocast PyTorch has cuDNN compute in fp16, also where bf16 is asked for.
         y, new = self.rnn(x, packed)
         return self.dropout(y), tuple(new) if lstm else (new,)

@@ -160,7 +160,7 @@ def yardstick(
 def hours_table(trainings: Iterable["Training"], lang: str) -> "pd.DataFrame":
     """What the dissertation's tokens took, and what they take at our measured speed; sums below.
 
-    The speed is that of the training loop without evaluations and checkpoints, start included, on
+    The speed is that of the training loop without evaluations, checkpoints and its first step, on
     the device of the receipt and with the receipt's sizes. Money is by the dissertation's price
     list where it prices the device, else by the latest that does, and missing for a CPU. Runs
     that the dissertation does not count tokens for are left out.
@@ -173,7 +173,7 @@ def hours_table(trainings: Iterable["Training"], lang: str) -> "pd.DataFrame":
     tokens = {row["run"]: exact(row["tokens"]) for rows_ in tables for row in rows_}
     for ours in (training for training in trainings if training.run in tokens):
         published, device = spent[ours.run], ours.device if ours.gpu else None
-        seconds = tokens[ours.run] * 10**9 * exact(ours.seconds) / ours.tokens
+        seconds = tokens[ours.run] * 10**9 / exact(ours.tokens_per_second)
         usage = {"run": ours.run, "gpu": device, "seconds": seconds}
         cost = receipt_cost(usage, price_list_for(device))
         rows.append(
@@ -184,7 +184,7 @@ def hours_table(trainings: Iterable["Training"], lang: str) -> "pd.DataFrame":
                 "hours_published": exact(published["hours"]),
                 "usd_published": exact(published["usd"]),
                 "gpu": cost.gpu or ours.device,
-                "tokens_per_second": round(ours.tokens / ours.seconds),
+                "tokens_per_second": round(ours.tokens_per_second),
                 "measured_over": ours.seconds,
                 "hours_projected": cost.hours,
                 "usd_projected": cost.usd,

@@ -28,6 +28,8 @@ class Training:
         Run id; processor as the system names it; key of hardware.yaml, None for anything else.
     tokens, seconds
         Seen, and the time of the training loop without evaluation and checkpoints.
+    tokens_per_second
+        Speed of the loop once its kernels are compiled.
     multiplied, flops_per_token
         Weights that a token is multiplied with; operations of a step for each token.
     layers, batch
@@ -43,6 +45,7 @@ class Training:
     gpu: str | None
     tokens: int
     seconds: float
+    tokens_per_second: float
     multiplied: int
     flops_per_token: float
     layers: int
@@ -58,7 +61,7 @@ class Training:
         if self.gpu is None:
             return None
         hours, gib = self.seconds / 3600, (self.peak_bytes or 0) / GIB or None
-        seconds = self.seconds / self.tokens
+        seconds = 1 / self.tokens_per_second
         if self.shape is None or self.step is None:
             work = recurrent_work(self.multiplied, self.layers, self.batch, self.gpu)
             measured = Measured(self.run, PROGRAM, self.gpu, "recurrent", work, seconds)
@@ -128,7 +131,7 @@ def _adaptation(note: receipt.Receipt, gpu: str, config: Mapping[str, Any]) -> F
         head="chunked",
     )
     work = transformer_work(shape, step, gpu)
-    seconds = used["training_seconds"] / used["tokens"]
+    seconds = 1 / used["tokens_per_second"]
     measured = Measured(note.run, PROGRAM, gpu, "adapters", work, seconds)
     return Fact(measured, shape, step, hours=used["training_seconds"] / 3600)
 
@@ -149,6 +152,7 @@ def _training(note: receipt.Receipt, model: Mapping[str, Any]) -> Training:
         gpu=hardware_id(device) if device else None,
         tokens=used["tokens"],
         seconds=used["training_seconds"],
+        tokens_per_second=used["tokens_per_second"],
         multiplied=multiplied,
         flops_per_token=flops,
         layers=model["layers"],

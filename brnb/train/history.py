@@ -21,6 +21,9 @@ class History:
         Time in steps, in validation and in saving; all processes of an interrupted training count.
     earlier_seconds
         The part of these three that was spent before this process.
+    start_seconds, start_tokens
+        The part of `seconds` and `tokens` in the first step of each process: a GPU's kernels are
+        compiled and recorded then. The speed leaves them out.
     processes
         GPUs (or processes on CPUs) that share the training.
     micro_batch, out_of_memory
@@ -37,6 +40,8 @@ class History:
     checkpoint_seconds: float = 0.0
     interruptions: int = 0
     earlier_seconds: float = 0.0
+    start_seconds: float = 0.0
+    start_tokens: int = 0
     device: str = ""
     precision: str = ""
     parameters: int = 0
@@ -48,6 +53,14 @@ class History:
     def spent(self) -> float:
         """Seconds of all three kinds."""
         return self.seconds + self.evaluation_seconds + self.checkpoint_seconds
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Speed of the steps, without the first of each process if there are others."""
+        tokens, seconds = self.tokens - self.start_tokens, self.seconds - self.start_seconds
+        if tokens <= 0:
+            tokens, seconds = self.tokens, self.seconds
+        return tokens / max(seconds, 1e-9)
 
     @property
     def best(self) -> dict[str, float]:
@@ -68,6 +81,7 @@ class History:
                 "training_seconds": round(self.seconds, 3),
                 "evaluation_seconds": round(self.evaluation_seconds, 3),
                 "checkpoint_seconds": round(self.checkpoint_seconds, 3),
-                "tokens_per_second": round(self.tokens / max(self.seconds, 1e-9), 1),
+                "start_seconds": round(self.start_seconds, 3),
+                "tokens_per_second": round(self.tokens_per_second, 1),
             }
         )

@@ -78,6 +78,7 @@ class Training:
         self.state: tuple[Tensor, ...] | None = None  # of the recurrence
         self.summed, self.loss = 0, torch.zeros((), device=self.device)  # since the last point
         self._resume(found)
+        self.first = self.step + 1
         self.gradients = Gradients(model, params.batch_size, self.device, self.world, self.history)
         self.progress = _progress(params, self.step, shown=self.world.rank == 0)
         self.clock = self.saved = time.perf_counter()
@@ -98,6 +99,9 @@ class Training:
         self.step += 1
         self.history.tokens = self.step * self.step_tokens
         self.progress.update(self.step_tokens)
+        if self.step == self.first:  # it compiled and recorded what the others only run
+            self.history.start_seconds += self._count_time()
+            self.history.start_tokens += self.step_tokens
 
     def log(self) -> None:
         """A point of the loss curve."""
@@ -182,10 +186,12 @@ class Training:
             if self.world.rank == 0:
                 print(f"resuming at step {self.step} of {self.params.steps}")
 
-    def _count_time(self) -> None:
+    def _count_time(self) -> float:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
-        self.history.seconds += self._restart_clock()
+        passed = self._restart_clock()
+        self.history.seconds += passed
+        return passed
 
     def _restart_clock(self) -> float:
         passed, self.clock = time.perf_counter() - self.clock, time.perf_counter()

@@ -18,9 +18,9 @@ H200 = "NVIDIA H200"
 def training(name, bits=1.0):
     """A recurrent training of an hour."""
     return Training(
-        run=name, device=H200, gpu="h200_sxm", tokens=10**9, seconds=H, multiplied=10**6,
-        flops_per_token=6e6, layers=1, batch=8, shape=None, step=None, peak_bytes=2**31,
-        bits_per_byte=bits, cleaning="v6",
+        run=name, device=H200, gpu="h200_sxm", tokens=10**9, seconds=H,
+        tokens_per_second=10**9 / H, multiplied=10**6, flops_per_token=6e6, layers=1, batch=8,
+        shape=None, step=None, peak_bytes=2**31, bits_per_byte=bits, cleaning="v6",
     )  # fmt: skip
 
 
@@ -35,7 +35,8 @@ def write_run(folder, **changes):
         "unclean": [], "seed": 1, "defaults_changed": {}, "unread": [], "started": "",
         "seconds": 20.0, "numbers": {}, "artefacts": {}, "provenance": {"gpu": H200},
         "params": {"batch_size": 2, "seq_len": 16, "cleaning": "early"},
-        "resources": {"parameters": 4 * 10 + 384 + 80, "tokens": 1000, "training_seconds": 10.0},
+        "resources": {"parameters": 4 * 10 + 384 + 80, "tokens": 1000, "training_seconds": 10.5,
+                      "tokens_per_second": 100.0},
         "metrics": {"bits_per_byte": 2.0},
     } | changes  # fmt: skip
     receipt.write_json(folder / "receipt.json", values)
@@ -72,7 +73,13 @@ def test_a_run_on_a_processor_without_a_known_peak_is_no_fact(tmp_path):
 
 
 def test_a_training_of_adapters_is_a_fact(tmp_path):
-    used = {"plan_tokens": 4096, "plan_recomputed": 16, "tokens": 10**6, "training_seconds": 100.0}
+    used = {
+        "plan_tokens": 4096,
+        "plan_recomputed": 16,
+        "tokens": 10**6,
+        "training_seconds": 100.0,
+        "tokens_per_second": 1e4,
+    }
     params = {"quantization": "nf4", "seq_len": 2048, "rank": 8}
     folder = write_run(tmp_path / "cpt", resources=used, params=params)
     assert read_adaptations([folder]) == []  # no configuration beside it
