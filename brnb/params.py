@@ -83,6 +83,8 @@ def _explain(problem: Any, schema: type[Params]) -> str:
         return f"{name}: unknown parameter{nearest(name, schema.model_fields)}"
     if kind == "missing":
         return f"{name}: missing; give it a value in the notebook's parameters cell"
+    if not name:  # a rule about several parameters, which its message names
+        return str(problem["msg"]).removeprefix("Value error, ")
     line = f"{name} = {value!r}: {problem['msg']}"
     if isinstance(value, str) and kind in ("float_type", "int_type") and _is_number(value):
         line += f" (YAML reads {value} as text: write {float(value):.1e} or {float(value):g})"

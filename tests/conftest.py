@@ -1,11 +1,20 @@
 """A small project of two chapters, run without a kernel."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mini_project import FIRST, SECOND, execute, write_notebook
+
+
+@pytest.fixture(autouse=True)
+def _whole_floats() -> Iterator[None]:
+    """A training flushes subnormal numbers to zero; Hypothesis refuses to work so."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(False)
 
 
 @pytest.fixture

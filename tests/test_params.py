@@ -1,9 +1,9 @@
 """Parameters: validation with the fix in the message, derived values, what was read."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 import pytest
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from brnb.params import ParameterError, Params, in_force, literals, validate
 
@@ -94,3 +94,16 @@ def test_a_second_run_all_does_not_take_the_chapters_variables_for_parameters():
 def test_without_a_parameters_cell_the_message_says_what_to_run():
     with pytest.raises(ParameterError, match="run the notebook's first code cell"):
         in_force({"In": ["", "open_run()"]})
+
+
+def test_a_rule_about_several_parameters_is_told_in_its_own_words():
+    class Short(Schema):
+        @model_validator(mode="after")
+        def _fits(self) -> Self:
+            if self.tokens_per_step > 8:
+                raise ValueError("seq_len = 8: lower it to 2")
+            return self
+
+    with pytest.raises(ParameterError) as error:
+        validate(Short, GOOD)
+    assert str(error.value) == "Short: 1 problem with the parameters\n  seq_len = 8: lower it to 2"

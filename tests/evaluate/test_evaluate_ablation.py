@@ -34,13 +34,6 @@ RECIPE = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def _subnormal_numbers():
-    """Training flushes them to zero for the whole process, and hypothesis wants them."""
-    yield
-    torch.set_flush_denormal(False)
-
-
 def params(**change):
     return validate(AblationParams, RECIPE | change)
 

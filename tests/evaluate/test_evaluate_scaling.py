@@ -172,8 +172,7 @@ def rows():
     held_out = TokenRow(ids[1200:], 1, np.array([300]))
     train = TokenRow(ids[:1200], 1, np.array([1200]))
     tokenizer = SimpleNamespace(vocab_size=19)
-    yield SimpleNamespace(tokenizer=tokenizer, train=train, validation=held_out, identity="walk")
-    torch.set_flush_denormal(False)  # a training sets it, and Hypothesis refuses to work so
+    return SimpleNamespace(tokenizer=tokenizer, train=train, validation=held_out, identity="walk")
 
 
 def test_a_sweep_trains_each_size_with_each_seed_and_only_once(rows, tmp_path, monkeypatch):
