@@ -89,7 +89,7 @@ class Losses:
         return target_nats(hidden.to(self.head.dtype), self.head, targets)
 
 
-def check_head(model: "PeftModel", losses: Losses, pack: "Pack", tolerance: float = 0.05) -> None:
+def check_head(model: "PeftModel", losses: Losses, pack: "Pack", tolerance: float = 0.02) -> None:
     """Compare the losses of the first document's beginning with the model's own logits.
 
     Heads with a bias, a cap or a scale, and layers that look beyond `lengths`, show here.
@@ -97,7 +97,8 @@ def check_head(model: "PeftModel", losses: Losses, pack: "Pack", tolerance: floa
     Raises
     ------
     ValueError
-        If they differ by more than `tolerance` on average (nats; bf16 rounds by less).
+        If they differ by more than `tolerance` of 1 nat and of the loss, on average. Rounding
+        grows with the logits: in bf16, 32 layers of random weights differ by 0.05 of 12 nats.
     """
     from brnb.finetune.packing import Pack
 
@@ -116,7 +117,7 @@ def check_head(model: "PeftModel", losses: Losses, pack: "Pack", tolerance: floa
         )
     model.train(was_training)
     difference = (ours - theirs).abs().mean().item()
-    if not difference <= tolerance:
+    if not difference <= tolerance * (1 + theirs.mean().item()):
         kind = base_of(model).config.model_type
         raise ValueError(
             f"the losses of a {kind} base differ from its own logits by {difference:.3f} nats: "

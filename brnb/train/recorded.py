@@ -9,9 +9,14 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from brnb.models.recurrent import RecurrentLM
 from brnb.models.transformer import Block, TransformerLM
 from brnb.train.step import PlainStep, State, detached
 
+# PyTorch's autocast has cuDNN compute recurrences in fp16, where the gradient of one token's mean
+# loss (0.02 / 65 536 and less) vanishes before it reaches the first layer: it is made larger on the
+# way (Micikevicius et al., 2018). Gradients of 16 would overflow; clipping begins far below.
+FP16_SCALE = 4096.0
 FORMS = 64  # of compiled functions: value embeddings or none, an ablation's variants, batch sizes
 
 
@@ -47,6 +52,8 @@ class Recording:
         self.parameters = [p for p in plain.model.parameters() if p.requires_grad]
         self.x, self.y, self.share = x.clone(), y.clone(), torch.ones((), device=x.device)
         self.state: State = ()
+        in_fp16 = plain.bf16 and isinstance(plain.model, RecurrentLM)
+        self.scale = FP16_SCALE if in_fp16 else 1.0
         here, beside = torch.cuda.current_stream(x.device), torch.cuda.Stream(x.device)
         beside.wait_stream(here)
         # As if nothing but the replay had happened: no random numbers drawn, no gradients made.
@@ -68,7 +75,11 @@ class Recording:
         self, plain: PlainStep, weights: list[nn.Parameter]
     ) -> tuple[Tensor, State, tuple[Tensor | None, ...]]:
         loss, new = plain.forward(self.x, self.y, self.state or None)
-        gradients = torch.autograd.grad(loss * self.share, weights, allow_unused=True)
+        larger = loss * (self.share * self.scale)
+        gradients = torch.autograd.grad(larger, weights, allow_unused=True)
+        for gradient in gradients:
+            if gradient is not None and self.scale != 1:
+                gradient /= self.scale
         return loss.detach(), detached(new), gradients
 
     def replay(

@@ -160,6 +160,7 @@ class OnCPU(Recording):
     def __init__(self, plain, x, y):
         OnCPU.made += 1
         self.parameters = list(plain.model.parameters())
+        self.scale = 4096.0  # a power of two: it may not show
         self.x, self.y, self.share = x.clone(), y.clone(), torch.ones(())
         self.state = ()
         self.state = tuple(torch.zeros_like(part) for part in self._run(plain, self.parameters)[1])
