@@ -7,12 +7,12 @@ import heapq
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from brnb.finetune.params import CptParams, SftParams
 from brnb.receipt import write_atomic
@@ -21,7 +21,7 @@ from brnb.text.finished import SPLITS, Document
 from brnb.text.formats import Malformed, Row, rows_of
 from brnb.text.hashing import HashSet, fraction, hash64
 from brnb.text.overlap import split_apart
-from brnb.text.reader import input_files
+from brnb.text.reader import hub_rows, input_files
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def _sample(params: SftParams) -> Splits[Pair]:
 def read_pairs(source: str) -> Iterator[Pair]:
     """Stream all pairs of a file, a folder or a data set of the hub."""
     if source.startswith("hf:"):
-        for number, row in enumerate(_hub_rows(source), 1):
+        for number, row in enumerate(hub_rows(source, "instructions"), 1):
             yield _pair(row, source, number)
     else:
         for path in input_files(source):
@@ -219,15 +219,3 @@ def _keep_apart(splits: Splits[T], threshold: float) -> None:
         setattr(splits, split, [items[place] for place in places])
         if split != "test":
             splits.removed[f"overlap_{split}"] = lost
-
-
-def _hub_rows(source: str) -> Iterator[Mapping[str, Any]]:
-    import datasets
-
-    name, _, split = source.removeprefix("hf:").partition(":")
-    try:
-        yield from datasets.load_dataset(name, split=split or "train", streaming=True)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise ConnectionError(
-            f"instructions {source!r} could not be streamed ({error}); offline, give a local copy"
-        ) from error

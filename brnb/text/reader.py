@@ -168,7 +168,7 @@ def _records(source: str, documents: int | None, seed: int) -> Iterator[_Record]
         for number, invented in enumerate(sample.documents(documents, seed), 1):
             yield source, number, invented
     elif source.startswith("hf:"):
-        for number, streamed in enumerate(_hub_rows(source), 1):
+        for number, streamed in enumerate(hub_rows(source, "corpus"), 1):
             yield source, number, streamed
     root = Path(source).expanduser()
     for path in files:
@@ -235,8 +235,8 @@ def _checked(value: object, field: str) -> str:
     return unicodedata.normalize("NFC", value)
 
 
-def _hub_rows(source: str) -> Iterator[Mapping[str, Any]]:
-    """Stream a dataset of the hub; the only place where the network is reached."""
+def hub_rows(source: str, what: str) -> Iterator[Mapping[str, Any]]:
+    """Stream a dataset of the hub, ``"hf:name:split"``; `what` is the parameter that names it."""
     import datasets
 
     name, _, split = source.removeprefix("hf:").partition(":")
@@ -244,7 +244,7 @@ def _hub_rows(source: str) -> Iterator[Mapping[str, Any]]:
         yield from datasets.load_dataset(name, split=split or "train", streaming=True)
     except (OSError, RuntimeError, ValueError) as error:
         raise ConnectionError(
-            f"corpus {source!r} could not be streamed ({type(error).__name__}: {error})\n"
+            f"{what} {source!r} could not be streamed ({type(error).__name__}: {error})\n"
             "  check the name and the split, and HF_TOKEN if access is restricted;\n"
-            "  offline, give the file or folder of a local copy as corpus"
+            f"  offline, give the file or folder of a local copy as {what}"
         ) from error
