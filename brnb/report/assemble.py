@@ -51,7 +51,8 @@ def assemble(pipeline: Pipeline) -> Assembly:
     notebooks.sort(key=lambda item: (pipeline.notebook(item[0]).stem, pipeline.runs.index(item[0])))
     receipts = {status.run: _shown(pipeline, status.asdict()) for status in pipeline.status()}
     lang = str(pipeline.params(notebooks[0][0])["lang"])
-    book = build_book(notebooks, folder, lang, receipts)
+    cache = pipeline.root / "work" / pipeline.profile / "book"
+    book = build_book(notebooks, folder, lang, receipts, cache)
     document = write_document(folder, lang)
     return Assembly(
         folder=folder.relative_to(pipeline.root),

@@ -1,7 +1,9 @@
 """The executed chapters as an HTML book that opens from disk, without a network or scripts."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,7 @@ def build_book(
     folder: Path,
     lang: str,
     receipts: Mapping[str, Mapping[str, Any]] | None = None,
+    cache: Path | None = None,
 ) -> Path:
     """Write one page per executed notebook and an index into ``<folder>/book``.
 
@@ -39,6 +42,8 @@ def build_book(
         "pt" or "en".
     receipts : mapping of run id to Mapping, optional
         ``state``, ``seconds`` and ``numbers`` of each run for the index; what is absent is "–".
+    cache : Path, optional
+        Folder that keeps the converted notebooks, so that only new ones are converted.
 
     Returns
     -------
@@ -54,7 +59,7 @@ def build_book(
     book = folder / "book"
     book.mkdir(parents=True, exist_ok=True)
     receipts = receipts or {}
-    pages = [(run, *_page(path)) for run, path in notebooks]
+    pages = [(run, *_cached_page(path, cache)) for run, path in notebooks]
     chapters = [_chapter(run, title, receipts.get(run, {}), lang) for run, title, _ in pages]
     common = {
         "html_lang": {"pt": "pt-BR", "en": "en"}[lang],
@@ -77,6 +82,25 @@ def build_book(
         page.unlink()
     _write(book / "index.html", index)
     return book / "index.html"
+
+
+def _cached_page(path: Path, cache: Path | None) -> tuple[str, str]:
+    """`_page`, from the cache if it was made of the same notebook by the same code."""
+    if cache is None:
+        return _page(path)
+    made_of = hashlib.sha256(path.read_bytes() + Path(__file__).read_bytes())
+    for package in ("bleach", "nbconvert", "pygments"):
+        made_of.update(metadata.version(package).encode())
+    kept, key = cache / f"{path.stem}.json", made_of.hexdigest()
+    try:
+        known, title, body = json.loads(kept.read_text("utf-8"))
+    except (OSError, ValueError):  # none yet, or cut short
+        known = None
+    if known != key:
+        title, body = _page(path)
+        cache.mkdir(parents=True, exist_ok=True)
+        _write(kept, json.dumps([key, title, body], ensure_ascii=False))
+    return title, body
 
 
 def _page(path: Path) -> tuple[str, str]:

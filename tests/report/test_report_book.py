@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from nbformat import v4
 
+from brnb.report import book
 from brnb.report.book import build_book
 from brnb.report.tables import display
 
@@ -121,3 +122,21 @@ def test_an_unreadable_notebook_is_named(tmp_path):
     path.write_text("{", encoding="utf-8")
     with pytest.raises(ValueError, match=r"04\.ipynb is not a readable notebook"):
         build_book([("v1", path)], tmp_path, "pt")
+
+
+def test_only_a_new_notebook_is_converted_again(tmp_path, monkeypatch):
+    executed, cache = notebook(tmp_path / "v1.ipynb", 1), tmp_path / "cache"
+    page = build_book([("v1", executed)], tmp_path, "pt", cache=cache).with_name("v1.html")
+    first = page.read_bytes()
+    converted = []
+    convert = book._page
+    monkeypatch.setattr(book, "_page", lambda path: converted.append(path) or convert(path))
+    build_book([("v1", executed)], tmp_path, "pt", cache=cache)
+    assert (converted, page.read_bytes()) == ([], first)
+    (cache / "v1.json").write_text('["cut sh')
+    build_book([("v1", executed)], tmp_path, "pt", cache=cache)
+    assert (converted, page.read_bytes()) == ([executed], first)
+    executed.write_text(executed.read_text("utf-8").replace("Capítulo 4", "Capítulo 5"), "utf-8")
+    build_book([("v1", executed)], tmp_path, "pt", cache=cache)
+    assert converted == [executed, executed]
+    assert "Capítulo 5" in page.read_text("utf-8")
