@@ -214,8 +214,15 @@ def finding_table(changes: Sequence["Change"], lang: str) -> "pd.DataFrame":
 
 
 def sample_table(samples: Iterable["Sample"], characters: int = 300) -> "pd.DataFrame":
-    """Prompt, seed and continuation of each sample, cut to a printable length."""
+    """Prompt, seed and continuation of each sample, cut to a printable length.
+
+    A prompt stands beside the first of its samples only.
+    """
     import pandas as pd
 
-    rows = [{"prompt": s.prompt, "seed": s.seed, "text": s.text[:characters]} for s in samples]
+    rows, last = [], None
+    for sample in samples:
+        prompt = "" if sample.prompt == last else sample.prompt
+        rows.append({"prompt": prompt, "seed": sample.seed, "text": sample.text[:characters]})
+        last = sample.prompt
     return pd.DataFrame(rows, dtype=object)

@@ -78,6 +78,9 @@ def test_the_document_compiles_and_holds_every_number(thesis):
     assert done.returncode == 0, done.stdout[-3000:]
     log = (reports / "document.log").read_text("latin-1")
     assert not re.search(r"(Reference|Citation|Package brnb).*|There were undefined", log)
+    assert "Float too large" not in log
+    overfull = [float(pt) for pt in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
+    assert max(overfull, default=0) < 5
     text = call(reports, "pdftotext", "-layout", "document.pdf", "-").stdout
     value = re.search(r"costs\.track2_usd\}\{([^}]*)\}", (reports / "numbers.tex").read_text())[1]
     assert value == "1,57"

@@ -124,6 +124,15 @@ def test_long_tables_break_over_pages(tmp_path):
     assert "longtable" not in tex
 
 
+def test_few_long_texts_break_over_pages_too(tmp_path):
+    # A line holds about 88 characters at the smallest size: ten texts of 400 take 46 lines or more.
+    frame = pd.DataFrame({"A": ["palavra " * 50] * 10})
+    _, tex = write(tmp_path, frame)
+    assert r"\begin{longtable}" in tex
+    _, tex = write(tmp_path, frame[:5])
+    assert "longtable" not in tex
+
+
 def test_html_is_escaped_and_aligned():
     frame = pd.DataFrame({"<b>": ["<script>alert(1)</script>"], "N": [1.5]})
     html = display(frame, "t", lang="pt", caption="a < b")._repr_html_()
