@@ -18,6 +18,7 @@ from brnb.evaluate.cultural import Probe
 from brnb.evaluate.testsets import TASKS, Item
 from brnb.evaluate.text_metrics import FORMS, score
 from brnb.receipt import write_atomic
+from brnb.train.device import pick_device
 
 PORTUGUESE = ("assin_entailment", "assin_paraphrase", "belebele_por_Latn")
 """Tasks of the harness in Portuguese: ASSIN's entailment and paraphrase, Belebele's reading."""
@@ -81,7 +82,7 @@ def write_tasks(
     Returns
     -------
     list of str
-        Names of the tasks.
+        Names of the tasks; one without items is not written.
     """
     rows: dict[str, list[dict[str, Any]]] = {f"brnb_{task}": [] for task in TASKS}
     for item in items:
@@ -96,6 +97,7 @@ def write_tasks(
         f"  - {{metric: {name}, aggregation: mean, higher_is_better: true}}\n" for name in names
     )
     answering = _ANSWER.replace("MAX_NEW_TOKENS", str(max_new_tokens)) + listed
+    rows = {name: found for name, found in rows.items() if found}  # none may be empty
     for name, found in rows.items():
         data = (folder / f"{name}.jsonl").resolve()
         write_atomic(data, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found))
@@ -158,6 +160,7 @@ def evaluate(
     found = simple_evaluate(
         model="hf",
         model_args={"pretrained": str(model)},
+        device=str(pick_device("auto")),  # else it asks for a GPU where there is none
         tasks=list(tasks),
         task_manager=TaskManager(include_path=str(folder) if folder else None),
         apply_chat_template=chat,

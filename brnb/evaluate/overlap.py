@@ -1,14 +1,22 @@
-"""Overlap of test items with what a model was trained on: exact, normalised, near-duplicate."""
+"""Overlap of test items with what models were trained on: prompts, and documents that hold them."""
 
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 from brnb.evaluate.testsets import Item
 from brnb.text.hashing import hash64
 from brnb.text.overlap import Overlap
 
-KINDS = ("exact", "normalised", "near_duplicate")
+PROMPT_KINDS = ("exact", "normalised", "near_duplicate")
+KINDS = (*PROMPT_KINDS, "document")
+
+WORDS, SHARE = 8, 0.7
+"""A text stands in documents if they hold this share of its runs of so many words (the measure of
+Chowdhery et al., 2022, "PaLM", section 8)."""
+
+Pool = Mapping[str, Sequence[Item]]
+"""Items by task."""
 
 
 class Seen:
@@ -31,7 +39,7 @@ class Seen:
         self._near = Overlap(map(_spelt, plain), threshold)
 
     def overlap(self, text: str) -> str | None:
-        """One of `KINDS`, the closest first, or None."""
+        """One of `PROMPT_KINDS`, the closest first, or None."""
         if _hash(text) in self._exact:
             return "exact"
         plain = normalised(text)
@@ -40,16 +48,71 @@ class Seen:
         return None if self._near.of(_spelt(plain)) is None else "near_duplicate"
 
 
-def exclude(items: Sequence[Item], seen: Seen) -> tuple[list[Item], Counter[str]]:
-    """The items whose prompt training has not seen, and how many were left out by kind."""
-    found = [seen.overlap(item.prompt) for item in items]
-    kept = [item for item, kind in zip(items, found, strict=True) if kind is None]
-    return kept, Counter({name: found.count(name) for name in KINDS})
+def exclude(
+    pool: Pool, seen: Seen, documents: Iterable[str]
+) -> tuple[dict[str, list[Item]], dict[str, Counter[str]]]:
+    """The items that training has not read, by task.
+
+    Parameters
+    ----------
+    pool
+        The items.
+    seen
+        The prompts of fine-tuning.
+    documents
+        What was read as plain text; read once.
+
+    Returns
+    -------
+    clean, excluded
+        The items to keep; and how many were left out by each of `KINDS`, the first that applies.
+    """
+    held = held_by(documents, {core(item) for items in pool.values() for item in items})
+    clean: dict[str, list[Item]] = {}
+    excluded: dict[str, Counter[str]] = {}
+    for task, items in pool.items():
+        in_document = ("document" if core(item) in held else None for item in items)
+        kinds = [seen.overlap(i.prompt) or kind for i, kind in zip(items, in_document, strict=True)]
+        clean[task] = [item for item, kind in zip(items, kinds, strict=True) if kind is None]
+        excluded[task] = Counter({name: kinds.count(name) for name in KINDS})
+    return clean, excluded
+
+
+def core(item: Item) -> str:
+    """What of a prompt a document could hold: the longer of instruction and input."""
+    return max(item.instruction, item.input, key=len)
+
+
+def held_by(documents: Iterable[str], texts: Iterable[str]) -> set[str]:
+    """The texts that stand in documents, whole or for the most part.
+
+    Case, accents and punctuation aside. Of a text that is shorter than `WORDS` words, its one run
+    counts.
+    """
+    runs: dict[str, set[str]] = {}
+    for text in texts:
+        words = normalised(text).split()
+        runs[text] = _runs(words, min(WORDS, len(words)))
+    wanted: dict[int, set[str]] = defaultdict(set)
+    for run in set().union(*runs.values()):
+        wanted[run.count(" ") + 1].add(run)
+    found = set[str]()
+    for document in documents:
+        words = normalised(document).split()
+        for size, those in wanted.items():
+            found |= those & _runs(words, size)
+    return {text for text, own in runs.items() if own and len(own & found) >= SHARE * len(own)}
+
+
+def _runs(words: Sequence[str], size: int) -> set[str]:
+    return {" ".join(words[i : i + size]) for i in range(len(words) - size + 1)} if size else set()
 
 
 def normalised(text: str) -> str:
     """Letters and digits alone: lower case, without accents, words one blank apart."""
-    spread = unicodedata.normalize("NFKD", text.casefold())
+    # before, for a mathematical capital has no small form; after, for some small forms are composed
+    small = unicodedata.normalize("NFKD", text).casefold()
+    spread = unicodedata.normalize("NFKD", small)
     kept = (c if c.isalnum() else "" if unicodedata.combining(c) else " " for c in spread)
     return " ".join("".join(kept).split())
 

@@ -54,6 +54,7 @@ _OTHER = re.compile(
     r"|(positiv|negativ|neutr)[oa]|código|função|programa|múltipla escolha|alternativas?"
     r"|liste|lista de|escreva (um|uma)|crie|invente|gere|poema|história)\b"
 )
+_HALF = re.compile("[\ud800-\udfff]")
 _REFUSAL = re.compile(r"\b(como (um )?modelo de linguagem|não posso (ajudar|responder))\b", re.I)
 
 
@@ -150,10 +151,12 @@ def read(path: Path, task: str | None = None, split: str = "test") -> list[Item]
     Raises
     ------
     ValueError
-        A record that is damaged, not UTF-8, without the fields or without a text where one must
-        be, an id that came before, a hash that is not that of the item, or no item at all; names
-        file and line.
+        Another format; a record that is damaged, not UTF-8, without the fields or without a text
+        where one must be, an id that came before, a hash that is not that of the item, or no item
+        at all; names file and line.
     """
+    if not path.name.lower().endswith((".jsonl", ".jsonl.gz")):
+        raise ValueError(f"{path}: test sets are JSON Lines; give a .jsonl or .jsonl.gz file")
     items: dict[str, Item] = {}
     for line, row in rows_of(path):
         where = f"{path}:{line}"
@@ -196,6 +199,8 @@ def _item(row: Mapping[str, Any], task: str | None, where: str) -> Item:
         raise ValueError(f"{where}: prompt and references must be texts, and one reference is due")
     if not instruction.strip():
         raise ValueError(f"{where}: the instruction is empty")
+    if any(map(_HALF.search, texts)):
+        raise ValueError(f"{where}: half a character (a lone surrogate), which no UTF-8 text has")
     kind = task or row.get("task") or task_of(instruction, given, references[0])
     if kind not in TASKS:
         raise ValueError(f"{where}: task {kind!r} is none of {', '.join(TASKS)}; name one for all")
@@ -241,10 +246,15 @@ def pool(
     -------
     items, left_out
         Items by task, in order; pairs by reason: ``other_task``, ``too_long``, ``repeated``.
+
+    Raises
+    ------
+    ValueError
+        If two items have the same id.
     """
     items: dict[str, list[Item]] = {task: [] for task in TASKS}
     left_out = Counter(other_task=0, too_long=0, repeated=0)
-    prompts: set[str] = set()
+    prompts, keys = set[str](), set[str]()
     for pair in pairs:
         task = task_of(pair.instruction, pair.input, pair.output)
         if task is None:
@@ -253,8 +263,11 @@ def pool(
             left_out["too_long"] += 1
         elif pair.text in prompts:
             left_out["repeated"] += 1
+        elif pair.key in keys:
+            raise ValueError(f"id {pair.key!r} came before; give each pair its own")
         else:
             prompts.add(pair.text)
+            keys.add(pair.key)
             items[task].append(Item(pair.key, task, pair.instruction, pair.input, (pair.output,)))
     return items, left_out
 
@@ -267,17 +280,13 @@ def draw(items: Iterable[Item], count: int, seed: int) -> list[Item]:
     ValueError
         If there are fewer.
     """
-    ordered = sorted(items, key=lambda item: _place(item, seed))
+    ordered = sorted(items, key=lambda i: (fraction(i.hash.encode(), seed, b"test set"), i.hash))
     if len(ordered) < count:
         raise ValueError(
             f"{count} items asked for, {len(ordered)} left after the filters; give a larger source "
             "or more candidates, lower items_per_task, or raise max_prompt_chars"
         )
     return ordered[:count]
-
-
-def _place(item: Item, seed: int) -> tuple[float, str]:
-    return fraction(item.hash.encode(), seed, b"test set"), item.hash
 
 
 def distinct(sets: Iterable[Iterable[Item]]) -> Iterator[Item]:

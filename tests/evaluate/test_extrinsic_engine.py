@@ -1,6 +1,12 @@
 """The generation engine beside transformers' own generate, and answers that survive a kill."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,7 +14,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from brnb.evaluate.engine import Batching, Decoding, flip_rate, generate, slot_length
-from brnb.evaluate.predictions import TestSetChanged, answer, encode
+from brnb.evaluate.predictions import TestSetChanged, answer, encode, write
 from brnb.evaluate.testsets import Item
 
 SHAPE = Batching(slots=4, length=96, prefill_tokens=128)
@@ -112,8 +118,7 @@ def test_the_slots_hold_the_longest_prompt_and_its_answer():
     assert slot_length([[1] * 53], GREEDY) == 96
 
 
-@pytest.fixture
-def tokenizer():
+def word_tokenizer():
     words = ["<pad>", "<s>", "</s>", *(f"w{i}" for i in range(57))]
     inner = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="<pad>"))
     inner.pre_tokenizer = pre_tokenizers.Whitespace()
@@ -122,6 +127,11 @@ def tokenizer():
     )
     made.chat_template = "{% for m in messages %}{{ m.content }} w1 {% endfor %}"
     return made
+
+
+@pytest.fixture
+def tokenizer():
+    return word_tokenizer()
 
 
 def items(count=9):
@@ -161,6 +171,44 @@ def test_a_killed_evaluation_goes_on_and_ends_alike(tokenizer, tmp_path, cut):
     )
 
 
+def ask_slowly(path):
+    """What a process that will be killed does: two slots, and 20 ms a step."""
+    net = model()
+    net.register_forward_hook(lambda *_: time.sleep(0.02))
+    shape = lambda length: Batching(2, length, 128)  # noqa: E731
+    return answer(net, word_tokenizer(), items(), Path(path), GREEDY, shape, progress=False)
+
+
+def start(path):
+    code = f"import test_extrinsic_engine as t; t.ask_slowly({str(path)!r})"
+    return subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent)
+
+
+def lines_of(path):
+    data = path.read_bytes() if path.is_file() else b""
+    return [line for line in data.splitlines(keepends=True) if line.endswith(b"\n")]
+
+
+def test_a_process_that_was_killed_goes_on_and_ends_with_the_same_bytes(tmp_path):
+    killed = tmp_path / "killed.jsonl"
+    process = start(killed)
+    while len(lines_of(killed)) < 3 and process.poll() is None:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    finished = lines_of(killed)
+    assert 3 <= len(finished) < len(items())
+    with killed.open("ab") as file:
+        file.write(b'{"id": "i8", "hash": "0')  # what a kill in the middle of a write leaves
+    again = ask_slowly(killed)
+    assert lines_of(killed)[: len(finished)] == finished  # not asked again
+    assert len(lines_of(killed)) == len(items())
+    whole = ask_slowly(tmp_path / "whole.jsonl")
+    for name, said in (("whole", whole), ("again", again)):
+        write(tmp_path / f"{name}.out", items(), said.predictions)
+    assert (tmp_path / "again.out").read_bytes() == (tmp_path / "whole.out").read_bytes()
+
+
 def test_finished_answers_are_not_asked_again(tokenizer, tmp_path):
     path = tmp_path / "a.jsonl"
     first = ask(model(), tokenizer, items(), path)
@@ -175,6 +223,28 @@ def test_a_changed_test_set_under_old_answers_is_an_error(tokenizer, tmp_path):
     changed = [*items()[:-1], Item("i8", "qa", "w11 w20 w9", "", ("another reference",))]
     with pytest.raises(TestSetChanged, match=r"a\.jsonl answers item 'i8'.*delete the file"):
         ask(model(), tokenizer, changed, path)
+
+
+def test_items_of_two_sources_may_share_an_id(tokenizer, tmp_path):
+    path = tmp_path / "a.jsonl"
+    both = [items(1)[0], Item("i0", "rewriting", "w20 w21", "", ("w1",))]
+    first = ask(model(), tokenizer, both, path)
+    assert ask(model(), tokenizer, both, path).predictions == first.predictions
+    assert [found.hash for found in first.predictions] == [item.hash for item in both]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [r"\input{x} $1$", "<script>alert(1)</script>", "{{ 7 * 7 }} {% if %}", "a\u0000\u2028b"],
+)
+def test_strange_prompts_and_answers_are_text(tokenizer, tmp_path, text):
+    item = Item("x", "qa", text, "", (text,))
+    wanted = tokenizer(f"{text} w1", add_special_tokens=False)["input_ids"]
+    assert encode(tokenizer, item) == wanted  # a template does not run what it is given
+    (found,) = ask(model(), tokenizer, [item], tmp_path / "a.jsonl").predictions
+    write(tmp_path / "out.jsonl", [item], [replace(found, text=text)])
+    (line,) = (tmp_path / "out.jsonl").read_text(encoding="utf-8").rstrip("\n").split("\n")
+    assert (json.loads(line)["prompt"], json.loads(line)["prediction"]) == (text, text)
 
 
 def test_a_damaged_line_in_the_middle_is_an_error(tokenizer, tmp_path):

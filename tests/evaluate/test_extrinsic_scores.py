@@ -16,6 +16,7 @@ from brnb.evaluate.statistics import supported
 from brnb.evaluate.testsets import TASKS, Item
 from brnb.report import extrinsic as report
 from brnb.report.plots import extrinsic as plots
+from brnb.report.tables import display
 from brnb.thesis import load
 
 OPTIONS = {"seed": 1, "resamples": 500, "confidence": 0.95}
@@ -97,6 +98,31 @@ def test_empty_answers_and_several_references_have_clear_scores():
     assert empty.of("legacy", "f1", items[:1]).tolist() == [0]
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (r"\input{segredo} $x$", ["input", "segredo", "x"]),
+        ("<b>ação</b>\u0007", ["b", "ação", "b"]),
+        ("{{ 7 * 7 }}", ["7", "7"]),
+        ("a\u0300", ["à"]),  # decomposed, as some files are
+    ],
+)
+def test_strange_answers_are_scored_as_the_words_they_hold(text, words):
+    item = Item("a", "qa", "Quem?", "", (" ".join(words),))
+    found = score_answers([item], [prediction(item, text)])
+    assert found.of("pt", "f1", [item]).tolist() == [1]
+    assert found.of("pt", "rougeL", [item]).tolist() == [1]
+
+
+def test_tables_print_what_strange_answers_say_and_run_nothing():
+    item = Item("a", "qa", "<script>alert(1)</script>", "", (r"\input{x}",))
+    frame = report.examples([item], [prediction(item, "\u001b[31m")], [prediction(item, "")], "pt")
+    shown = display(frame, "tab-examples", lang="pt", caption="exemplos")
+    assert "<script>" not in shown.html()
+    assert r"\textbackslash{}input\{x\}" in shown.latex()
+    assert "{[}U+001B{]}" in shown.latex()
+
+
 def test_every_metric_has_a_mean():
     sets, before, after = world(2, 6)
     means = all_means(sets, {"baseline": before, "adapted": after})
@@ -149,7 +175,9 @@ def test_task_files_are_valid_and_name_their_data(tmp_path):
 
 
 def test_the_scoring_file_of_the_tasks_is_importable(tmp_path):
-    harness.write_tasks(tmp_path, [], probes(), 7)
+    # of a task without items nothing is written: the harness cannot read an empty file
+    assert harness.write_tasks(tmp_path, [], probes(), 7) == ["brnb_probes"]
+    assert not (tmp_path / "brnb_qa.yaml").exists()
     spec = importlib.util.spec_from_file_location("scoring", tmp_path / "scoring.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

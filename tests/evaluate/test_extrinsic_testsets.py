@@ -4,11 +4,11 @@ import json
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from brnb.evaluate import testsets
-from brnb.evaluate.overlap import Seen, exclude, normalised
+from brnb.evaluate.overlap import Seen, exclude, held_by, normalised
 from brnb.evaluate.testsets import Item, distinct, draw, pool, read, task_of, write
 from brnb.finetune.data import Pair
 from brnb.text import sample
@@ -126,12 +126,51 @@ def test_other_shapes_of_records_are_read(tmp_path, record, references):
         (b'{"id": 1, "question": "Q?", "answer": "a"}\n' * 2, r"x\.jsonl:2: id '1' came before"),
         (b'{"question": "Q?", "answer": "a", "split": "train"}', "no item of the split 'test'"),
         (b'{"instruction": "Liste cores", "output": "azul"}', "task None is none of qa"),
+        (
+            '{"question": "Ação?", "answer": "sim"}\n'.encode() + b'{"question": "A\xe7',
+            r":2: invalid",
+        ),
+        (b'{"question": "Q?", "answer": "a \\ud800"}', r"x\.jsonl:1: half a character"),
+        ('{"question": "Ação?", "answer": "a"}'.encode("utf-16"), r"x\.jsonl:1: invalid UTF-8"),
     ],
 )
 def test_a_bad_file_is_an_error_that_names_the_line(tmp_path, lines, message):
     (tmp_path / "x.jsonl").write_bytes(lines)
     with pytest.raises(ValueError, match=message):
         read(tmp_path / "x.jsonl")
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path):
+    (tmp_path / "x.jsonl").write_bytes('{"question": "Ação?", "answer": "a"}'.encode("utf-8-sig"))
+    assert read(tmp_path / "x.jsonl", task="qa")[0].prompt == "Ação?"
+
+
+def test_a_file_that_is_not_json_lines_is_an_error(tmp_path):
+    (tmp_path / "x.csv").write_text("question,answer\n")
+    with pytest.raises(ValueError, match=r"x\.csv: test sets are JSON Lines"):
+        read(tmp_path / "x.csv")
+
+
+def test_two_pairs_of_one_id_are_an_error():
+    pairs = [pair("a", "Qual é a capital da França?"), pair("a", "Qual é a maior cidade?")]
+    with pytest.raises(ValueError, match="id 'a' came before"):
+        pool(pairs, max_prompt_chars=100)
+
+
+STRANGE = [
+    r"\input{/etc/passwd} $\frac{1}{2}$ %",
+    "<script>alert(1)</script> &amp; <b>ação</b>",
+    "\u0007\u001b[31mvermelho\u0000\u2028\u200b",
+    "{{ 7 * 7 }} {% raw %} ${HOME} $(id) `id`",
+]
+
+
+@pytest.mark.parametrize("text", STRANGE)
+def test_strange_text_is_kept_as_it_is(tmp_path, text):
+    item = Item("a", "qa", f"Pergunta {text}?", text, (text, "outra"))
+    write(tmp_path / "x.jsonl", [item])
+    assert read(tmp_path / "x.jsonl") == [item]
+    assert len((tmp_path / "x.jsonl").read_bytes().split(b"\n")) == 2  # one line, whatever is in it
 
 
 def test_overlap_is_found_by_its_kind():
@@ -141,13 +180,33 @@ def test_overlap_is_found_by_its_kind():
     assert seen.overlap("Quem escreveu o livro de Dom Casmurro?") == "near_duplicate"
     assert seen.overlap("Qual é a capital da Itália?") is None
     assert seen.overlap("") is None
-    kept, counts = exclude(
-        [Item("a", "qa", "Qual é a capital da França?", "", ("x",)), *items(2)], seen
-    )
-    assert [item.id for item in kept] == ["0", "1"]
-    assert counts == {"exact": 1, "normalised": 0, "near_duplicate": 0}
+    asked = [Item("a", "qa", "Qual é a capital da França?", "", ("x",)), *items(2)]
+    clean, counts = exclude({"qa": asked}, seen, ["Faq. Pergunta 1? R1", "A capital da França?"])
+    assert [item.id for item in clean["qa"]] == ["0"]
+    assert counts == {"qa": {"exact": 1, "normalised": 0, "near_duplicate": 0, "document": 1}}
 
 
+def test_documents_hold_what_stands_in_them_for_the_most_part():
+    # ten runs of eight words each; a document with w0 to w13 holds seven of them, to w12 six
+    long = " ".join(f"w{n}" for n in range(17))
+    head = [f"x {' '.join(f'w{n}' for n in range(end))} y" for end in (14, 13)]
+    assert held_by(head[:1], [long]) == {long}
+    assert held_by(head[1:], [long]) == set()
+    assert held_by([head[1], " ".join(f"w{n}" for n in range(6, 17))], [long]) == {long}
+    short = "Quem foi Tiradentes?"
+    assert held_by(["Ninguém sabia quem foi TIRADENTES."], [short, "Quem foi Zumbi?"]) == {short}
+    assert held_by(["quem. foi", "tiradentes"], [short]) == set()
+    assert held_by(["qualquer"], ["", "…"]) == set()
+
+
+def test_a_text_to_summarise_is_looked_for_without_its_instruction():
+    item = Item("a", "summarisation", "Resuma o texto.", TEXT, ("Uma escola.",))
+    clean, counts = exclude({"summarisation": [item]}, Seen([], 0.8), [f"Notícia. {TEXT} Fim."])
+    assert clean == {"summarisation": []}
+    assert counts["summarisation"]["document"] == 1
+
+
+@example("𝚨", "")  # a capital whose small form is that of its decomposition
 @given(st.text(), st.text(alphabet=" .,;!?-"))
 def test_case_accents_and_punctuation_are_normalised_away(text, noise):
     assert normalised(normalised(text)) == normalised(text)
@@ -159,5 +218,4 @@ def test_training_text_never_survives(tmp_path):
     train = [Pair(r["id"], r["instruction"], r["input"], r["output"]) for r in rows]
     found, _ = pool(train, 10_000)
     seen = Seen([p.text for p in train], 0.8)
-    for task in testsets.TASKS:
-        assert exclude(found[task], seen)[0] == []
+    assert exclude(found, seen, [])[0] == {task: [] for task in testsets.TASKS}
