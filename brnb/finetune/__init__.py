@@ -9,4 +9,7 @@ How a training goes, as chapters 12 and 13 call it::
     packs = packing.pack(train, params.seq_len, params.seed)
     history = loop.finetune(model, packs, held_out, params, folder, identity)
     merge.save_adapter(model, folder)
+
+``BRNB_PROCESSES=2`` shares each step among two GPUs. Each has the whole base, in NF4 or not: a base
+that does not fit into one is not spread over several.
 """

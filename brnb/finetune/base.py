@@ -1,6 +1,8 @@
 """The frozen base model of a QLoRA training: loaded, quantised, dequantised."""
 
 import logging
+import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -8,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from brnb.finetune.budget import OutOfBudget
 from brnb.train.device import pick_precision
 
 if TYPE_CHECKING:
@@ -35,29 +38,41 @@ def load_base(
         in 8 bits if ``double_quantization`` (Dettmers et al., 2023); embedding, norms and head
         stay in ``precision``. ``revision`` is the commit of a model from the hub.
     device
-        Where the model goes.
+        Where the model goes; of several processes, each takes its own GPU.
 
     Raises
     ------
     FileNotFoundError
         If there is no such model here, and the hub gave none.
+    OutOfBudget
+        If it does not fit into one GPU: a base is not spread over several.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
+
+    with _found(base):
+        tokenizer = AutoTokenizer.from_pretrained(base, revision=params.revision)
+    return load_model(base, params, device), tokenizer
+
+
+def load_model(base: str, params: "FinetuneParams", device: torch.device) -> "PreTrainedModel":
+    """The model of `load_base` alone."""
+    from transformers import AutoModelForCausalLM
 
     dtype = DTYPES[pick_precision(params.precision, device)]
+    if device.type == "cuda" and "LOCAL_RANK" in os.environ:
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     options: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}}
     if params.quantization == "nf4":
         options["quantization_config"] = _nf4(params.double_quantization, dtype)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(base, revision=params.revision)
-        with _quiet():
+        with _found(base), quiet():
             model = AutoModelForCausalLM.from_pretrained(base, revision=params.revision, **options)
-    except OSError as error:
-        raise FileNotFoundError(
-            f"base {base!r} is neither a folder in Hugging Face's format nor a model that the hub "
-            f"gave: name another base, or fetch it first with: hf download {base}"
+    except torch.OutOfMemoryError as error:
+        raise OutOfBudget(
+            f"base {base!r} does not fit into one GPU, and is not spread over several: "
+            "quantise it (quantization: nf4) or take a smaller one"
         ) from error
-    return freeze(model), tokenizer
+    return freeze(model)
 
 
 def random_base(
@@ -162,14 +177,27 @@ def _nf4(double: bool, dtype: torch.dtype) -> Any:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the progress bars of loading."""
+def _found(base: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FileNotFoundError(
+            f"base {base!r} is neither a folder in Hugging Face's format nor a model that the hub "
+            f"gave: name another base, or fetch it first with: hf download {base}"
+        ) from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without transformers' progress bars, and its warnings of names that it keeps until 6.0."""
     from transformers.utils import logging as log
 
     shown = log.is_progress_bar_enabled()
     log.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "`(is_)?gradient_checkpointing", FutureWarning)
+            yield
     finally:
         if shown:
             log.enable_progress_bar()

@@ -190,6 +190,10 @@ def _pair(row: Row, label: str, line: int) -> Pair:
             f"{label}:{line}: {', '.join(wrong)} missing or not a text; an instruction pair has "
             "instruction, input (may be empty) and output"
         )
+    try:
+        "".join(values.values()).encode()
+    except UnicodeEncodeError:  # JSON can escape half a character: "\ud83d"
+        raise ValueError(f"{label}:{line}: lone surrogate; repair or remove the line") from None
     clean = {name: _clean(value) for name, value in values.items()}
     return Pair(key=str(row.get("id") or f"{label}:{line}"), **clean)
 

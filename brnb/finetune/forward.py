@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from brnb.finetune.attention import packed_attention
+from brnb.finetune.base import quiet
 from brnb.finetune.head import target_nats, targets_of
 from brnb.finetune.layers import LlamaStack, supported
 from brnb.finetune.lora import base_of
@@ -37,7 +38,8 @@ class PlainStack:
         self.core = base.base_model
         self.dtype: torch.dtype = base.get_input_embeddings().weight.dtype
         if recomputed:
-            base.gradient_checkpointing_enable({"use_reentrant": False})
+            with quiet():
+                base.gradient_checkpointing_enable({"use_reentrant": False})
             base.enable_input_require_grads()
             for layer in self.core.layers[recomputed:]:
                 layer.gradient_checkpointing = False

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -15,13 +15,14 @@ from tqdm import tqdm
 from brnb.finetune import budget
 from brnb.finetune.attention import packed_attention
 from brnb.finetune.base import DTYPES
+from brnb.finetune.copies import in_processes
 from brnb.finetune.forward import Losses, check_head
 from brnb.finetune.gradients import Gradients
 from brnb.finetune.history import FinetuneHistory
+from brnb.finetune.identity import of_training
 from brnb.finetune.layers import supported
 from brnb.finetune.lora import base_of, trained
 from brnb.finetune.packing import Pack, Packs
-from brnb.fingerprint import digest, reached
 from brnb.train import parallel
 from brnb.train.checkpoint import Checkpoint, random_state, set_random_state
 from brnb.train.loop import TrainingDiverged
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from brnb.finetune.params import FinetuneParams
 
 BETAS = (0.9, 0.999)  # of AdamW, as in QLoRA
-# What changes nothing in the adapters does not belong to the identity of a training.
-NOT_IDENTITY = {"profile", "run_id", "lang", "device", "checkpoint_seconds", "memory_limit_gib"}
 
 
 class Finetuning:
@@ -53,6 +52,7 @@ class Finetuning:
         torch.set_flush_denormal(True)  # subnormal numbers cost CPUs up to 100 cycles each
         self.model, self.params = model.train(), params
         self.device = self.parameters[0].device
+        self.world = parallel.join(self.device)
         self.data = Packs(train, params.packs_per_step, params.seed)
         self.steps = params.epochs * self.data.steps_per_epoch
         plan = _plan(model, params, self.device)
@@ -60,8 +60,7 @@ class Finetuning:
             torch.cuda.reset_peak_memory_stats(self.device)
         losses = Losses(model, plan)
         check_head(model, losses, train[0])
-        world = parallel.join(self.device)
-        self.gradients = Gradients(losses, self.parameters, plan, params.seq_len, world)
+        self.gradients = Gradients(losses, self.parameters, plan, params.seq_len, self.world)
         self.optimizer = torch.optim.AdamW(
             self.parameters,
             params.learning_rate,
@@ -75,9 +74,9 @@ class Finetuning:
         self.history.pass_tokens = sum(len(pack.ids) for pack in train)
         self.history.replayed = losses.replayed
         self.step, self.summed = 0, torch.zeros(2, dtype=torch.float64, device=self.device)
-        self.checkpoint = Checkpoint(folder, _identity(model, params, precision, identity))
+        self.checkpoint = Checkpoint(folder, of_training(model, params, precision, identity))
         self._resume()
-        self.history.processes = world.size
+        self.first = self.step + 1
         self.progress = self._progress()
         self.clock = self.saved = time.perf_counter()
 
@@ -96,6 +95,9 @@ class Finetuning:
         self.history.tokens += tokens
         self.history.targets += sum(pack.targets for pack in packs)
         self.progress.update(tokens)
+        if self.step == self.first:  # it compiled what the others only run
+            self.history.start_seconds += self._count_time()
+            self.history.start_tokens += tokens
 
     def log(self) -> None:
         """A point of the loss curve."""
@@ -127,8 +129,9 @@ class Finetuning:
         """Keep everything that the next step depends on; the first process writes."""
         self._count_time()
         self._finite_loss()
-        random = self.gradients.world.gather(random_state())
-        if self.gradients.world.rank == 0:
+        self._count_memory()
+        random = self.world.gather(random_state())
+        if self.world.rank == 0:
             self.checkpoint.save(
                 {
                     "step": self.step,
@@ -142,40 +145,54 @@ class Finetuning:
         self.history.checkpoint_seconds += self._restart_clock()
         self.saved = self.clock
 
+    def save_is_due(self) -> bool:
+        """Whether the training ends or `checkpoint_seconds` are over; the first process decides."""
+        over = time.perf_counter() - self.saved >= self.params.checkpoint_seconds
+        if self.step == self.steps or self.world.size == 1:
+            return self.step == self.steps or over
+        return self.step % self.params.log_every == 0 and self.world.gather(over)[0]
+
     def due(self, every: int) -> bool:
         """Whether something that happens every so many steps does now, or the training ends."""
         return self.step % every == 0 or self.step == self.steps
 
     def _resume(self) -> None:
         found = self.checkpoint.load(self.device)
-        if found is None:
-            return
+        random = found["random"] if found else [random_state()]
+        set_random_state(random, self.world.rank, self.params.seed)
+        if found:
+            self._continue(found)
+        if self.step < self.steps:
+            self.history.processes = self.world.size
+
+    def _continue(self, found: dict[str, Any]) -> None:
         for parameter, saved in zip(self.parameters, found["adapters"], strict=True):
             parameter.data.copy_(saved)
         self.optimizer.load_state_dict(found["optimizer"])
-        set_random_state(found["random"], self.gradients.world.rank, self.params.seed)
         self.history = FinetuneHistory(**found["history"])
-        self.history.earlier_seconds = self.history.spent
         self.step, self.summed = found["step"], found["summed"]
         if self.step < self.steps:
             self.history.interruptions += 1
-            print(f"resuming at step {self.step} of {self.steps}")
+            if self.world.rank == 0:
+                print(f"resuming at step {self.step} of {self.steps}")
 
-    def finish(self) -> FinetuneHistory:
-        """Wait for the last checkpoint; what was chosen and measured goes into the history."""
-        self.checkpoint.wait()
-        self.progress.close()
-        self.history.micro_batch = self.gradients.plan.tokens // self.params.seq_len
-        self.history.plan = self.gradients.plan.resources()
-        self.history.out_of_memory += self.gradients.out_of_memory
+    def _count_memory(self) -> None:
+        """What the first process chose, and the largest peak of all."""
+        history, gradients = self.history, self.gradients
+        history.micro_batch = gradients.plan.tokens // self.params.seq_len
+        history.plan = gradients.plan.resources()
+        splits, gradients.out_of_memory = gradients.out_of_memory, 0
+        history.out_of_memory += sum(self.world.gather(splits))
         if self.device.type == "cuda":
-            self.history.peak = torch.cuda.max_memory_allocated(self.device)
-        return self.history
+            peaks = self.world.gather(torch.cuda.max_memory_allocated(self.device))
+            history.peak = max(history.peak, *peaks)
 
-    def _count_time(self) -> None:
+    def _count_time(self) -> float:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
-        self.history.seconds += self._restart_clock()
+        passed = self._restart_clock()
+        self.history.seconds += passed
+        return passed
 
     def _restart_clock(self) -> float:
         passed, self.clock = time.perf_counter() - self.clock, time.perf_counter()
@@ -202,7 +219,7 @@ class Finetuning:
             unit_scale=True,
             smoothing=0.05,
             file=sys.stderr,
-            disable=self.gradients.world.rank > 0,
+            disable=self.world.rank > 0,
         )
 
 
@@ -217,8 +234,9 @@ def finetune(
     """Train a model's adapters in place; continue from the checkpoint if there is one.
 
     A step is the mean loss over all targets of its packs, whatever micro-batches the memory
-    allows. Exact to the bit on a CPU across any interruption. Under ``torchrun`` the packs of a
-    step are shared out among the processes: the same losses, up to rounding.
+    allows. Exact to the bit on a CPU across any interruption. With ``BRNB_PROCESSES=2``, or under
+    ``torchrun``, the packs of a step are shared out among the processes, each with the whole base:
+    the same losses, up to rounding. This process then continues from what they saved.
 
     Parameters
     ----------
@@ -236,24 +254,30 @@ def finetune(
     Raises
     ------
     ValueError
-        If the model has no adapters, or cannot be trained on packs.
+        If the model has no adapters, cannot be trained on packs, or has to be copied to other
+        processes and was not loaded by `brnb.finetune.base.load_base`.
     OutOfBudget
         If not even one pack fits into the memory.
     TrainingDiverged
         If the loss is no longer a number.
+    WorkerError
+        One of several processes failed; says how.
     """
+    if shared := (count := parallel.wanted()) > 1:
+        in_processes(count, finetune, model, train, validation, params, folder, identity)
     training = Finetuning(model, train, params, folder, identity)
-    with packed_attention(base_of(model)):
+    if not shared:  # else the processes have just trained: that time is this one's
+        training.history.earlier_seconds = training.history.spent
+    with packed_attention(base_of(model)), training.progress, training.checkpoint:
         while training.step < training.steps:
             training.advance()
             if training.due(params.log_every):
                 training.log()
             if training.due(params.evaluate_every):
                 training.validate(validation)
-            if time.perf_counter() - training.saved >= params.checkpoint_seconds:
+            if training.save_is_due():
                 training.save()
-        training.save()
-        return training.finish()
+    return training.history
 
 
 def learning_rate(step: int, steps: int, params: "FinetuneParams") -> float:
@@ -272,18 +296,3 @@ def _plan(model: "PeftModel", params: "FinetuneParams", device: torch.device) ->
         return budget.Plan(params.seq_len)
     shape = budget.shape_of(base_of(model).config)
     return budget.plan(shape, params, limit, supported(model))
-
-
-def _identity(model: nn.Module, params: "FinetuneParams", precision: str, identity: str) -> str:
-    """What shapes a training: code, adapters, parameters, data."""
-    return digest(
-        {
-            "code": reached([__name__]),
-            "adapters": [
-                (n, list(p.shape)) for n, p in model.named_parameters() if p.requires_grad
-            ],
-            "params": {k: v for k, v in params.model_dump().items() if k not in NOT_IDENTITY},
-            "precision": precision,
-            "data": identity,
-        }
-    )

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 
-from brnb.finetune.base import matrix, plain_map, quantised, release
+from brnb.finetune.base import matrix, plain_map, quantised, quiet, release
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -42,7 +42,8 @@ def adapt(
     from peft import LoraConfig, PeftModel, get_peft_model
 
     if start is not None:
-        adapted = PeftModel.from_pretrained(model, start, is_trainable=True)
+        with quiet():
+            adapted = PeftModel.from_pretrained(model, start, is_trainable=True)
     else:
         config = LoraConfig(
             r=params.rank,
@@ -51,7 +52,8 @@ def adapt(
             target_modules=list(params.target_modules),
             task_type="CAUSAL_LM",
         )
-        with torch.random.fork_rng(devices=[]):  # drawn on the CPU: the same on every machine
+        with quiet(), torch.random.fork_rng(devices=[]):
+            # Drawn on the CPU: the same on every machine.
             torch.manual_seed(params.seed)
             adapted = get_peft_model(model, config)
     for parameter in trained(adapted):

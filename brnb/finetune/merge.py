@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from brnb.finetune.base import matrix, plain_map, quantised, release
+from brnb.finetune.base import matrix, plain_map, quantised, quiet, release
 from brnb.finetune.lora import adapted_layers, base_map, base_of
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ def save_adapter(model: "PeftModel", folder: Path) -> list[Path]:
     if os.path.isabs(values.get("base_model_name_or_path") or ""):
         values["base_model_name_or_path"] = None  # a place on this machine is no name
     config.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", "utf-8")
-    return [config, folder / "adapter_model.safetensors"]
+    weights = folder / "adapter_model.safetensors"
+    weights.chmod(config.stat().st_mode)  # safetensors keeps others from reading it
+    return [config, weights]
 
 
 def load_adapted(
@@ -74,7 +76,9 @@ def load_adapted(
         raise FileNotFoundError(
             f"{adapter_folder} holds no adapter: run the training that saves it"
         )
-    return merge(PeftModel.from_pretrained(base, adapter_folder), dtype)
+    with quiet():
+        adapted = PeftModel.from_pretrained(base, adapter_folder)
+    return merge(adapted, dtype)
 
 
 def merge(model: "PeftModel | PreTrainedModel", dtype: torch.dtype) -> "PreTrainedModel":
@@ -130,7 +134,10 @@ def export(
     before = _logits(model, ids)
     merged = merge(model, dtype)
     difference = (_logits(merged, ids) - before).abs().max() / before.abs().max()
-    merged.save_pretrained(folder)
+    with quiet():
+        merged.save_pretrained(folder)
+    for weights in folder.glob("*.safetensors"):
+        weights.chmod((folder / "config.json").stat().st_mode)
     tokenizer.save_pretrained(folder)
     return difference.item()
 
@@ -155,6 +162,18 @@ def to_gguf(folder: Path, file: Path, kind: str = "bf16") -> Path:
     if done.returncode:
         raise GgufUnavailable(f"{CONVERTER} failed on {folder}:\n{done.stderr[-2000:]}")
     return file
+
+
+def try_gguf(folder: Path, file: Path) -> str:
+    """Convert to GGUF where the converter is installed; says what came of it.
+
+    A chapter's results do not depend on it: not every machine has the converter, and it does not
+    know every tokenizer.
+    """
+    try:
+        return f"{to_gguf(folder, file).name}: {file.stat().st_size / 2**20:.1f} MiB"
+    except GgufUnavailable as reason:
+        return f"GGUF: {reason}"
 
 
 def _merged(module: Any) -> Tensor:

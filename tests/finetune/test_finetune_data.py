@@ -137,6 +137,7 @@ def test_the_order_of_the_file_does_not_matter(tmp_path):
         ('{"input": "a", "output": "b"}', r"pairs.jsonl:2: instruction missing or not a text"),
         ('{"instruction": "a"}', r"pairs.jsonl:2: output missing or not a text"),
         ('{"instruction": "a", "output": ["b"]}', r"pairs.jsonl:2: output missing or not a text"),
+        ('{"instruction": "\\ud83d", "output": "b"}', r"pairs.jsonl:2: lone surrogate"),
     ],
 )
 def test_a_bad_record_is_named_by_file_and_line(tmp_path, line, message):

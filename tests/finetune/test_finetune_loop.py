@@ -1,6 +1,7 @@
 """Steps that do not depend on how memory, processes and interruptions cut them."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,12 +14,12 @@ import torch
 from brnb.finetune import gradients as cut
 from brnb.finetune import loop
 from brnb.finetune.attention import packed_attention
+from brnb.finetune.base import load_model, random_base
 from brnb.finetune.budget import OutOfBudget, Plan
 from brnb.finetune.gradients import micro_batches
 from brnb.finetune.loop import Finetuning, finetune, learning_rate
 from brnb.finetune.lora import adapt, base_of, trained
 from brnb.train.loop import TrainingDiverged
-from brnb.train.parallel import launch
 
 TRAIN, VALIDATION = tiny.packs(7), tiny.packs(2, seed=90)
 
@@ -154,22 +155,57 @@ def test_other_data_is_another_training(tmp_path):
     assert len(list(tmp_path.glob("*.pt"))) == 2
 
 
-def _share(folder):
-    torch.set_num_threads(1)
-    adapters, history = run(folder)
-    if os.environ["RANK"] == "0":
-        torch.save([adapters, history.train, history.validation], folder / "found.pt")
+def on_disk(folder):
+    """A base that every process can load."""
+    torch.manual_seed(0)
+    random_base(tiny.CONFIG, False, torch.float32, tiny.CPU).save_pretrained(folder)
+    return str(folder)
 
 
-def test_two_processes_have_the_losses_of_one(tmp_path):
-    adapters, history = run(tmp_path / "one")
-    (tmp_path / "two").mkdir()
-    launch(2, tiny.CPU, _share, tmp_path / "two")
-    found, train, validation = torch.load(tmp_path / "two" / "found.pt")
-    for ours, right in zip(train, history.train, strict=True):
-        assert ours["loss"] == pytest.approx(right["loss"], rel=1e-4)
-    assert validation[-1]["loss"] == pytest.approx(history.validation[-1]["loss"], rel=1e-3)
-    assert len(found) == len(adapters)
+def chapter(base, folder, **changed):
+    """What chapters 12 and 13 do with a base from `on_disk`."""
+    p = tiny.params(**changed)
+    model = adapt(load_model(base, p, tiny.CPU), p)
+    history = finetune(model, TRAIN, VALIDATION, p, folder, "data")
+    assert not {"grad_clip", "evaluate_every", "weight_decay"} & {*p.unread()}
+    return [parameter.data for parameter in trained(model)], history
+
+
+def test_a_chapter_trains_in_processes_of_its_own(tmp_path, monkeypatch):
+    base = on_disk(tmp_path / "base")
+    expected, alone = chapter(base, tmp_path / "one")
+    monkeypatch.setenv("BRNB_PROCESSES", "2")
+    # Seconds that are over at another step in each process: they have to agree on when to save.
+    found, shared = chapter(base, tmp_path / "two", checkpoint_seconds=0.01)
+    for name in ("train", "validation"):
+        ours, right = getattr(shared, name), getattr(alone, name)
+        assert [p["loss"] for p in ours] == pytest.approx([p["loss"] for p in right], rel=1e-3)
+    assert (shared.processes, shared.interruptions, shared.earlier_seconds) == (2, 0, 0)
+    assert shared.resources()["plan_tokens"] == 24
+    assert (shared.tokens, shared.targets) == (alone.tokens, alone.targets)
+    for ours, right in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, right, rtol=1e-2, atol=1e-3)
+
+
+def test_a_finished_training_keeps_what_it_took(tmp_path):
+    _, first = run(tmp_path)
+    _, again = run(tmp_path)
+    kept = {k: v for k, v in first.resources().items() if not k.endswith("_seconds")}
+    assert kept == {k: again.resources()[k] for k in kept}
+    assert again.earlier_seconds == again.spent > 0
+    assert again.seconds == pytest.approx(first.seconds)
+
+
+def test_a_base_without_a_name_is_not_copied(tmp_path, monkeypatch):
+    monkeypatch.setenv("BRNB_PROCESSES", "2")
+    with pytest.raises(ValueError, match=r"take one of brnb\.finetune\.base\.load_base"):
+        run(tmp_path)
+
+
+def test_the_progress_tells_loss_speed_and_time_left(tmp_path, capsys):
+    run(tmp_path, epochs=3)
+    last = capsys.readouterr().err.rsplit("\r", 1)[-1]
+    assert re.search(r"100%.* \d+/\d+ \[\d+:\d+<\d+:\d+, [\d.]+k?tok/s, loss \d\.\d{3}\]", last)
 
 
 def test_a_loss_that_is_no_number_stops_the_training(tmp_path):

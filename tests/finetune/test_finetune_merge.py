@@ -1,6 +1,7 @@
 """Adapters saved, loaded, merged and exported."""
 
 import json
+import warnings
 
 import pytest
 import tiny
@@ -36,6 +37,7 @@ def test_merged_onto_what_it_was_trained_on(nf4, maps):
     torch.testing.assert_close(logits(merged), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`")  # of peft alone
 def test_saved_and_loaded_it_is_the_same_model(tmp_path):
     model = tiny.model()
     expected = logits(model)
@@ -82,6 +84,21 @@ def test_the_export_is_what_transformers_loads(tmp_path):
     torch.testing.assert_close(logits(loaded), expected, rtol=1e-4, atol=1e-4)
 
 
+def test_no_warnings_no_bars_and_files_that_others_may_read(tmp_path, capfd):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = tiny.model()
+        merge.save_adapter(model, tmp_path / "adapter")
+        adapt(base(), tiny.params(), start=tmp_path / "adapter")
+        merge.load_adapted(base(), tmp_path / "adapter", torch.float32)
+        merge.export(model, Tokenizer(), tmp_path / "hf", torch.float32, IDS)
+    assert capfd.readouterr().err == ""
+    plain = tmp_path / "plain"
+    plain.touch()
+    for file in tmp_path.glob("*/*.*"):
+        assert file.stat().st_mode == plain.stat().st_mode, file
+
+
 def test_gguf_needs_the_converter(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(merge.GgufUnavailable, match="git clone"):
@@ -92,3 +109,10 @@ def test_gguf_needs_the_converter(tmp_path, monkeypatch):
     script.write_text("raise SystemExit('unknown architecture')")
     with pytest.raises(merge.GgufUnavailable, match="unknown architecture"):
         merge.to_gguf(tmp_path, tmp_path / "model.gguf")
+
+
+def test_a_chapter_goes_on_without_the_converter(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "git clone" in merge.try_gguf(tmp_path, tmp_path / "model.gguf")
+    (tmp_path / merge.CONVERTER).write_text("import sys; open(sys.argv[3], 'wb').truncate(2**20)")
+    assert merge.try_gguf(tmp_path, tmp_path / "model.gguf") == "model.gguf: 1.0 MiB"
