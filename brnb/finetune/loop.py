@@ -25,6 +25,7 @@ from brnb.finetune.lora import base_of, trained
 from brnb.finetune.packing import Pack, Packs
 from brnb.train import parallel
 from brnb.train.checkpoint import Checkpoint, random_state, set_random_state
+from brnb.train.device import Stopwatch
 from brnb.train.loop import TrainingDiverged
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ class Finetuning:
         self._resume()
         self.first = self.step + 1
         self.progress = self._progress()
-        self.clock = self.saved = time.perf_counter()
+        self.clock = Stopwatch(self.device)
+        self.saved = self.clock.last
 
     def advance(self) -> None:
         """One optimizer step."""
@@ -96,7 +98,9 @@ class Finetuning:
         self.history.targets += sum(pack.targets for pack in packs)
         self.progress.update(tokens)
         if self.step == self.first:  # it compiled what the others only run
-            self.history.start_seconds += self._count_time()
+            passed = self.clock.lap()
+            self.history.seconds += passed
+            self.history.start_seconds += passed
             self.history.start_tokens += tokens
 
     def log(self) -> None:
@@ -116,18 +120,18 @@ class Finetuning:
 
     def validate(self, packs: Sequence[Pack]) -> None:
         """A point of the validation curve."""
-        self._count_time()
+        self.history.seconds += self.clock.lap()
         self.model.eval()
         loss = self.gradients.nats(packs).item() / sum(pack.targets for pack in packs)
         self.model.train()
         self.history.validation.append(
             {"step": self.step, "tokens": self.history.tokens, "loss": loss}
         )
-        self.history.evaluation_seconds += self._restart_clock()
+        self.history.evaluation_seconds += self.clock.lap()
 
     def save(self) -> None:
         """Keep everything that the next step depends on; the first process writes."""
-        self._count_time()
+        self.history.seconds += self.clock.lap()
         self._finite_loss()
         self._count_memory()
         random = self.world.gather(random_state())
@@ -142,8 +146,8 @@ class Finetuning:
                     "history": asdict(self.history),
                 }
             )
-        self.history.checkpoint_seconds += self._restart_clock()
-        self.saved = self.clock
+        self.history.checkpoint_seconds += self.clock.lap()
+        self.saved = self.clock.last
 
     def save_is_due(self) -> bool:
         """Whether the training ends or `checkpoint_seconds` are over; the first process decides."""
@@ -186,17 +190,6 @@ class Finetuning:
         if self.device.type == "cuda":
             peaks = self.world.gather(torch.cuda.max_memory_allocated(self.device))
             history.peak = max(history.peak, *peaks)
-
-    def _count_time(self) -> float:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize()
-        passed = self._restart_clock()
-        self.history.seconds += passed
-        return passed
-
-    def _restart_clock(self) -> float:
-        passed, self.clock = time.perf_counter() - self.clock, time.perf_counter()
-        return passed
 
     def _finite_loss(self) -> float:
         """Mean loss since the last point of the curve."""

@@ -1,4 +1,6 @@
-"""Where and in which precision a training computes."""
+"""Where and in which precision a training computes, and how long."""
+
+import time
 
 import torch
 
@@ -17,3 +19,18 @@ def pick_precision(wish: str, device: torch.device) -> str:
     if device.type == "cuda":
         return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp32"
     return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
+
+
+class Stopwatch:
+    """Times what a device does, lap after lap."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device, self.last = device, time.perf_counter()
+
+    def lap(self) -> float:
+        """Seconds since the last lap, with all that the device was given to do in it."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        now = time.perf_counter()
+        passed, self.last = now - self.last, now
+        return passed

@@ -18,7 +18,7 @@ from brnb.models.recurrent import RecurrentLM
 from brnb.train import parallel, sharding
 from brnb.train.batches import Streams, Windows
 from brnb.train.checkpoint import Checkpoint, random_state, set_random_state
-from brnb.train.device import pick_device, pick_precision
+from brnb.train.device import Stopwatch, pick_device, pick_precision
 from brnb.train.gradients import Gradients
 from brnb.train.history import History
 from brnb.train.optimizer import make_optimizer, schedule
@@ -81,7 +81,8 @@ class Training:
         self.first = self.step + 1
         self.gradients = Gradients(model, params.batch_size, self.device, self.world, self.history)
         self.progress = _progress(params, self.step, shown=self.world.rank == 0)
-        self.clock = self.saved = time.perf_counter()
+        self.clock = Stopwatch(self.device)
+        self.saved = self.clock.last
 
     def advance(self) -> None:
         """One optimizer step; never waits for the GPU."""
@@ -100,7 +101,9 @@ class Training:
         self.history.tokens = self.step * self.step_tokens
         self.progress.update(self.step_tokens)
         if self.step == self.first:  # it compiled and recorded what the others only run
-            self.history.start_seconds += self._count_time()
+            passed = self.clock.lap()
+            self.history.seconds += passed
+            self.history.start_seconds += passed
             self.history.start_tokens += self.step_tokens
 
     def log(self) -> None:
@@ -121,21 +124,21 @@ class Training:
 
     def validate(self, row: np.ndarray) -> None:
         """A point of the validation curve; the weights are kept if it is the lowest so far."""
-        self._count_time()
+        self.history.seconds += self.clock.lap()
         # Every process computes all of it: it would only wait for the first.
         loss = self.world.gather(likelihood(self.model, row, self.params.seq_len).loss)[0]
         point = {"step": self.step, "tokens": self.history.tokens, "loss": loss}
         self.history.validation.append(point)
-        self.history.evaluation_seconds += self._restart_clock()
+        self.history.evaluation_seconds += self.clock.lap()
         if self.history.best is point:
             weights = sharding.whole(self.model.state_dict())
             if self.world.rank == 0:
                 self.checkpoint.save_best(weights)
-            self.history.checkpoint_seconds += self._restart_clock()
+            self.history.checkpoint_seconds += self.clock.lap()
 
     def save(self) -> None:
         """Keep everything that the next step depends on; every process has to take part."""
-        self._count_time()
+        self.history.seconds += self.clock.lap()
         self._finite_loss()  # and after the last update, of which no loss has told yet:
         norm = sharding.whole(nn.utils.get_total_norm(self.parameters))
         self._require_finite("the weights", norm.item())
@@ -151,8 +154,8 @@ class Training:
         }
         if self.world.rank == 0:
             self.checkpoint.save(state)
-        self.history.checkpoint_seconds += self._restart_clock()
-        self.saved = self.clock
+        self.history.checkpoint_seconds += self.clock.lap()
+        self.saved = self.clock.last
 
     def save_is_due(self) -> bool:
         """Whether `checkpoint_seconds` are over; several processes ask the first, when they log."""
@@ -185,17 +188,6 @@ class Training:
             self.history.interruptions += 1
             if self.world.rank == 0:
                 print(f"resuming at step {self.step} of {self.params.steps}")
-
-    def _count_time(self) -> float:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize()
-        passed = self._restart_clock()
-        self.history.seconds += passed
-        return passed
-
-    def _restart_clock(self) -> float:
-        passed, self.clock = time.perf_counter() - self.clock, time.perf_counter()
-        return passed
 
     def _finite_loss(self) -> float:
         return self._require_finite("the loss", self.world.total(self.loss).item())
