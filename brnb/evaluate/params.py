@@ -1,10 +1,12 @@
 """Parameters of the chapters that compare runs; light, so that checks read them without torch."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from brnb.params import Params
+
+Task = Literal["qa", "summarisation", "rewriting"]
 
 
 class ResultsParams(Params):
@@ -50,10 +52,12 @@ class ExtrinsicParams(Params):
     candidates: Annotated[int, Field(gt=0)] | None = Field(
         description="pairs read from the source; None: all"
     )
-    external: dict[Literal["qa", "summarisation", "rewriting"], str] = Field(
+    external: dict[Task, str] = Field(
         description="JSONL files that give the items of a task instead of the source"
     )
-    items_per_task: Annotated[int, Field(gt=1)] = Field(description="of each test set")
+    items_per_task: dict[Task, Annotated[int, Field(gt=1)]] = Field(
+        description="of each test set; all three tasks"
+    )
     sampling_seeds: Annotated[list[int], Field(min_length=2)] = Field(
         description="each draws a test set a task"
     )
@@ -88,3 +92,10 @@ class ExtrinsicParams(Params):
     )
     resamples: Annotated[int, Field(ge=100)] = Field(description="draws of bootstrap and test")
     confidence: float = Field(gt=0.5, lt=1, description="of the intervals over items")
+
+    @field_validator("items_per_task")
+    @classmethod
+    def _names_all_tasks(cls, items: dict[str, int]) -> dict[str, int]:
+        if missing := set(get_args(Task)) - items.keys():
+            raise ValueError(f"no number for {', '.join(sorted(missing))}: give all three tasks")
+        return items

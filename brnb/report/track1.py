@@ -50,6 +50,8 @@ def beside_published(
 ) -> "pd.DataFrame":
     """Two rows a run of one published table: the dissertation's, then ours.
 
+    Where the dissertation has none of the runs (a larger v6), one row each: ours.
+
     Parameters
     ----------
     table
@@ -62,19 +64,16 @@ def beside_published(
     """
     import pandas as pd
 
+    printed = {row["run"]: row for row in load("published", table, "rows")}
     rows: list[dict[str, Any]] = []
-    for published in load("published", table, "rows"):
-        run = published["run"]
-        if run not in results:
-            continue
-        printed = {name: published.get(PRINTED.get(name, name)) for name in COLUMNS[table]}
+    for run in [name for name in printed if name in results] or results:
+        if run in printed:
+            texts = {name: printed[run].get(PRINTED.get(name, name)) for name in COLUMNS[table]}
+            values = {name: None if text is None else float(text) for name, text in texts.items()}
+            rows.append({"run": run, "source": label("published", lang)} | values)
         ours = _measured(results[run], histories[run])
-        rows += [
-            {"run": run, "source": label("published", lang)}
-            | {name: None if text is None else float(text) for name, text in printed.items()},
-            {"run": run, "source": label("ours", lang)}
-            | {name: ours[name] for name in COLUMNS[table]},
-        ]
+        own = {name: ours[name] for name in COLUMNS[table]}
+        rows.append({"run": run, "source": label("ours", lang)} | own)
     return pd.DataFrame(rows, dtype=object)
 
 

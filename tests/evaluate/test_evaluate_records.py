@@ -80,6 +80,13 @@ def test_ours_stands_below_the_published_row():
     assert (row["val_loss"], row["val_ppl"], row["tokens_billion"]) == (3.8918, 49.0, 6.0)
 
 
+def test_a_run_that_was_never_published_has_one_row():
+    frame = beside_published("tab09", {"v6_130m": RESULT}, {"v6_130m": History()}, "en")
+    assert frame[["run", "source", "val_loss"]].to_numpy().tolist() == [
+        ["v6_130m", "Ours", RESULT.loss]
+    ]
+
+
 def test_guardrails_show_both_verdicts_and_what_is_missing():
     found = Legibility(0.0, 0.05, 0.0, 0.9, 1.0, 40, True)
     frame = guardrails({"v1": None, "v6_rc16k_v5b": found}, "en")
