@@ -2,10 +2,10 @@
 
     python benchmarks/spread_base.py [--processes 2] [--seconds 90] [--results benchmarks/results]
 
-Random weights in the shapes of Llama 3.1 8B and 70B, rank 16 on all seven maps, sequences of 2048,
-eight a step. Each case is held to a limit of memory a GPU and planned for it, as a chapter's
-training is; its tokens per second are those of both GPUs together, its memory that of the fuller
-one. The loss of the first and the last step says that both do the same. Without GPUs a toy runs.
+Random weights in the shapes of Llama 3.1 8B and 70B, rank 16 on all seven maps, sequences of 2048.
+Each case is held to a limit of memory a GPU and planned for it, as a chapter's training is; its
+tokens per second are those of both GPUs together, its memory that of the fuller one. The loss of
+the first and the last step says that all do the same. Without GPUs a toy runs.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
-os.environ.setdefault("TQDM_DISABLE", "1")
+os.environ.setdefault("TQDM_MININTERVAL", "60")
 
 import numpy as np
 import torch
@@ -50,24 +50,22 @@ LLAMA_70B = LLAMA_8B | {
     "num_attention_heads": 64,
 }  # fmt: skip
 SHAPES = {"8B": LLAMA_8B, "70B": LLAMA_70B} if GPU else {"8B": TOY, "70B": TOY}
-GROUPS = [  # of processes that live together: name, shape, quantisation, spread, GiB a GPU
-    [
-        ("8B spread", "8B", "nf4", True, 24.0),
-        ("8B whole", "8B", "nf4", False, 24.0),
-        ("8B spread, 8 GiB", "8B", "nf4", True, 8.0),
-        ("8B in 16 bits, spread, 16 GiB", "8B", "none", True, 16.0),
-    ],
-    [("70B spread", "70B", "nf4", True, 32.0)],
+CASES = [  # name, shape, quantisation, spread, GiB a GPU, sequences a step
+    ("8B spread", "8B", "nf4", True, 24.0, 8),
+    ("8B whole", "8B", "nf4", False, 24.0, 8),
+    ("70B spread", "70B", "nf4", True, 32.0, 4),
+    ("8B spread, 8 GiB", "8B", "nf4", True, 8.0, 8),
+    ("8B in 16 bits, spread, 16 GiB", "8B", "none", True, 16.0, 8),
 ]
-WARM_UP, STEPS = 2, 4
+WARM_UP, STEPS = 2, 3
 
 
-def params(quantization: str, gib: float) -> FinetuneParams:
+def params(quantization: str, gib: float, sequences: int) -> FinetuneParams:
     """The recipe."""
     return FinetuneParams(
         profile="bench", run_id="bench", seed=0, lang="en", base="random", revision=None,
         start=None, quantization=quantization, double_quantization=True, rank=16, alpha=32,
-        dropout=0.0, seq_len=SEQ_LEN, packs_per_step=8, epochs=1, learning_rate=2e-4,
+        dropout=0.0, seq_len=SEQ_LEN, packs_per_step=sequences, epochs=1, learning_rate=2e-4,
         final_learning_rate=1.0, warmup=0.0, weight_decay=0.0, grad_clip=1.0,
         memory_limit_gib=gib, precision="bf16", device="auto", log_every=10**6,
         evaluate_every=10**6, checkpoint_seconds=1e9, near_duplicate=0.8,
@@ -90,10 +88,11 @@ def texts(vocabulary: int, count: int) -> list[Pack]:
 
 def measure(
     world: parallel.World, device: torch.device, shape: str, quantization: str, spread: bool,
-    gib: float,
+    gib: float, sequences: int,
 ) -> dict[str, Any]:  # fmt: skip
     """One case, in one of the processes."""
-    p, config = params(quantization, gib), LlamaConfig(**SHAPES[shape], tie_word_embeddings=False)
+    p = params(quantization, gib, sequences)
+    config = LlamaConfig(**SHAPES[shape], tie_word_embeddings=False)
     torch.manual_seed(0)  # all draw the same base
     begun = time.perf_counter()
     shards = Shards(world) if spread else None
@@ -102,7 +101,7 @@ def measure(
     found: dict[str, Any] = {"built_s": round(time.perf_counter() - begun, 1)}
     if GPU:
         found["base_gib"] = round(torch.cuda.memory_allocated() / 2**30, 2)
-    packs = texts(config.vocab_size, 8 * (WARM_UP + STEPS))
+    packs = texts(config.vocab_size, sequences * (WARM_UP + STEPS))
     rates, losses = [], []
     with tempfile.TemporaryDirectory() as folder:
         training = loop.Finetuning(model, packs, p, Path(folder), "bench")
@@ -113,7 +112,7 @@ def measure(
                 training.advance()
                 nats, targets = training.summed.tolist()  # waits for the GPU
                 losses.append(nats / targets)
-                rates.append(8 * SEQ_LEN / (time.perf_counter() - start))
+                rates.append(sequences * SEQ_LEN / (time.perf_counter() - start))
     plan = training.gradients.plan
     found |= {"tok_s": round(statistics.median(rates[WARM_UP:])), "plan": plan.resources()}
     found |= {"first_loss": round(losses[0], 4), "last_loss": round(losses[-1], 4)}
@@ -123,11 +122,11 @@ def measure(
     return found
 
 
-def work(group: list[tuple[str, str, str, bool, float]], path: str, until: float) -> None:
+def work(path: str, until: float) -> None:
     """What each process does; the first writes after every case."""
     device = torch.device("cuda" if GPU else "cpu")
     world = parallel.join(device)
-    for name, *case in group:
+    for name, *case in CASES:
         if max(world.gather(time.time())) > until:
             break
         if GPU:
@@ -140,7 +139,7 @@ def work(group: list[tuple[str, str, str, bool, float]], path: str, until: float
             found = {"error": repr(error)[:300]}
         if world.rank == 0:
             results = json.loads(Path(path).read_text("utf-8"))
-            results["cases"].append({"case": name, "limit_gib": case[-1]} | found)
+            results["cases"].append({"case": name, "limit_gib": case[3]} | found)
             print(json.dumps(results["cases"][-1]), flush=True)
             Path(path).write_text(json.dumps(results, indent=1) + "\n", "utf-8")
         gc.collect()
@@ -166,5 +165,4 @@ if __name__ == "__main__":
     options.results.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(machine | {"cases": []}), "utf-8")
     device = torch.device("cuda" if GPU else "cpu")
-    for group in GROUPS:
-        parallel.launch(options.processes, device, work, group, str(path), until)
+    parallel.launch(options.processes, device, work, str(path), until)
