@@ -73,7 +73,8 @@ class Shards:
         for i, tensors in enumerate(self.lent):
             for tensor, place in zip(tensors, _views(self.places[i % 2], tensors), strict=True):
                 tensor.data = place
-        for i, layer in enumerate(layers_of(model)):
+        layers: Any = model.base_model.layers
+        for i, layer in enumerate(layers):
             layer.register_forward_pre_hook(lambda *_, i=i: self._turn(i, i + 1))
             layer.register_forward_hook(lambda _, __, output, i=i: self._on_return(i, output))
         model.shards = self  # type: ignore[assignment]
@@ -159,20 +160,6 @@ class _Return(Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         ctx.shards._turn(ctx.index, ctx.index - 1)
         return grad, None, None
-
-
-def spread(model: "PreTrainedModel", world: World) -> Shards:
-    """Leave to each process its part of a model that all have loaded."""
-    shards = Shards(world)
-    for layer in layers_of(model):
-        shards.add(layer)
-    shards.attach(model)
-    return shards
-
-
-def layers_of(model: "PreTrainedModel") -> Any:
-    """The layers of a decoder of transformers."""
-    return model.base_model.layers
 
 
 def shards_of(model: Any) -> Shards | None:
