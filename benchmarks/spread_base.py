@@ -54,8 +54,6 @@ CASES = [  # name, shape, quantisation, spread, GiB a GPU, sequences a step
     ("8B spread", "8B", "nf4", True, 24.0, 8),
     ("8B whole", "8B", "nf4", False, 24.0, 8),
     ("70B spread", "70B", "nf4", True, 32.0, 4),
-    ("8B spread, 8 GiB", "8B", "nf4", True, 8.0, 8),
-    ("8B in 16 bits, spread, 16 GiB", "8B", "none", True, 16.0, 8),
 ]
 WARM_UP, STEPS = 2, 3
 
