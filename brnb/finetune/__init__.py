@@ -10,6 +10,6 @@ How a training goes, as chapters 12 and 13 call it::
     history = loop.finetune(model, packs, held_out, params, folder, identity)
     merge.save_adapter(model, folder)
 
-``BRNB_PROCESSES=2`` shares each step among two GPUs. Each has the whole base, in NF4 or not: a base
-that does not fit into one is not spread over several.
+``BRNB_PROCESSES=2`` shares each step among two GPUs. Each has the whole base, in NF4 or not; of a
+base with which no step fits into one GPU, each keeps a part (`brnb.finetune.shards`).
 """

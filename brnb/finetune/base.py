@@ -1,4 +1,4 @@
-"""The frozen base model of a QLoRA training: loaded, quantised, dequantised."""
+"""The frozen base model of a QLoRA training, and its tokenizer."""
 
 import logging
 import os
@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from brnb.finetune.budget import OutOfBudget
+from brnb.finetune.assembly import assemble, freeze, weights_of
+from brnb.finetune.budget import OutOfBudget, processes_for
+from brnb.finetune.shards import Shards
+from brnb.train import parallel
 from brnb.train.device import pick_precision
 
 if TYPE_CHECKING:
@@ -38,14 +41,19 @@ def load_base(
         in 8 bits if ``double_quantization`` (Dettmers et al., 2023); embedding, norms and head
         stay in ``precision``. ``revision`` is the commit of a model from the hub.
     device
-        Where the model goes; of several processes, each takes its own GPU.
+        Where the model goes; of several processes, each takes its own GPU. A base with which not
+        even the smallest step fits is spread over the processes (`brnb.finetune.shards`), which
+        read it from its files layer by layer; a process that is only going to start them
+        (``BRNB_PROCESSES``) keeps it on the CPU.
 
     Raises
     ------
     FileNotFoundError
         If there is no such model here, and the hub gave none.
     OutOfBudget
-        If it does not fit into one GPU: a base is not spread over several.
+        If it does not fit into the GPUs that there are.
+    ValueError
+        If a base to be spread has no weights of its parameters' names.
     """
     from transformers import AutoTokenizer
 
@@ -56,113 +64,48 @@ def load_base(
 
 def load_model(base: str, params: "FinetuneParams", device: torch.device) -> "PreTrainedModel":
     """The model of `load_base` alone."""
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM
 
-    dtype = DTYPES[pick_precision(params.precision, device)]
+    dtype, nf4 = DTYPES[pick_precision(params.precision, device)], params.quantization == "nf4"
     if device.type == "cuda" and "LOCAL_RANK" in os.environ:
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-    options: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}}
-    if params.quantization == "nf4":
+    options: dict[str, Any] = {"dtype": dtype, "revision": params.revision}
+    if nf4:
         options["quantization_config"] = _nf4(params.double_quantization, dtype)
+    world = parallel.join(device)
     try:
         with _found(base), quiet():
-            model = AutoModelForCausalLM.from_pretrained(base, revision=params.revision, **options)
+            if (count := max(world.size, parallel.wanted())) > 1:
+                config = AutoConfig.from_pretrained(base, revision=params.revision)
+                needed = max(world.gather(processes_for(config, params, device, count)))
+                if needed > 1 and world.size > 1:
+                    value, double = weights_of(base, params.revision), params.double_quantization
+                    return assemble(config, value, nf4, dtype, device, double, Shards(world))
+                if needed > 1:  # the GPUs are left to the processes that are going to train
+                    device = torch.device("cpu")
+            model = AutoModelForCausalLM.from_pretrained(base, device_map={"": device}, **options)
     except torch.OutOfMemoryError as error:
         raise OutOfBudget(
-            f"base {base!r} does not fit into one GPU, and is not spread over several: "
-            "quantise it (quantization: nf4) or take a smaller one"
+            f"base {base!r} does not fit into one GPU: quantise it (quantization: nf4), take a "
+            "smaller one, or spread it over several GPUs: BRNB_PROCESSES=2"
         ) from error
     return freeze(model)
 
 
 def random_base(
-    config: "PreTrainedConfig", nf4: bool, dtype: torch.dtype, device: torch.device
+    config: "PreTrainedConfig",
+    nf4: bool,
+    dtype: torch.dtype,
+    device: torch.device,
+    shards: Shards | None = None,
 ) -> "PreTrainedModel":
-    """A frozen model of random weights: for benchmarks of shapes that nobody has to download.
+    """A frozen model of random weights: for benchmarks of shapes that nobody has to download."""
 
-    Maps are drawn and quantised one after the other: the peak is the finished model and one map.
-    """
-    from transformers import AutoModelForCausalLM
-
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, dtype=dtype)
-
-    def drawn(parameter: Tensor) -> Tensor:
-        values = torch.empty(parameter.shape, dtype=dtype, device=device)
+    def draw(_: str, like: Tensor) -> Tensor:
+        values = torch.empty(like.shape, dtype=dtype, device=device)
         return values.fill_(1) if values.dim() == 1 else values.normal_(std=0.02)
 
-    for parent in list(model.model.layers.modules()):
-        for name, child in list(parent.named_children()):
-            if nf4 and isinstance(child, nn.Linear):
-                setattr(parent, name, quantise(drawn(child.weight)))
-    for module in model.modules():
-        for name, parameter in list(module.named_parameters(recurse=False)):
-            if parameter.is_meta:
-                setattr(module, name, nn.Parameter(drawn(parameter)))
-    model.tie_weights()
-    model.model.rotary_emb = type(model.model.rotary_emb)(config=config).to(device)
-    return freeze(model)
-
-
-def quantise(weight: Tensor) -> nn.Module:
-    """A frozen map in NF4 with double quantisation, from its matrix (N, K), where that lies."""
-    from bitsandbytes.nn.modules import Linear4bit, Params4bit
-
-    rows, columns = weight.shape
-    module = Linear4bit(
-        columns, rows, bias=False, compute_dtype=weight.dtype, quant_type="nf4", device="meta"
-    )
-    module.weight = Params4bit(weight, quant_type="nf4", module=module)
-    module.weight._quantize(weight.device)  # as moving it to its device would, on a CPU too
-    return module
-
-
-def freeze(model: "PreTrainedModel") -> "PreTrainedModel":
-    """Train nothing of it, and keep CPUs from repacking its maps.
-
-    In evaluation without gradients, a CPU with AVX512-BF16 repacks NF4 maps for an inference
-    kernel and nothing unpacks them: from then on gradients through them are wrong, silently.
-    """
-    model.requires_grad_(False)
-    model.config.use_cache = False
-    for module in filter(quantised, model.modules()):
-        module.support_avx512bf16_for_cpu = False  # type: ignore[assignment]
-    return model
-
-
-def quantised(module: Any) -> bool:
-    """Whether a map is kept in 4 bits."""
-    return getattr(getattr(module, "weight", None), "quant_state", None) is not None
-
-
-def matrix(module: Any, dtype: torch.dtype, out: Tensor | None = None) -> Tensor:
-    """The matrix (N, K) that a map multiplies with, dequantised if it has to be."""
-    if not quantised(module):
-        return module.weight.to(dtype) if out is None else out.copy_(module.weight)
-    import bitsandbytes.functional as bnb
-
-    data, state = module.weight.data, module.weight.quant_state
-    if out is not None and out.is_cuda and out.dtype == state.dtype:
-        return bnb.dequantize_4bit(data, state, out=out)
-    full = bnb.dequantize_4bit(data, state).to(dtype)
-    return full if out is None else out.copy_(full)
-
-
-def plain_map(weight: Tensor, bias: nn.Parameter | None = None) -> nn.Linear:
-    """A frozen map with this very matrix (N, K)."""
-    module = nn.Linear(weight.shape[1], weight.shape[0], bias=False, device="meta")
-    module.weight = nn.Parameter(weight, requires_grad=False)
-    module.register_parameter("bias", bias)
-    return module
-
-
-def release(module: Any) -> None:
-    """Let go of the memory of a map that is replaced.
-
-    A map of bitsandbytes and its weight refer to each other: without this, both stay until
-    Python's garbage collector finds them.
-    """
-    module.weight = None
+    return assemble(config, draw, nf4, dtype, device, shards=shards)
 
 
 def _nf4(double: bool, dtype: torch.dtype) -> Any:

@@ -47,6 +47,8 @@ class Plan:
         Layers, the last ones, whose NF4 maps are kept in 16 bits.
     limit, predicted
         Bytes that may be used, and those that `brnb.theory.memory` predicts; None on a CPU.
+    processes
+        Over which the layers of the base are spread; 1 where each process has all of it.
     """
 
     tokens: int
@@ -54,6 +56,7 @@ class Plan:
     dequantised: int = 0
     limit: int | None = None
     predicted: int | None = None
+    processes: int = 1
 
     def smaller(self, seq_len: int) -> "Plan":
         """Half the micro-batch, after a step that ran out of memory.
@@ -75,7 +78,9 @@ class Plan:
         return {f"plan_{name}": value for name, value in asdict(self).items()}
 
 
-def plan(shape: Shape, params: "FinetuneParams", limit: int, replayed: bool) -> Plan:
+def plan(
+    shape: Shape, params: "FinetuneParams", limit: int, replayed: bool, processes: int = 1
+) -> Plan:
     """The fastest way that fits into `limit` bytes.
 
     Time a token is counted, not measured: a recomputed layer costs half a pass more, and each
@@ -91,6 +96,8 @@ def plan(shape: Shape, params: "FinetuneParams", limit: int, replayed: bool) -> 
         Bytes that the process may allocate.
     replayed
         Whether `brnb.finetune.layers` computes the model, or transformers.
+    processes
+        Over which the layers of the base are spread.
 
     Raises
     ------
@@ -98,19 +105,40 @@ def plan(shape: Shape, params: "FinetuneParams", limit: int, replayed: bool) -> 
         If one pack with all layers recomputed does not fit.
     """
     usable = int(limit * (1 - SPARE))
-    fitting = [(c, p) for c, p in _choices(shape, params, replayed) if p <= usable]
+    choices = list(_choices(shape, params, replayed, processes))
+    fitting = [(c, p) for c, p in choices if p <= usable]
     if not fitting:
-        least = min(p for _, p in _choices(shape, params, replayed))
+        least = min(p for _, p in choices)
         raise OutOfBudget(
             f"one pack of {params.seq_len} tokens needs {least / GIB:.1f} GiB, {usable / GIB:.1f} "
-            "may be used: lower seq_len or rank, quantise the base or raise memory_limit_gib"
+            "may be used: lower seq_len or rank, quantise the base, raise memory_limit_gib, or "
+            f"spread the base over more GPUs: BRNB_PROCESSES={2 * processes}"
         )
     step, predicted = min(fitting, key=lambda found: (_time(shape, found[0]), found[1]))
-    return Plan(step.tokens, step.recomputed or 0, step.dequantised, limit, predicted)
+    return Plan(step.tokens, step.recomputed or 0, step.dequantised, limit, predicted, processes)
 
 
-def _choices(shape: Shape, params: "FinetuneParams", replayed: bool) -> Iterator[tuple[Step, int]]:
-    """All ways to cut a step, with the bytes of each; a recomputed base is not dequantised."""
+def processes_for(
+    config: "PreTrainedConfig", params: "FinetuneParams", device: torch.device, count: int
+) -> int:
+    """Over how many of `count` processes a base is spread: 1 if the GPU of each holds a step."""
+    limit = _limit(params.memory_limit_gib, device)
+    if limit is None or count == 1:
+        return 1
+    try:
+        plan(shape_of(config), params, limit, replayed=True)
+    except OutOfBudget:
+        return count
+    return 1
+
+
+def _choices(
+    shape: Shape, params: "FinetuneParams", replayed: bool, processes: int
+) -> Iterator[tuple[Step, int]]:
+    """All ways to cut a step, with the bytes of each.
+
+    Of a base that is recomputed or spread, no layers are kept dequantised.
+    """
     nf4 = params.quantization == "nf4"
     first = Step(
         method="qlora" if nf4 else "lora",
@@ -122,8 +150,9 @@ def _choices(shape: Shape, params: "FinetuneParams", replayed: bool) -> Iterator
         head="frozen",
         cast_inputs=not replayed,
         accumulated=True,
+        processes=processes,
     )
-    kept = range(shape.layers + 1 if nf4 and replayed else 1)
+    kept = range(shape.layers + 1 if nf4 and replayed and processes == 1 else 1)
     for batch in range(1, params.packs_per_step + 1):
         ways = [(0, layers) for layers in kept] + [(n, 0) for n in range(1, shape.layers + 1)]
         for recomputed, dequantised in ways:
@@ -140,13 +169,18 @@ def _time(shape: Shape, step: Step) -> float:
 
 def limit_memory(gib: float | None, device: torch.device) -> int | None:
     """Bytes that this process may use on a GPU, and hold it to them; None on a CPU."""
+    limit = _limit(gib, device)
+    if limit is not None:
+        total = torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.set_per_process_memory_fraction(limit / total, device)
+    return limit
+
+
+def _limit(gib: float | None, device: torch.device) -> int | None:
     if device.type != "cuda":
         return None
-    free, total = torch.cuda.mem_get_info(device)
-    available = free + torch.cuda.memory_reserved(device)
-    limit = available if gib is None else min(available, int(gib * GIB))
-    torch.cuda.set_per_process_memory_fraction(limit / total, device)
-    return limit
+    available = torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)
+    return available if gib is None else min(available, int(gib * GIB))
 
 
 def shape_of(config: "PreTrainedConfig") -> Shape:

@@ -1,4 +1,4 @@
-"""One QLoRA training in several processes: each has a base of its own and the same adapters."""
+"""One QLoRA training in several processes: the same adapters, and the base or a part of it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -52,9 +52,9 @@ def in_processes(
     adapter = model.peft_config[model.active_adapter], adapters
     for field in FinetuneParams.model_fields:
         getattr(params, field)  # the processes are going to; only here that is recorded
-    with _parked(model) as device:
-        task = packs, validation, params, folder, identity
-        parallel.launch(count, device, _train_copy, train, name, adapter, *task)
+    task = packs, validation, params, folder, identity
+    with _parked(model):
+        parallel.launch(count, pick_device(params.device), _train_copy, train, name, adapter, *task)
 
 
 def _train_copy(
@@ -79,13 +79,13 @@ def _train_copy(
 
 
 @contextmanager
-def _parked(model: "PeftModel") -> Iterator[torch.device]:
-    """Leave a model's GPU, which is given, to others."""
+def _parked(model: "PeftModel") -> Iterator[None]:
+    """Leave a model's GPU to others."""
     device = next(model.parameters()).device
     if device.type == "cuda":
         model.to("cpu")
         torch.cuda.empty_cache()
     try:
-        yield device
+        yield
     finally:
         model.to(device)

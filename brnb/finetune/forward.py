@@ -11,6 +11,7 @@ from brnb.finetune.base import quiet
 from brnb.finetune.head import target_nats, targets_of
 from brnb.finetune.layers import LlamaStack, supported
 from brnb.finetune.lora import base_of
+from brnb.finetune.shards import shards_of
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -73,7 +74,7 @@ class Losses:
     def __init__(self, model: "PeftModel", plan: "Plan") -> None:
         self.device = next(model.parameters()).device
         self.head: Tensor = base_of(model).get_output_embeddings().weight
-        self.replayed = supported(model)
+        self.replayed, self.shards = supported(model), shards_of(base_of(model))
         self.stack: Stack = (
             LlamaStack(model, plan.recomputed, plan.dequantised)
             if self.replayed

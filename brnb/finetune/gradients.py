@@ -1,6 +1,7 @@
 """Gradients of a step: the same however memory and processes cut it."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +53,8 @@ class Gradients:
     def __call__(self, packs: Sequence[Pack]) -> Tensor:
         """Gradients of a step; returns its nats and targets, fp64, (2,).
 
-        If memory runs out, the step begins again in smaller micro-batches.
+        If memory runs out, the step begins again in smaller micro-batches; in all processes if they
+        share a base.
         """
         targets = sum(pack.targets for pack in packs)
         mine = packs[self.world.rank :: self.world.size]
@@ -76,19 +78,32 @@ class Gradients:
         """Sum of the losses of packs, without gradients, fp64."""
         total = torch.zeros((), dtype=torch.float64, device=self.losses.device)
         with torch.no_grad():
-            for micro_batch in micro_batches(
-                packs[self.world.rank :: self.world.size], self.plan.tokens
-            ):
-                total += self.losses(micro_batch).sum()
+            for micro_batch in self._passes(packs[self.world.rank :: self.world.size]):
+                with self._together(backward=False):
+                    if micro_batch:
+                        total += self.losses(micro_batch).sum()
         return self.world.total(total)
 
     def _accumulate(self, packs: Sequence[Pack], targets: int) -> Tensor:
         nats = torch.zeros((), dtype=torch.float64, device=self.losses.device)
-        for micro_batch in micro_batches(packs, self.plan.tokens):
-            loss = self.losses(micro_batch).sum()
-            (loss / targets).backward()
-            nats += loss.detach()
+        for micro_batch in self._passes(packs):
+            with self._together(backward=True):
+                if micro_batch:
+                    loss = self.losses(micro_batch).sum()
+                    (loss / targets).backward()
+                    nats += loss.detach()
         return nats
+
+    def _passes(self, packs: Sequence[Pack]) -> list[list[Pack]]:
+        """Micro-batches; processes that share a base make the same number, some of them empty."""
+        found = micro_batches(packs, self.plan.tokens)
+        if self.losses.shards:
+            found += [[]] * (max(self.world.gather(len(found))) - len(found))
+        return found
+
+    def _together(self, backward: bool) -> AbstractContextManager[None]:
+        shards = self.losses.shards
+        return shards.together(backward) if shards else nullcontext()
 
     def _share(self) -> None:
         """Add up what all processes have; adapters are small, so all go at once."""

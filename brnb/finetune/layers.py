@@ -21,6 +21,7 @@ from torch.utils.checkpoint import checkpoint
 
 from brnb.finetune.attention import attend
 from brnb.finetune.lora import Group, adapted_layers, base_map, base_of
+from brnb.finetune.shards import shards_of
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -261,7 +262,7 @@ class LlamaStack:
     """
 
     def __init__(self, model: "PeftModel", recomputed: int = 0, dequantised: int = 0) -> None:
-        self.core = base_of(model).model
+        self.core, self.shards = base_of(model).model, shards_of(base_of(model))
         self.dtype: torch.dtype = self.core.embed_tokens.weight.dtype
         self.layers = [Layer(module, self.dtype) for module in self.core.layers]
         for layer in self.layers[len(self.layers) - dequantised :]:
@@ -274,7 +275,11 @@ class LlamaStack:
         wide = torch.empty(0, dtype=torch.float32, device=ids.device)  # positions in full precision
         cos, sin = (part[0] for part in self.core.rotary_emb(wide, positions[None]))
         for i, layer in enumerate(self.layers):
-            run = partial(checkpoint, layer, use_reentrant=False) if i < self.recomputed else layer
+            run: Callable[..., Tensor] = layer
+            if i < self.recomputed:
+                run = partial(checkpoint, layer, use_reentrant=False)
+            if self.shards:
+                run = self.shards.around(i, run)
             x = run(x, (cos, sin), lengths)
         return rms_norm(x, self.core.norm.weight, self.core.norm.variance_epsilon)
 

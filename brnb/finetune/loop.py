@@ -23,6 +23,7 @@ from brnb.finetune.identity import of_training
 from brnb.finetune.layers import supported
 from brnb.finetune.lora import base_of, trained
 from brnb.finetune.packing import Pack, Packs
+from brnb.finetune.shards import shards_of
 from brnb.train import parallel
 from brnb.train.checkpoint import Checkpoint, random_state, set_random_state
 from brnb.train.device import Stopwatch
@@ -228,8 +229,9 @@ def finetune(
 
     A step is the mean loss over all targets of its packs, whatever micro-batches the memory
     allows. Exact to the bit on a CPU across any interruption. With ``BRNB_PROCESSES=2``, or under
-    ``torchrun``, the packs of a step are shared out among the processes, each with the whole base:
-    the same losses, up to rounding. This process then continues from what they saved.
+    ``torchrun``, the packs of a step are shared out among the processes: the same losses, up to
+    rounding. Each has the whole base, or its part of one that does not fit into a GPU
+    (`brnb.finetune.shards`). This process then continues from what they saved.
 
     Parameters
     ----------
@@ -284,8 +286,10 @@ def learning_rate(step: int, steps: int, params: "FinetuneParams") -> float:
 
 
 def _plan(model: "PeftModel", params: "FinetuneParams", device: torch.device) -> budget.Plan:
+    shards = shards_of(base_of(model))
+    processes = shards.world.size if shards else 1
     limit = budget.limit_memory(params.memory_limit_gib, device)
     if limit is None:  # a CPU has no allocator to ask: one pack at a time is kind to its caches
-        return budget.Plan(params.seq_len)
+        return budget.Plan(params.seq_len, processes=processes)
     shape = budget.shape_of(base_of(model).config)
-    return budget.plan(shape, params, limit, supported(model))
+    return budget.plan(shape, params, limit, supported(model), processes)

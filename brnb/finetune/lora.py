@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 
-from brnb.finetune.base import matrix, plain_map, quantised, quiet, release
+from brnb.finetune.base import quiet
+from brnb.finetune.maps import matrix, plain_map, quantised, release
+from brnb.finetune.shards import is_lent
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -103,7 +105,7 @@ class Group:
         self.rows = [base_map(m).out_features for m in self.maps]
         self.columns = base_map(self.maps[0]).in_features
         self.kept: Tensor | None = None
-        if not any(quantised(base_map(m)) for m in self.maps):
+        if not any(quantised(base_map(m)) or is_lent(base_map(m)) for m in self.maps):
             self.keep()
 
     def weight(self) -> Tensor:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from brnb.finetune.base import matrix, plain_map, quantised, quiet, release
+from brnb.finetune.base import quiet
 from brnb.finetune.lora import adapted_layers, base_map, base_of
+from brnb.finetune.maps import matrix, plain_map, quantised, release
+from brnb.finetune.shards import shards_of
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -82,9 +84,20 @@ def load_adapted(
 
 
 def merge(model: "PeftModel | PreTrainedModel", dtype: torch.dtype) -> "PreTrainedModel":
-    """Replace every map by W + scale * B A, added in fp32; the model is used up."""
+    """Replace every map by W + scale * B A, added in fp32; the model is used up.
+
+    Raises
+    ------
+    ValueError
+        If the base is spread over processes: none of them has the maps.
+    """
     from peft import PeftModel
 
+    if shards_of(base_of(model) if isinstance(model, PeftModel) else model):
+        raise ValueError(
+            "the base is spread over processes: save the adapter (save_adapter) and merge it in "
+            "one process, onto a base on the CPU (load_adapted)"
+        )
     adapted = dict(adapted_layers(model))
     quantised_maps = {
         name: module

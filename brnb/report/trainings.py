@@ -66,7 +66,7 @@ class Training:
             work = recurrent_work(self.multiplied, self.layers, self.batch, self.gpu)
             measured = Measured(self.run, PROGRAM, self.gpu, "recurrent", work, seconds)
             return Fact(measured, gib=gib, hours=hours)
-        work = transformer_work(self.shape, self.step, self.gpu)
+        work = transformer_work(self.shape, self.step, self.gpu, recorded=True)
         measured = Measured(self.run, PROGRAM, self.gpu, "scratch", work, seconds)
         return Fact(measured, self.shape, self.step, gib, hours)
 

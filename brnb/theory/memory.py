@@ -61,6 +61,9 @@ class Step:
         each adapted map keeps a copy of its own.
     accumulated
         Whether gradients of earlier micro-batches are alive during the step.
+    processes
+        That share a frozen base (`brnb.finetune.shards`): each keeps its part of every layer, and
+        two layers whole.
     """
 
     method: Method
@@ -74,6 +77,7 @@ class Step:
     dequantised: int = 0
     cast_inputs: bool = True
     accumulated: bool = False
+    processes: int = 1
 
     def __post_init__(self) -> None:
         if self.batch < 1 or self.seq_len < 1:
@@ -237,11 +241,14 @@ def _weight_bytes(shape: Shape, step: Step) -> int:
     if step.method == "full":
         copies = shape.linear_parameters + shape.head_parameters
         return FP32 * shape.parameters + BF16 * copies
-    if step.method == "lora":
-        return BF16 * shape.parameters
-    wide = shape.linear_parameters * step.dequantised // shape.layers
+    wide = shape.linear_parameters
+    if step.method == "qlora":
+        wide = wide * step.dequantised // shape.layers
     quantised = shape.linear_parameters - wide
-    return BF16 * (shape.parameters - quantised) + nf4_bytes(quantised)
+    blocks = BF16 * wide + nf4_bytes(quantised)
+    if step.processes > 1:
+        blocks = blocks // step.processes + 2 * blocks // shape.layers
+    return BF16 * (shape.parameters - shape.linear_parameters) + blocks
 
 
 def _workspace(shape: Shape, step: Step) -> int:
@@ -250,7 +257,8 @@ def _workspace(shape: Shape, step: Step) -> int:
     Replayed layers have the gradients of gate and up beside it, and the down map's input again.
     """
     if step.kernels == "replayed":
-        joined = 2 * BF16 * shape.width * _hidden(shape) if step.method == "qlora" else 0
+        made = step.method == "qlora" or step.processes > 1  # for each product
+        joined = 2 * BF16 * shape.width * _hidden(shape) if made else 0
         inside = step.tokens * _hidden(shape) * BF16
         return max(4 * inside, 2 * inside + 2 * BF16 * step.tokens * shape.width + joined)
     fp32_too = step.casts and step.kernels != "compiled" and "down" in step.maps

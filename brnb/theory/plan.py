@@ -93,7 +93,7 @@ def plan(
     facts = load("hardware", gpu)
     fewest = fewest_recomputed(shape, step, int(facts["memory_gb"] * GIB))
     chosen = replace(step, recomputed=shape.layers if fewest is None else fewest)
-    work = transformer_work(shape, chosen, gpu)
+    work = transformer_work(shape, chosen, gpu, recorded=step.full)
     speed = predict(work, gpu, kind_of(step), PROGRAM, measured)
     hours = tokens * speed.seconds / count / 3600
     price = load("prices", "usd_per_hour", price_list, "prices").get(gpu)

@@ -1,20 +1,38 @@
 """What fits into the memory, for the shape of Llama 3.1 8B."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import hypothesis
 import pytest
 import tiny
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import LlamaConfig
 
-from brnb.finetune.budget import MAPS, OutOfBudget, Plan, limit_memory, plan, shape_of
+from brnb.finetune import budget
+from brnb.finetune.budget import (
+    MAPS,
+    OutOfBudget,
+    Plan,
+    limit_memory,
+    plan,
+    processes_for,
+    shape_of,
+)
 from brnb.theory.memory import GIB, Step, memory
 from brnb.theory.shape import Shape
 
+SIZES_8B = {
+    "vocab_size": 128256, "hidden_size": 4096, "intermediate_size": 14336,
+    "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8,
+    "tie_word_embeddings": False,
+}  # fmt: skip
 LLAMA_8B = Shape(
     vocab=128256, width=4096, layers=32, heads=32, kv_heads=8, head_dim=128, hidden=14336
 )
+LLAMA_70B = replace(LLAMA_8B, width=8192, layers=80, heads=64, hidden=28672)
 
 
 def settings(**changed):
@@ -60,6 +78,38 @@ def test_transformers_own_layers_need_more():
 def test_too_little_memory_says_how_much_is_needed():
     with pytest.raises(OutOfBudget, match=r"one pack of 2048 tokens needs \d+\.\d GiB"):
         plan(LLAMA_8B, settings(), 4 * GIB, replayed=True)
+
+
+def test_a_base_that_no_gpu_holds_is_spread(monkeypatch):
+    config, device = LlamaConfig(**SIZES_8B), torch.device("cuda")
+    for gib, expected in ((24, 1), (6, 2)):
+        monkeypatch.setattr(budget, "_limit", lambda *_, gib=gib: gib * GIB)
+        assert processes_for(config, settings(memory_limit_gib=gib), device, 2) == expected
+        assert processes_for(config, settings(memory_limit_gib=gib), device, 1) == 1
+    with pytest.raises(OutOfBudget, match="spread the base over more GPUs: BRNB_PROCESSES=2"):
+        plan(LLAMA_8B, settings(), 6 * GIB, replayed=True)
+    found = plan(LLAMA_8B, settings(), 6 * GIB, replayed=True, processes=2)
+    assert found.resources()["plan_processes"] == 2
+    assert found.predicted <= 6 * GIB
+
+
+@pytest.mark.parametrize(
+    ("shape", "batch", "recomputed", "gib"), [(LLAMA_8B, 3, 0, 22.84), (LLAMA_70B, 1, 75, 29.67)]
+)
+def test_the_prediction_is_near_what_two_h200_measured(shape, batch, recomputed, gib):
+    step = Step(
+        method="qlora", batch=batch, seq_len=2048, kernels="replayed", head="frozen",
+        cast_inputs=False, accumulated=True, recomputed=recomputed, processes=2,
+    )  # fmt: skip
+    assert memory(shape, step).total / GIB == pytest.approx(gib, rel=0.03)
+
+
+@pytest.mark.parametrize(("method", "byte"), [("lora", 2), ("qlora", 0.5 + (1 + 4 / 256) / 64)])
+def test_of_a_spread_base_a_part_and_two_layers_stay(method, byte):
+    step = Step(method=method, batch=1, seq_len=2048, kernels="replayed", head="frozen")
+    saved = memory(LLAMA_8B, step).weights - memory(LLAMA_8B, replace(step, processes=4)).weights
+    maps = 32 * (2 * 4096 * 4096 + 2 * 4096 * 1024 + 3 * 4096 * 14336)
+    assert saved == pytest.approx(byte * maps * (1 - 1 / 4 - 2 / 32), rel=1e-6)
 
 
 @hypothesis.settings(deadline=None)  # a busy machine is no failure

@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 
 from brnb.finetune.attention import attend, packed_attention
-from brnb.finetune.base import quantised as is_quantised
 from brnb.finetune.budget import Plan
 from brnb.finetune.forward import Losses, PlainStack, check_head
 from brnb.finetune.head import target_nats, targets_of
 from brnb.finetune.layers import LlamaStack, supported
 from brnb.finetune.lora import base_of, trained
+from brnb.finetune.maps import quantised as is_quantised
 
 CLOSE = {"rtol": 1e-3, "atol": 1e-4}  # gradients are of order 1; fp32 sums in other orders
 LENGTHS = (5, 9, 1, 17)

@@ -10,8 +10,9 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from brnb.finetune import merge
-from brnb.finetune.base import quantised, random_base
+from brnb.finetune.base import random_base
 from brnb.finetune.lora import adapt, adapted_layers, trained
+from brnb.finetune.maps import quantised
 
 IDS = tiny.pack((20,)).ids
 
