@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,8 +59,10 @@ class Worth:
         return None if self.low <= 0 <= self.high else self.low > 0
 
 
-def ablate(params: "AblationParams", rows: "Rows", folder: Path) -> list[Row]:
+def ablate(params: "AblationParams", rows: "Rows", folder: Path) -> Iterator[Row]:
     """Train the whole recipe, then the recipe without each ingredient, all with the same seeds.
+
+    Rows come as they are done, in the order of `ablation`, so that a table can grow with them.
 
     Parameters
     ----------
@@ -70,15 +72,13 @@ def ablate(params: "AblationParams", rows: "Rows", folder: Path) -> list[Row]:
         Text to train and to evaluate on, as `AblationParams.without` asks for it.
     folder
         Keeps the result of every training, by its content: one that is finished is not trained
-        again. They are short, and leave no checkpoint: writing it took longer than the training.
+        again. They are short, and leave no checkpoint: writing it takes as long as the training.
     """
     seeds = range(params.seed, params.seed + params.ablation_seeds)
-    found = []
     for ingredient in (None, *params.ablation):
         trained = [_train(params.without(ingredient, seed), rows, folder) for seed in seeds]
         values = tuple(bits for _, bits in trained)
-        found.append(Row(ingredient, trained[0][0], values))
-    return found
+        yield Row(ingredient, trained[0][0], values)
 
 
 def _train(recipe: "ModernParams", rows: "Rows", folder: Path) -> tuple[int, float]:

@@ -51,6 +51,11 @@ def ablation_table(rows: Sequence["Worth"], lang: str) -> "pd.DataFrame":
             "bits_per_byte": worth.mean,
             "deviation": worth.deviation,
         }
-        removal = {"change": worth.change, "ci_low": worth.low, "ci_high": worth.high}
-        found.append(values | (removal | {"helps": worth.helps} if ingredient else {}))
+        removal: dict[str, float | bool | None] = {
+            "change": worth.change,
+            "ci_low": worth.low,
+            "ci_high": worth.high,
+            "helps": worth.helps,
+        }
+        found.append(values | (removal if ingredient else dict.fromkeys(removal)))
     return pd.DataFrame(found, dtype=object)

@@ -66,15 +66,22 @@ def test_every_row_is_the_training_that_it_names(tmp_path):
 
 def test_finished_trainings_are_read_back_and_leave_no_checkpoint(tmp_path):
     short = params(ablation={})
-    found = ablate(short, ROWS, tmp_path)
+    found = list(ablate(short, ROWS, tmp_path))
     notes = sorted(tmp_path.iterdir())
     assert [note.suffix for note in notes] == [".json"] * 3
+    assert len(found) == 1
     for note in notes:
         note.write_text(json.dumps({"parameters": 1, "bits_per_byte": 2.0}))
-    again = ablate(short, ROWS, tmp_path)
-    assert all(r.bits_per_byte == (2.0, 2.0, 2.0) for r in again)
+    again = list(ablate(short, ROWS, tmp_path))
+    assert [r.bits_per_byte for r in again] == [(2.0, 2.0, 2.0)]
     other = ablate(short, replace(ROWS, identity="other"), tmp_path)
     assert [r.bits_per_byte for r in other] == [r.bits_per_byte for r in found]
+
+
+def test_rows_come_as_they_are_done(tmp_path):
+    rows = ablate(params(), ROWS, tmp_path)
+    assert next(rows).ingredient is None
+    assert len(list(tmp_path.iterdir())) == 3  # the three seeds of the whole recipe, and no more
 
 
 def test_what_removes_an_ingredient_is_checked_before_anything_runs():

@@ -38,6 +38,7 @@ def test_ablation_table():
     assert list(frame["recipe"]) == ["receita inteira", "sem Muon (AdamW)", "sem softcap"]
     assert list(frame["seeds"]) == [3, 3, 3]
     assert list(frame["helps"])[1:] == [True, None]
+    assert list(ablation_table(WORTHS[:1], "pt")) == list(frame)  # as the first row alone
     assert frame["change"].isna().tolist() == [True, False, False]
 
 
