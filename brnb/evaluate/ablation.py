@@ -2,8 +2,7 @@
 
 import json
 import math
-import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +13,10 @@ import torch
 
 from brnb.evaluate.statistics import mean_and_deviation
 from brnb.fingerprint import digest, reached
+from brnb.models.likelihood import likelihood
 from brnb.models.transformer import TransformerLM
 from brnb.receipt import write_json
-from brnb.train.loop import train
+from brnb.train.loop import Training
 
 if TYPE_CHECKING:
     from brnb.evaluate.records import Record
@@ -59,8 +59,10 @@ class Worth:
         return None if self.low <= 0 <= self.high else self.low > 0
 
 
-def ablate(params: "AblationParams", rows: "Rows", folder: Path) -> list[Row]:
+def ablate(params: "AblationParams", rows: "Rows", folder: Path) -> Iterator[Row]:
     """Train the whole recipe, then the recipe without each ingredient, all with the same seeds.
+
+    Rows come as they are done, in the order of `ablation`, so that a table can grow with them.
 
     Parameters
     ----------
@@ -69,16 +71,14 @@ def ablate(params: "AblationParams", rows: "Rows", folder: Path) -> list[Row]:
     rows
         Text to train and to evaluate on, as `AblationParams.without` asks for it.
     folder
-        Keeps the result of every training, by its content: one that was interrupted goes on from
-        its checkpoint, one that is finished is not trained again.
+        Keeps the result of every training, by its content: one that is finished is not trained
+        again. They are short, and leave no checkpoint: writing it takes as long as the training.
     """
     seeds = range(params.seed, params.seed + params.ablation_seeds)
-    found = []
     for ingredient in (None, *params.ablation):
         trained = [_train(params.without(ingredient, seed), rows, folder) for seed in seeds]
         values = tuple(bits for _, bits in trained)
-        found.append(Row(ingredient, trained[0][0], values))
-    return found
+        yield Row(ingredient, trained[0][0], values)
 
 
 def _train(recipe: "ModernParams", rows: "Rows", folder: Path) -> tuple[int, float]:
@@ -89,11 +89,14 @@ def _train(recipe: "ModernParams", rows: "Rows", folder: Path) -> tuple[int, flo
     if not note.is_file():
         torch.manual_seed(recipe.seed)
         model = TransformerLM(**recipe.choices(rows.tokenizer.vocab_size))
-        ids, held_out = rows.train.ids, rows.validation.ids
-        history = train(model, ids, held_out, recipe, folder / key, rows.identity)
-        bits = history.validation[-1]["loss"] * bits_per_nat(rows.validation)
-        write_json(note, {"parameters": history.parameters, "bits_per_byte": bits})
-        shutil.rmtree(folder / key)  # a checkpoint is large, and nobody continues this one
+        training = Training(model, rows.train.ids, recipe, folder / key, rows.identity)
+        with training.progress:
+            while training.step < recipe.steps:
+                training.advance()
+            training.log()  # it raises an error if the loss is not finite
+        loss = likelihood(model, rows.validation.ids, recipe.seq_len).loss
+        bits = loss * bits_per_nat(rows.validation)
+        write_json(note, {"parameters": training.history.parameters, "bits_per_byte": bits})
     found = json.loads(note.read_text("utf-8"))
     return found["parameters"], found["bits_per_byte"]
 

@@ -39,6 +39,12 @@ class Choices:
         In every second block, the last included, the values are a learned mix of the usual
         projection and an embedding of the token (Zhou et al., 2024; as in modded-nanogpt), which
         starts at the size of the projection.
+    attention_gate
+        Each head's output is multiplied by a sigmoid of what the block reads (Qiu et al., 2025),
+        twice that: it starts at 1.
+    input_skip
+        Each block reads a learned mix of the stream, at first this alone, and of the embeddings
+        that the first block read (as in modded-nanogpt).
     softcap
         Largest size of a logit, c·tanh(logit/c) (Gemma 2, 2024); None for no limit.
     """
@@ -62,6 +68,8 @@ class Choices:
     zero_init: bool = False
     embedding_std: float = INITIAL_STD
     value_embeddings: bool = False
+    attention_gate: bool = False
+    input_skip: bool = False
     softcap: float | None = None
 
     def __post_init__(self) -> None:

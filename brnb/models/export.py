@@ -21,6 +21,8 @@ LLAMA = {
     "bias": False,
     "qk_norm": False,
     "value_embeddings": False,
+    "attention_gate": False,
+    "input_skip": False,
     "softcap": None,
 }
 LLAMA_NAMES = {

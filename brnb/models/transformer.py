@@ -116,10 +116,10 @@ class TransformerLM(nn.Module):
             )
         rope = self.choices.position == "rope"
         rotation = (self.cos[past:end], self.sin[past:end]) if rope else None
-        x = self._embed(ids, past)
+        start = x = self._embed(ids, past)
         new: list[Tensor] = []
         for i, block in enumerate(self.blocks):
-            x, *pair = block(x, ids, rotation, state[2 * i : 2 * i + 2] if state else ())
+            x, *pair = block(x, start, ids, rotation, state[2 * i : 2 * i + 2] if state else ())
             new += pair
         return self.norm(x), tuple(new)
 
@@ -141,7 +141,8 @@ class TransformerLM(nn.Module):
         branch = INITIAL_STD / math.sqrt(2 * self.choices.layers)
         for name, parameter in self.named_parameters():
             into_stream = name.endswith((".out.weight", ".down.weight"))
-            if name.endswith(".bias") or (zero and (into_stream or name == "head.weight")):
+            at_zero = name.endswith((".bias", "attention.gate.weight"))
+            if at_zero or (zero and (into_stream or name == "head.weight")):
                 nn.init.zeros_(parameter)
             elif parameter.dim() == 2:
                 std = branch if into_stream else INITIAL_STD
@@ -160,9 +161,15 @@ class Block(nn.Module):
         self.attention_norm, self.attention = _norm(c), Attention(c, value_embedding)
         self.mlp_norm, self.mlp = _norm(c), MLP(c)
         self.dropout = nn.Dropout(c.dropout)
+        self.mix = nn.Parameter(torch.tensor([1.0, 0.0])) if c.input_skip else None
 
-    def forward(self, x: Tensor, ids: Tensor, rotation: Rotation, past: State) -> State:
-        """The stream after this block, and the keys and values so far."""
+    def forward(
+        self, x: Tensor, start: Tensor, ids: Tensor, rotation: Rotation, past: State
+    ) -> State:
+        """The stream after this block, and the keys and values so far; `start` is the stream
+        before the first block."""
+        if self.mix is not None:
+            x = self.mix[0] * x + self.mix[1] * start
         y, k, v = self.attention(self.attention_norm(x), ids, rotation, past)
         x = x + self.dropout(y)
         return x + self.dropout(self.mlp(self.mlp_norm(x))), k, v
@@ -182,6 +189,7 @@ class Attention(nn.Module):
         self.value_embedding = nn.Embedding(c.vocab_size, kv_width) if value_embedding else None
         if value_embedding:
             self.mix = nn.Parameter(torch.tensor([0.5, 0.5]))
+        self.gate = nn.Linear(c.width, c.heads, bias=False) if c.attention_gate else None
 
     def forward(self, x: Tensor, ids: Tensor, rotation: Rotation, past: State) -> State:
         """Output (B, T, width), and the keys and values so far (B, kv_heads, tokens, head_dim)."""
@@ -201,6 +209,8 @@ class Attention(nn.Module):
         dropout = c.dropout if self.training else 0.0
         grouped = c.kv_heads < c.heads
         y = F.scaled_dot_product_attention(q, k, v, mask, dropout, not past, enable_gqa=grouped)
+        if self.gate is not None:
+            y = y * (2 * torch.sigmoid(self.gate(x))).transpose(1, 2).unsqueeze(-1)
         return self.out(y.transpose(1, 2).flatten(2)), k, v
 
     def _heads(self, x: Tensor) -> Tensor:

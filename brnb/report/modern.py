@@ -1,6 +1,6 @@
 """Tables of the modern recipe (chapter 10)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from brnb.report.labels import label
@@ -9,26 +9,27 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from brnb.evaluate.ablation import Race, Worth
+    from brnb.train.history import History
 
 DECIMALS = {
-    "race": {"bits_per_byte": 4, "tokens_million": 2, "token_share": 3},
+    "race": {"parameters_million": 1, "bits_per_byte": 4, "tokens_million": 2, "token_share": 3},
     "ablation": {"parameters_million": 2}
     | dict.fromkeys(("bits_per_byte", "deviation", "change", "ci_low", "ci_high"), 4),
 }
 
 
-def race_table(baseline: str, run: str, race: "Race") -> "pd.DataFrame":
-    """One row a run: its best bits per byte, and the tokens at which it was as good as the
-    baseline's best; missing where it never was."""
+def race_table(histories: Mapping[str, "History"], race: "Race") -> "pd.DataFrame":
+    """One row a run, the baseline first: parameters, best bits per byte, and the tokens at which
+    it was as good as the baseline's best; missing where it never was."""
     import pandas as pd
 
-    rows = [(baseline, race.target, race.baseline_tokens), (run, race.best, race.tokens)]
+    reached = (race.target, race.baseline_tokens), (race.best, race.tokens)
     return pd.DataFrame(
         [
-            {"run": name, "bits_per_byte": best}
+            {"run": run, "parameters_million": history.parameters / 1e6, "bits_per_byte": best}
             | {"tokens_million": None if tokens is None else tokens / 1e6}
             | {"token_share": None if tokens is None else tokens / race.baseline_tokens}
-            for name, best, tokens in rows
+            for (run, history), (best, tokens) in zip(histories.items(), reached, strict=True)
         ],
         dtype=object,
     )
@@ -50,6 +51,11 @@ def ablation_table(rows: Sequence["Worth"], lang: str) -> "pd.DataFrame":
             "bits_per_byte": worth.mean,
             "deviation": worth.deviation,
         }
-        removal = {"change": worth.change, "ci_low": worth.low, "ci_high": worth.high}
-        found.append(values | (removal | {"helps": worth.helps} if ingredient else {}))
+        removal: dict[str, float | bool | None] = {
+            "change": worth.change,
+            "ci_low": worth.low,
+            "ci_high": worth.high,
+            "helps": worth.helps,
+        }
+        found.append(values | (removal if ingredient else dict.fromkeys(removal)))
     return pd.DataFrame(found, dtype=object)

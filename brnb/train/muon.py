@@ -10,6 +10,7 @@ from torch import Tensor, nn
 ROUNDS = 5
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of Jordan: steepest at 0, so that 5 rounds suffice
 UPDATE_RMS = 0.2  # AdamW's usual: both optimizers then share one scale of rates (Liu et al., 2025)
+NEURON_DECAY = 0.95  # of NorMuon's running mean squares
 
 
 class Muon(torch.optim.Optimizer):
@@ -28,6 +29,10 @@ class Muon(torch.optim.Optimizer):
         Of the running mean of gradients; Nesterov's form.
     weight_decay
         Decoupled, as in AdamW.
+    normalise
+        NorMuon (Li et al., 2025): neurons move alike. Each row of an update (each column, if it is
+        wider than tall: then its rows have unit length already) is divided by the root of the
+        running mean of its squares; the update keeps its norm.
 
     Raises
     ------
@@ -41,8 +46,10 @@ class Muon(torch.optim.Optimizer):
         lr: float,
         momentum: float = 0.95,
         weight_decay: float = 0.1,
+        normalise: bool = False,
     ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        self.normalise = normalise
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.dim() != 2:
@@ -66,21 +73,38 @@ class Muon(torch.optim.Optimizer):
         self, parameters: list[nn.Parameter], lr: float, momentum: float, decay: float
     ) -> None:
         gradients = [p.grad for p in parameters if p.grad is not None]
-        means = [self._mean(p) for p in parameters]
+        means = [self._kept(p, "momentum_buffer", p) for p in parameters]
         torch._foreach_lerp_(means, gradients, 1 - momentum)
         ahead = torch._foreach_lerp(gradients, means, momentum)
         wide = torch.stack([_wide(x).bfloat16() for x in ahead])
-        updates = orthogonal(wide).to(parameters[0].dtype).unbind()
+        stack = orthogonal(wide).to(parameters[0].dtype)
+        updates = (self._normalised(parameters, stack) if self.normalise else stack).unbind()
         rate = lr * UPDATE_RMS * math.sqrt(wide.shape[-1])
         for parameter, update in zip(parameters, updates, strict=True):
             parameter.mul_(1 - lr * decay)
             parameter.add_(update if parameter.shape == update.shape else update.T, alpha=-rate)
 
-    def _mean(self, parameter: nn.Parameter) -> Tensor:
+    def _normalised(self, parameters: list[nn.Parameter], updates: Tensor) -> Tensor:
+        """NorMuon's last step; the updates, shape (n, rows, columns), are not taller than wide."""
+        along = -1 if updates.shape[1] == updates.shape[2] else -2
+        squares = updates.square().mean(along, keepdim=True)
+        found = list(squares.unbind())
+        means = [
+            self._kept(p, "neuron_squares", square)
+            for p, square in zip(parameters, found, strict=True)
+        ]
+        torch._foreach_lerp_(means, found, 1 - NEURON_DECAY)
+        even = updates / torch.stack(means).clamp(min=1e-10).sqrt()
+        before, after = (x.norm(dim=(1, 2), keepdim=True) for x in (updates, even))
+        return even * (before / after.clamp(min=1e-10))
+
+    def _kept(self, parameter: nn.Parameter, name: str, like: Tensor) -> Tensor:
+        """A running mean of a parameter's; zeros at first."""
         state = self.state[parameter]
-        if not state:
-            state["momentum_buffer"] = torch.zeros_like(parameter)
-        return state["momentum_buffer"]
+        if name not in state:
+            state[name] = torch.zeros_like(like)
+        found: Tensor = state[name]
+        return found
 
 
 def orthogonal(stack: Tensor) -> Tensor:

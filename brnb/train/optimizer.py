@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from brnb.train.params import TrainParams
 
 BETAS = (0.9, 0.95)
+EMBEDDING_BETAS = (0.5, 0.95)  # the momentum of a rare token's row would outlast its context
 
 
 def schedule(step: int, params: "TrainParams") -> float:
@@ -71,8 +72,8 @@ class Together:
 def make_optimizer(model: nn.Module, params: "TrainParams") -> Together:
     """AdamW (Loshchilov & Hutter, 2019), or Muon for hidden matrices and AdamW for the rest.
 
-    Weight decay is for matrices only. With `ModernParams` it is for hidden matrices only, and
-    these and the embeddings have peaks of their own.
+    Weight decay is for matrices only. With `ModernParams` it is for hidden matrices only; these
+    and the embeddings have peaks of their own, and the embeddings less momentum.
 
     Raises
     ------
@@ -89,12 +90,13 @@ def make_optimizer(model: nn.Module, params: "TrainParams") -> Together:
     kinds = model.parameters_by_kind()
     hidden = _group(kinds["hidden"], params.matrix_learning_rate, params.weight_decay)
     others = (
-        _group(kinds["embedding"], params.embedding_learning_rate),
+        _group(kinds["embedding"], params.embedding_learning_rate) | {"betas": EMBEDDING_BETAS},
         _group(kinds["head"] + kinds["vector"], params.learning_rate),
     )
     if params.optimizer == "adamw":
         return Together(_adamw(hidden, *others))
-    return Together(Muon([hidden], lr=hidden["peak"]), _adamw(*others))
+    muon = Muon([hidden], lr=hidden["peak"], normalise=params.optimizer == "normuon")
+    return Together(muon, _adamw(*others))
 
 
 def _group(parameters: list[nn.Parameter], peak: float, decay: float = 0.0) -> dict[str, Any]:

@@ -100,9 +100,11 @@ class ModernParams(TransformerParams):
     zero_init: bool = Field(description="projections into the stream and untied heads start at 0")
     embedding_std: float = Field(gt=0, description="of the token embeddings at the start")
     value_embeddings: bool = Field(description="in the values of every second block")
+    attention_gate: bool = Field(description="on the output of every head")
+    input_skip: bool = Field(description="every block also reads the embeddings")
     softcap: Annotated[float, Field(gt=0)] | None = Field(description="largest logit; None: any")
 
-    optimizer: Literal["adamw", "muon"] = Field(description="of the hidden matrices")
+    optimizer: Literal["adamw", "muon", "normuon"] = Field(description="of the hidden matrices")
     matrix_learning_rate: float = Field(gt=0, lt=1, description="peak, hidden matrices")
     embedding_learning_rate: float = Field(gt=0, lt=1, description="peak, embeddings")
     schedule: Literal["cosine", "trapezoid"]
@@ -110,7 +112,10 @@ class ModernParams(TransformerParams):
 
     def choices(self, vocab_size: int) -> dict[str, Any]:
         """Arguments of `TransformerLM`."""
-        own = ("qk_norm", "zero_init", "embedding_std", "value_embeddings", "softcap")
+        own = (
+            *("qk_norm", "zero_init", "embedding_std", "value_embeddings"),
+            *("attention_gate", "input_skip", "softcap"),
+        )
         return super().choices(vocab_size) | {name: getattr(self, name) for name in own}
 
 

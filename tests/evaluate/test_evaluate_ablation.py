@@ -27,7 +27,8 @@ RECIPE = {
     "temperature": 1.0, "top_p": 1.0, "dropout": 0.0, "width": 16, "layers": 2, "heads": 2,
     "kv_heads": 1, "hidden": 24, "norm": "rmsnorm", "position": "rope", "mlp": "relu2",
     "bias": False, "tied": False, "qk_norm": True, "zero_init": True, "embedding_std": 1.0,
-    "value_embeddings": True, "softcap": 15.0, "optimizer": "muon", "matrix_learning_rate": 1e-2,
+    "value_embeddings": True, "attention_gate": True, "input_skip": True, "softcap": 15.0,
+    "optimizer": "normuon", "matrix_learning_rate": 1e-2,
     "embedding_learning_rate": 1e-1, "schedule": "trapezoid", "cooldown": 0.5,
     "baseline": "v6", "ablation_seeds": 3, "ablation_tokens": 120, "ablation_documents": 2,
     "ablation": {"muon": {"optimizer": "adamw"}, "value_embeddings": {"value_embeddings": False}},
@@ -65,15 +66,22 @@ def test_every_row_is_the_training_that_it_names(tmp_path):
 
 def test_finished_trainings_are_read_back_and_leave_no_checkpoint(tmp_path):
     short = params(ablation={})
-    found = ablate(short, ROWS, tmp_path)
+    found = list(ablate(short, ROWS, tmp_path))
     notes = sorted(tmp_path.iterdir())
     assert [note.suffix for note in notes] == [".json"] * 3
+    assert len(found) == 1
     for note in notes:
         note.write_text(json.dumps({"parameters": 1, "bits_per_byte": 2.0}))
-    again = ablate(short, ROWS, tmp_path)
-    assert all(r.bits_per_byte == (2.0, 2.0, 2.0) for r in again)
+    again = list(ablate(short, ROWS, tmp_path))
+    assert [r.bits_per_byte for r in again] == [(2.0, 2.0, 2.0)]
     other = ablate(short, replace(ROWS, identity="other"), tmp_path)
     assert [r.bits_per_byte for r in other] == [r.bits_per_byte for r in found]
+
+
+def test_rows_come_as_they_are_done(tmp_path):
+    rows = ablate(params(), ROWS, tmp_path)
+    assert next(rows).ingredient is None
+    assert len(list(tmp_path.iterdir())) == 3  # the three seeds of the whole recipe, and no more
 
 
 def test_what_removes_an_ingredient_is_checked_before_anything_runs():

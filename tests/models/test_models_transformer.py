@@ -23,6 +23,7 @@ from brnb.tokenizers.subword import SubwordTokenizer
 SHAPE = {"vocab_size": 61, "width": 24, "layers": 3, "heads": 4, "context": 16, "hidden": 40}
 LLAMA = {"norm": "rmsnorm", "position": "rope", "mlp": "swiglu", "bias": False}
 MODERN = LLAMA | {"mlp": "relu2", "qk_norm": True, "zero_init": True, "value_embeddings": True}
+MODERN |= {"attention_gate": True, "input_skip": True}
 FORMS = {
     "v5": SHAPE | {"kv_heads": 4},
     "v6": SHAPE | LLAMA | {"kv_heads": 2},
@@ -116,9 +117,11 @@ def modern_by_the_book(model, ids):
         y = torch.complex(*x.chunk(2, -1)) * turn
         return torch.cat((y.real, y.imag), -1)
 
-    x = w["embedding.weight"][ids]
+    x = start = w["embedding.weight"][ids]
     for i in range(c.layers):
         b = f"blocks.{i}."
+        kept, again = w[b + "mix"]
+        x = kept * x + again * start
         n = rms(x) * w[b + "attention_norm.weight"]
         v = n @ w[b + "attention.value.weight"].T
         if i in (0, 2):  # every second of three, the last included
@@ -129,6 +132,8 @@ def modern_by_the_book(model, ids):
             by_the_book(turned(rms(q[:, h])), turned(rms(k[:, h])), v[:, h])
             for h in (slice(s, s + 6) for s in range(0, 24, 6))
         ]
+        gates = 2 / (1 + (-n @ w[b + "attention.gate.weight"].T).exp())  # (T, heads)
+        heads = [gates[:, h, None] * head for h, head in enumerate(heads)]
         x = x + torch.cat(heads, -1) @ w[b + "attention.out.weight"].T
         n = rms(x) * w[b + "mlp_norm.weight"]
         up = (n @ w[b + "mlp.up.weight"].T).clamp(min=0)
@@ -201,7 +206,7 @@ def test_the_export_leaves_the_random_state_alone(tmp_path):
 
 @pytest.mark.parametrize(("form", "named"), [
     ("v5", ["norm = 'layernorm'", "position = 'learned'", "mlp = 'gelu'", "bias = True"]),
-    ("v7", ["mlp = 'relu2'", "qk_norm = True", "value_embeddings = True", "softcap = 15.0"]),
+    ("v7", ["mlp = 'relu2'", "qk_norm = True", "attention_gate = True", "input_skip = True"]),
 ])  # fmt: skip
 def test_what_llama_cannot_express_is_named(form, named, tmp_path):
     with pytest.raises(ValueError, match="cannot express") as error:
@@ -268,7 +273,7 @@ def test_llamas_have_their_published_sizes(published, form):
 
 def test_size_of_the_modern_recipe():
     tables = 61 * 24 * (1 + 2 + 1)  # tokens, two value embeddings, head
-    block = 4 * 24 * 24 + 2 * 24 * 40 + 2 * 24
+    block = 4 * 24 * 24 + 2 * 24 * 40 + 2 * 24 + 4 * 24 + 2  # gates and mix last
     assert size(**FORMS["v7"]) == tables + 3 * block + 24 + 2 * 2
 
 
@@ -377,7 +382,7 @@ def test_every_parameter_has_one_kind(form):
     kinds = model.parameters_by_kind()
     found = [id(p) for group in kinds.values() for p in group]
     assert sorted(found) == sorted(map(id, model.parameters()))
-    linear = {"v5": 6, "v6": 7, "v7": 6}[form]
+    linear = {"v5": 6, "v6": 7, "v7": 7}[form]
     assert len(kinds["hidden"]) == 3 * linear
     assert len(kinds["embedding"]) == {"v5": 2, "v6": 1, "v7": 3}[form]
     assert [p is model.head_weight for p in kinds["head"]] == [True] * (form == "v7")

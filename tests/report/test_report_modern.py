@@ -24,12 +24,13 @@ def _close():
 
 
 def test_race_table():
-    frame = race_table("v6", "v7", RACE)
-    assert frame.to_dict("records") == [
-        {"run": "v6", "bits_per_byte": 1.25, "tokens_million": 30.0, "token_share": 1.0},
-        {"run": "v7", "bits_per_byte": 1.2, "tokens_million": 9.0, "token_share": 0.3},
-    ]
-    assert race_table("v6", "v7", LOST).loc[1, "token_share"] is None
+    sizes = {"v6": History(parameters=34_000_000), "v7": History(parameters=75_000_000)}
+    frame = race_table(sizes, RACE).set_index("run")
+    assert list(frame["parameters_million"]) == [34.0, 75.0]
+    assert list(frame["bits_per_byte"]) == [1.25, 1.2]
+    assert list(frame["tokens_million"]) == [30.0, 9.0]
+    assert list(frame["token_share"]) == [1.0, 0.3]
+    assert race_table(sizes, LOST).loc[1, "token_share"] is None
 
 
 def test_ablation_table():
@@ -37,17 +38,20 @@ def test_ablation_table():
     assert list(frame["recipe"]) == ["receita inteira", "sem Muon (AdamW)", "sem softcap"]
     assert list(frame["seeds"]) == [3, 3, 3]
     assert list(frame["helps"])[1:] == [True, None]
+    assert list(ablation_table(WORTHS[:1], "pt")) == list(frame)  # as the first row alone
     assert frame["change"].isna().tolist() == [True, False, False]
 
 
 @pytest.mark.parametrize("race", [RACE, LOST], ids=["won", "lost"])
 def test_race_curves_are_in_bits_per_byte(race):
     history = History(validation=[{"tokens": 2e6, "loss": 4.0}, {"tokens": 4e6, "loss": 3.0}])
+    history.parameters = 33_900_000
     fig = modern.race_curves({"v6": history, "v7": history}, race, 0.5, "pt")
     (axis,) = fig.axes
     assert axis.lines[0].get_xydata().tolist() == [[2, 2], [4, 1.5]]
     assert len(axis.lines) == (5 if race.tokens else 4)
     assert axis.get_ylabel() == "Bits por byte"
+    assert [x.get_text() for x in axis.get_legend().get_texts()] == ["v6 (34 M)", "v7 (34 M)"]
 
 
 def test_ablation_shows_every_seed_beside_the_whole_recipe():

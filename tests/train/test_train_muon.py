@@ -50,6 +50,41 @@ def test_a_matrix_without_gradient_stays_and_leaves_the_others_their_place():
         torch.testing.assert_close(a, b, rtol=0, atol=2e-4)
 
 
+def test_normuon_is_the_paper_s_algorithm_one_matrix_at_a_time():
+    ours, theirs = twins()
+    optimizer = Muon(ours, lr=1e-2, momentum=0.9, weight_decay=0.1, normalise=True)
+    means = [torch.zeros_like(x) for x in theirs]
+    squares = [torch.zeros(1) for _ in theirs]
+    for step in range(4):
+        for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+            generator = torch.Generator().manual_seed(100 * step + i)
+            a.grad = torch.randn(a.shape, generator=generator)
+            means[i] = 0.9 * means[i] + 0.1 * a.grad
+            o = 0.9 * means[i] + 0.1 * a.grad  # Nesterov
+            tall = o.shape[0] >= o.shape[1]
+            o = orthogonal((o if o.shape[0] <= o.shape[1] else o.T)[None].bfloat16())[0].float()
+            o = o if o.shape == b.shape else o.T
+            found = o.pow(2).mean(1 if tall else 0, keepdim=True)
+            squares[i] = 0.95 * squares[i] + 0.05 * found
+            even = o / squares[i].sqrt()
+            even *= 0.2 * (max(o.shape) ** 0.5) * o.norm() / even.norm()
+            b.data = b.data * (1 - 1e-2 * 0.1) - 1e-2 * even
+        optimizer.step()
+    for a, b, start in zip(ours, theirs, twins()[0], strict=True):
+        assert (b - start).abs().max() > 0.02
+        torch.testing.assert_close(a, b, rtol=0, atol=2e-4)
+
+
+def test_normuon_moves_all_neurons_alike():
+    weight = nn.Parameter(torch.zeros(64, 16))
+    optimizer = Muon([weight], lr=1.0, weight_decay=0.0, normalise=True)
+    generator = torch.Generator().manual_seed(3)
+    weight.grad = torch.randn(64, 16, generator=generator) * torch.logspace(0, -3, 64)[:, None]
+    optimizer.step()
+    rows = weight.detach().norm(dim=1)
+    torch.testing.assert_close(rows, rows.mean().expand(64))
+
+
 def test_orthogonal_keeps_singular_vectors_and_levels_singular_values():
     x = torch.randn(3, 8, 20, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     u, s, vt = torch.linalg.svd(x, full_matrices=False)

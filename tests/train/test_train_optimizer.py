@@ -23,7 +23,8 @@ PLAIN = {
 }  # fmt: skip
 MODERN = PLAIN | {
     "mlp": "relu2", "tied": False, "qk_norm": True, "zero_init": True, "embedding_std": 1.0,
-    "value_embeddings": True, "softcap": 15.0, "optimizer": "muon", "matrix_learning_rate": 2e-2,
+    "value_embeddings": True, "attention_gate": True, "input_skip": True,
+    "softcap": 15.0, "optimizer": "muon", "matrix_learning_rate": 2e-2,
     "embedding_learning_rate": 3e-2, "schedule": "trapezoid", "cooldown": 0.4, "warmup": 0.0,
 }  # fmt: skip
 
@@ -76,16 +77,18 @@ def test_plain_params_decay_matrices_with_one_rate(kind):
 
 
 @pytest.mark.parametrize("tied", [True, False])
-@pytest.mark.parametrize("kind", ["adamw", "muon"])
+@pytest.mark.parametrize("kind", ["adamw", "muon", "normuon"])
 def test_modern_params_have_a_peak_a_kind(kind, tied):
     model, params = modern(optimizer=kind, tied=tied)
     optimizer = make_optimizer(model, params)
     hidden, embeddings, others = optimizer.param_groups
-    assert isinstance(optimizer.parts[0], Muon if kind == "muon" else torch.optim.AdamW)
+    assert isinstance(optimizer.parts[0], torch.optim.AdamW if kind == "adamw" else Muon)
+    assert getattr(optimizer.parts[0], "normalise", False) == (kind == "normuon")
     assert [group["peak"] for group in (hidden, embeddings, others)] == [2e-2, 3e-2, 1e-2]
     assert [g["weight_decay"] for g in (hidden, embeddings, others)] == [0.3, 0.0, 0.0]
-    # 2 blocks of query, key, value, out, up, down; one of them with a value embedding
-    assert len(hidden["params"]) == 12
+    assert [g.get("betas") for g in (embeddings, others)] == [(0.5, 0.95), (0.9, 0.95)]
+    # 2 blocks of query, key, value, out, gate, up, down; one of them with a value embedding
+    assert len(hidden["params"]) == 14
     assert sorted(tuple(p.shape) for p in embeddings["params"]) == [(19, 16), (19, 16)]
     found = [id(p) for group in optimizer.param_groups for p in group["params"]]
     assert sorted(found) == sorted(id(p) for p in model.parameters())
@@ -105,7 +108,7 @@ def test_both_optimizers_continue_from_their_state():
         optimizer.zero_grad()
 
     torch.manual_seed(0)
-    model, params = modern()
+    model, params = modern(optimizer="normuon")
     optimizer = make_optimizer(model, params)
     step(model, optimizer, 0)
     weights = {name: part.clone() for name, part in model.state_dict().items()}

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def race_curves(
     histories: Mapping[str, "History"], race: "Race", scale: float, lang: str
 ) -> "Figure":
-    """Validation bits per byte of both runs against tokens: losses times `scale`.
+    """Validation bits per byte of both runs against tokens: losses times `scale`. The legend tells
+    their parameters.
 
     Dashed is the baseline's best; dotted, where each of the two had it.
     """
@@ -24,7 +25,8 @@ def race_curves(
     for run, history in histories.items():
         tokens = [row["tokens"] / 1e6 for row in history.validation]
         bits = [row["loss"] * scale for row in history.validation]
-        axis.plot(tokens, bits, "o-", markersize=4, label=run)
+        size = f"{history.parameters / 1e6:.0f} M"
+        axis.plot(tokens, bits, "o-", markersize=4, label=f"{run} ({size})")
     axis.axhline(race.target, color="black", linestyle="--", linewidth=1)
     for reached in (race.baseline_tokens, race.tokens):
         if reached is not None:
