@@ -23,9 +23,9 @@ MAPS = {
     "up_proj": "up",
     "down_proj": "down",
 }
-# What a micro-batch costs besides its tokens, in tokens: from times of 2048 to 6144 of them, with
-# all maps in NF4 and with none, on one H200 (8B shape).
-LAUNCH, DEQUANTISE = 300, 400
+# What a micro-batch costs besides its tokens, in tokens: from kernel times of 2048 and of 4096 of
+# them, and of dequantising all maps, on one H200 (8B shape).
+LAUNCH, DEQUANTISE = 300, 250
 SPARE = 0.05  # share of the limit left to fragmentation and to errors of the prediction
 
 

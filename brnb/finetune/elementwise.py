@@ -15,7 +15,8 @@ from torch import Tensor
 def fused_on_gpu(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let a GPU run an elementwise function as one kernel for any T; a CPU runs it as it stands.
 
-    The first dimension of its matrices is T.
+    The first dimension of its matrices is T. All that has T rows has to be a matrix: a vector's
+    length is taken for a constant, and a kernel of each length would be compiled.
     """
     compiled = cache(lambda: torch.compile(function, dynamic=False))
 
@@ -47,9 +48,10 @@ def rms_norm_backward(grad: Tensor, x: Tensor, gain: Tensor, eps: float, direct:
 
 
 @fused_on_gpu
-def swiglu(gate: Tensor, up: Tensor) -> Tensor:
-    """silu(gate) * up."""
-    return (F.silu(gate.float()) * up).to(gate.dtype)
+def swiglu(gate_up: Tensor) -> Tensor:
+    """silu(gate) * up of rows that hold both."""
+    gate, up = gate_up.chunk(2, -1)
+    return (F.silu(gate.float()) * up).to(gate_up.dtype)
 
 
 @fused_on_gpu

@@ -113,9 +113,7 @@ class _Mlp(Function):
         layer: "Layer",
     ) -> Tensor:
         both, first = product(layer.norm(1, x), layer.gate_up.weight(), down_in, up_in)
-        y, second = product(
-            swiglu(*both.chunk(2, -1)), layer.down.weight(), down_out, up_out, plus=x
-        )
+        y, second = product(swiglu(both), layer.down.weight(), down_out, up_out, plus=x)
         ctx.save_for_backward(x, both, first, second, down_in, up_in, down_out, up_out)
         ctx.layer = layer
         return y
