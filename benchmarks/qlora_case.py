@@ -1,7 +1,6 @@
 """What the benchmarks of QLoRA share: the model, its limit of memory, our loop, a clock."""
 
 import gc
-import os
 import statistics
 import tempfile
 import time
@@ -10,14 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
-
 import numpy as np
 import torch
 from peft import PeftModel
 from transformers import LlamaConfig
 
-from brnb.finetune import loop
+from brnb.finetune import budget, loop
 from brnb.finetune.attention import packed_attention
 from brnb.finetune.base import random_base
 from brnb.finetune.lora import adapt, base_of
@@ -60,12 +57,10 @@ def params(**changed: Any) -> FinetuneParams:
 
 
 def fresh(shape: dict[str, Any] = SHAPE) -> PeftModel:
-    """A new model; the one before has to be gone."""
+    """A new model under the limit of memory; the one before has to be gone."""
     gc.collect()
+    budget.limit_memory(GIB, DEVICE)
     if GPU:
-        torch.cuda.empty_cache()
-        total = torch.cuda.get_device_properties(DEVICE).total_memory
-        torch.cuda.set_per_process_memory_fraction(min(1.0, GIB * 2**30 / total))
         torch.cuda.reset_peak_memory_stats()
     torch.manual_seed(0)
     return adapt(random_base(LlamaConfig(**shape), True, torch.bfloat16, DEVICE), params())
