@@ -1,5 +1,6 @@
 """What fits into the memory: tokens of a micro-batch, layers to recompute, maps to dequantise."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -23,9 +24,9 @@ MAPS = {
     "up_proj": "up",
     "down_proj": "down",
 }
-# What a micro-batch costs besides its tokens, in tokens: from times of 2048 to 6144 of them, with
-# all maps in NF4 and with none, on one H200 (8B shape).
-LAUNCH, DEQUANTISE = 300, 400
+# What a micro-batch costs besides its tokens, in tokens: from kernel times of 2048 and of 4096 of
+# them, and of dequantising all maps, on one H200 (8B shape).
+LAUNCH, DEQUANTISE = 300, 250
 SPARE = 0.05  # share of the limit left to fragmentation and to errors of the prediction
 
 
@@ -168,9 +169,17 @@ def _time(shape: Shape, step: Step) -> float:
 
 
 def limit_memory(gib: float | None, device: torch.device) -> int | None:
-    """Bytes that this process may use on a GPU, and hold it to them; None on a CPU."""
+    """Bytes that this process may use on a GPU, and hold it to them; None on a CPU.
+
+    From here on its segments grow and shrink: fixed ones leave gaps between micro-batches of
+    several sizes, one GiB in 24 and more, and a step that fits would run out of memory.
+    """
     limit = _limit(gib, device)
     if limit is not None:
+        torch.cuda.empty_cache()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # the name that 2.11 and 2.13 share
+            torch.cuda.memory._set_allocator_settings("expandable_segments:True")
         total = torch.cuda.get_device_properties(device).total_memory
         torch.cuda.set_per_process_memory_fraction(limit / total, device)
     return limit

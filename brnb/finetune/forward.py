@@ -10,7 +10,7 @@ from brnb.finetune.attention import packed_attention
 from brnb.finetune.base import quiet
 from brnb.finetune.head import target_nats, targets_of
 from brnb.finetune.layers import LlamaStack, supported
-from brnb.finetune.lora import base_of
+from brnb.finetune.lora import base_of, trained
 from brnb.finetune.shards import shards_of
 
 if TYPE_CHECKING:
@@ -95,7 +95,9 @@ class Losses:
 def check_head(model: "PeftModel", losses: Losses, pack: "Pack", tolerance: float = 0.02) -> None:
     """Compare the losses of the first document's beginning with the model's own logits.
 
-    Heads with a bias, a cap or a scale, and layers that look beyond `lengths`, show here.
+    Heads with a bias, a cap or a scale, and layers that look beyond `lengths`, show here. There is
+    a backward pass too, so that a GPU compiles and tunes its kernels while it has room: beside the
+    activations of a whole micro-batch it has none.
 
     Raises
     ------
@@ -111,9 +113,10 @@ def check_head(model: "PeftModel", losses: Losses, pack: "Pack", tolerance: floa
     labels[0] = -100
     was_training = model.training
     model.eval()  # dropout would differ
+    with packed_attention(base_of(model)):
+        ours = losses([Pack(ids, labels, torch.arange(size), (size,))])
+        torch.autograd.grad(ours.sum(), trained(model), allow_unused=True)
     with torch.no_grad():
-        with packed_attention(base_of(model)):
-            ours = losses([Pack(ids, labels, torch.arange(size), (size,))])
         logits = model(input_ids=ids[None].to(losses.device)).logits[0, :-1].float()
         theirs = torch.nn.functional.cross_entropy(
             logits, ids[1:].to(losses.device), reduction="none"

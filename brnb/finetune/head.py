@@ -6,18 +6,21 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from brnb.finetune.layers import fused_on_gpu
+from brnb.finetune.elementwise import fused_on_gpu
 from brnb.theory.memory import FROZEN_LOGITS
 
 
 @fused_on_gpu
 def _nats(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Loss of each row, fp32, and the gradient of the logits in their precision."""
+    """Loss of each row, fp32, and the gradient of the logits in their precision.
+
+    `targets` has shape (M, 1).
+    """
     wide = logits.float()
     log_sum = wide.logsumexp(-1, keepdim=True)
-    picked = wide.gather(-1, targets[:, None])
+    picked = wide.gather(-1, targets)
     places = torch.arange(logits.shape[-1], device=logits.device)
-    grad = torch.exp(wide - log_sum) - (places == targets[:, None]).float()
+    grad = torch.exp(wide - log_sum) - (places == targets).float()
     return (log_sum - picked)[:, 0], grad.to(logits.dtype)
 
 
@@ -29,7 +32,7 @@ class _FrozenHead(Function):
         rows = max(1, FROZEN_LOGITS // len(weight))
         losses, grads = [], []
         for x, y in zip(hidden.split(rows), targets.split(rows), strict=True):
-            loss, d_logits = _nats(x @ weight.t(), y)
+            loss, d_logits = _nats(x @ weight.t(), y[:, None])
             losses.append(loss)
             if ctx.needs_input_grad[0]:
                 grads.append(d_logits @ weight)

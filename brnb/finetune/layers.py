@@ -10,17 +10,17 @@ Shapes: T tokens, d the residual stream, N outputs and K inputs of a group of ma
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 from torch.utils.checkpoint import checkpoint
 
 from brnb.finetune.attention import attend
-from brnb.finetune.lora import Group, adapted_layers, base_map, base_of
+from brnb.finetune.elementwise import rms_norm, rms_norm_backward, rotate, swiglu, swiglu_backward
+from brnb.finetune.lora import Adapter, Group, adapted_layers, adapters, base_map, base_of
 from brnb.finetune.shards import shards_of
 
 if TYPE_CHECKING:
@@ -29,79 +29,16 @@ if TYPE_CHECKING:
 FAMILIES = ("llama", "mistral")
 
 
-def fused_on_gpu(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a GPU run an elementwise function as one kernel for any T; a CPU runs it as it stands.
-
-    The first dimension of its matrices is T.
-    """
-    compiled = cache(lambda: torch.compile(function, dynamic=False))
-
-    def call(x: Tensor, *others: Any) -> Any:
-        if not x.is_cuda:
-            return function(x, *others)
-        for tensor in (x, *others):
-            if isinstance(tensor, Tensor) and tensor.dim() > 1:
-                torch._dynamo.maybe_mark_dynamic(tensor, 0)
-        return compiled()(x, *others)
-
-    return call
-
-
-@fused_on_gpu
-def rms_norm(x: Tensor, gain: Tensor, eps: float) -> Tensor:
-    """Root-mean-square norm of each row (Zhang & Sennrich, 2019), computed in fp32."""
-    wide = x.float()
-    return (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps) * gain).to(x.dtype)
-
-
-@fused_on_gpu
-def rms_norm_backward(
-    grad: Tensor, x: Tensor, gain: Tensor, eps: float, direct: Tensor | None
-) -> Tensor:
-    """Gradient of its input; `direct` is what reaches x past the norm."""
-    wide, g = x.float(), grad.float() * gain
-    scale = torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)
-    unit = wide * scale
-    result = scale * (g - unit * (g * unit).mean(-1, keepdim=True))
-    return (result if direct is None else result + direct).to(x.dtype)
-
-
-@fused_on_gpu
-def swiglu(gate_up: Tensor) -> Tensor:
-    """silu(gate) * up of a row that holds both."""
-    gate, up = gate_up.chunk(2, -1)
-    return (F.silu(gate.float()) * up).to(gate_up.dtype)
-
-
-@fused_on_gpu
-def swiglu_backward(grad: Tensor, gate_up: Tensor, d_gate_up: Tensor) -> Tensor:
-    """Fill in the gradient of gate and up; return the product again."""
-    gate, up = (part.float() for part in gate_up.chunk(2, -1))
-    g, sigmoid = grad.float(), torch.sigmoid(gate)
-    silu = gate * sigmoid
-    half = grad.shape[-1]
-    d_gate_up[:, :half] = g * up * (sigmoid + silu * (1 - sigmoid))
-    d_gate_up[:, half:] = g * silu
-    return (silu * up).to(grad.dtype)
-
-
-@fused_on_gpu
-def rotate(x: Tensor, cos: Tensor, sin: Tensor, out: Tensor) -> None:
-    """Fill in the rotary positions (Su et al., 2021) of heads (T, H, D); -sin turns back."""
-    half = x.shape[-1] // 2
-    low, high = x[..., :half].float(), x[..., half:].float()
-    c, s = cos[:, None, :half], sin[:, None, :half]
-    out[..., :half] = low * c - high * s
-    out[..., half:] = high * c + low * s
-
-
 def product(
     x: Tensor, weight: Tensor, down: Tensor, up: Tensor, plus: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """y = x W' + (x A') B' (+ plus), shape (T, N), and x A', (T, R)."""
-    y = x @ weight.t() if plus is None else torch.addmm(plus, x, weight.t())
+    """y = x W' + (x A') B' (+ plus), shape (T, N), and x A', (T, R).
+
+    The large product adds to the small one as it writes: y passes through memory once less.
+    """
     middle = x @ down.t()
-    return y.addmm_(middle, up.t()), middle
+    y = middle @ up.t() if plus is None else torch.addmm(plus, middle, up.t())
+    return y.addmm_(x, weight.t()), middle
 
 
 def product_backward(
@@ -109,11 +46,14 @@ def product_backward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of x, A and B."""
     inner = grad @ up
-    return (grad @ weight).addmm_(inner, down), inner.t() @ x, grad.t() @ middle
+    return (inner @ down).addmm_(grad, weight), inner.t() @ x, grad.t() @ middle
 
 
 class _Inputs(Function):
-    """Queries, keys and values from the residual stream, rotated."""
+    """Queries, keys and values from the residual stream, rotated; and the stream itself.
+
+    It passes through, so that its gradient comes back here in one piece.
+    """
 
     @staticmethod
     def forward(
@@ -122,24 +62,21 @@ class _Inputs(Function):
         joined, middle = product(layer.norm(0, x), layer.qkv.weight(), down, up)
         ctx.save_for_backward(x, middle, down, up, *rope)
         ctx.layer = layer
-        q, k, v = layer.heads(joined)
-        q_out, k_out = torch.empty_like(q), torch.empty_like(k)
-        rotate(q, *rope, q_out)
-        rotate(k, *rope, k_out)
-        return q_out, k_out, v.contiguous()
+        rotated = torch.empty_like(joined)
+        rotate(*layer.heads(joined), *rope, *layer.qkv.split(rotated))
+        return *layer.heads(rotated), x.view_as(x)
 
     @staticmethod
-    def backward(ctx: Any, dq: Tensor, dk: Tensor, dv: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(
+        ctx: Any, dq: Tensor, dk: Tensor, dv: Tensor, direct: Tensor
+    ) -> tuple[Tensor | None, ...]:
         x, middle, down, up, cos, sin = ctx.saved_tensors
         layer: Layer = ctx.layer
         joined = torch.empty(len(x), sum(layer.qkv.rows), dtype=x.dtype, device=x.device)
-        q, k, v = layer.heads(joined)
-        rotate(dq, cos, -sin, q)
-        rotate(dk, cos, -sin, k)
-        v.copy_(dv)
+        rotate(dq, dk, dv, cos, -sin, *layer.qkv.split(joined))
         weight = layer.qkv.weight()
         grad, d_down, d_up = product_backward(joined, layer.norm(0, x), middle, weight, down, up)
-        return layer.norm_backward(0, grad, x), d_down, d_up, None, None
+        return layer.norm_backward(0, grad, x, direct), d_down, d_up, None, None
 
 
 class _Output(Function):
@@ -186,9 +123,9 @@ class _Mlp(Function):
         x, both, first, second, down_in, up_in, down_out, up_out = ctx.saved_tensors
         layer: Layer = ctx.layer
         inner = grad @ up_out
-        d_hidden = (grad @ layer.down.weight()).addmm_(inner, down_out)
+        d_hidden = (inner @ down_out).addmm_(grad, layer.down.weight())
         d_both = torch.empty_like(both)
-        hidden = swiglu_backward(d_hidden, both, d_both)
+        hidden = swiglu_backward(d_hidden, *both.chunk(2, -1), *d_both.chunk(2, -1))
         del d_hidden
         d_down_out, d_up_out = inner.t() @ hidden, grad.t() @ second
         del hidden
@@ -219,33 +156,43 @@ class Layer:
         self.norms = (module.input_layernorm, module.post_attention_layernorm)
         self.head_dim, self.scale = attention.head_dim, attention.scaling
 
+    @property
+    def groups(self) -> tuple[Group, Group, Group, Group]:
+        """Its maps, by what they read."""
+        return self.qkv, self.out, self.gate_up, self.down
+
     def keep(self) -> None:
         """Dequantise its maps once and for all."""
-        for group in (self.qkv, self.out, self.gate_up, self.down):
+        for group in self.groups:
             group.keep()
 
     def heads(self, joined: Tensor) -> list[Tensor]:
         """Queries, keys and values (T, H, D) as views of the group's output."""
-        return [part.unflatten(-1, (-1, self.head_dim)) for part in joined.split(self.qkv.rows, -1)]
+        return [part.unflatten(-1, (-1, self.head_dim)) for part in self.qkv.split(joined)]
 
     def norm(self, which: int, x: Tensor) -> Tensor:
         """Its first or second norm."""
         norm = self.norms[which]
         return rms_norm(x, norm.weight, norm.variance_epsilon)
 
-    def norm_backward(
-        self, which: int, grad: Tensor, x: Tensor, direct: Tensor | None = None
-    ) -> Tensor:
+    def norm_backward(self, which: int, grad: Tensor, x: Tensor, direct: Tensor) -> Tensor:
         """Gradient of a norm's input."""
         norm = self.norms[which]
         return rms_norm_backward(grad, x, norm.weight, norm.variance_epsilon, direct)
 
-    def __call__(self, x: Tensor, rope: tuple[Tensor, Tensor], lengths: Sequence[int]) -> Tensor:
-        """The residual stream after the layer, shape (T, d)."""
-        q, k, v = _Inputs.apply(x, *self.qkv.adapter(), rope, self)
+    def __call__(
+        self,
+        x: Tensor,
+        own: Sequence[Adapter],
+        rope: tuple[Tensor, Tensor],
+        lengths: Sequence[int],
+    ) -> Tensor:
+        """The residual stream after the layer, shape (T, d); `own` are its groups' adapters."""
+        qkv, out, gate_up, down = own
+        q, k, v, x = _Inputs.apply(x, *qkv, rope, self)
         heads = attend(q, k, v, lengths, self.scale).flatten(1)
-        x = _Output.apply(heads, x, *self.out.adapter(), self)
-        return _Mlp.apply(x, *self.gate_up.adapter(), *self.down.adapter(), self)
+        x = _Output.apply(heads, x, *out, self)
+        return _Mlp.apply(x, *gate_up, *down, self)
 
 
 class LlamaStack:
@@ -274,13 +221,14 @@ class LlamaStack:
         x = self.core.embed_tokens(ids)
         wide = torch.empty(0, dtype=torch.float32, device=ids.device)  # positions in full precision
         cos, sin = (part[0] for part in self.core.rotary_emb(wide, positions[None]))
+        own = adapters([group for layer in self.layers for group in layer.groups])
         for i, layer in enumerate(self.layers):
             run: Callable[..., Tensor] = layer
             if i < self.recomputed:
                 run = partial(checkpoint, layer, use_reentrant=False)
             if self.shards:
                 run = self.shards.around(i, run)
-            x = run(x, (cos, sin), lengths)
+            x = run(x, own[4 * i : 4 * i + 4], (cos, sin), lengths)
         return rms_norm(x, self.core.norm.weight, self.core.norm.variance_epsilon)
 
 

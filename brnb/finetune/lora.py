@@ -1,6 +1,7 @@
 """Adapters: where they sit, and how a group of maps multiplies with them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,9 @@ def replace_base(parent: Any, name: str, plain: nn.Module) -> None:
         setattr(parent, name, plain)
 
 
+Adapter = tuple[Tensor, Tensor]
+
+
 class Group:
     """Maps that read the same input: one frozen matrix, one block-diagonal adapter.
 
@@ -108,6 +112,10 @@ class Group:
         if not any(quantised(base_map(m)) or is_lent(base_map(m)) for m in self.maps):
             self.keep()
 
+    def split(self, joined: Tensor) -> tuple[Tensor, ...]:
+        """What each map gave, shape (T, N_i), of what all gave."""
+        return joined.split(self.rows, -1)
+
     def weight(self) -> Tensor:
         """The frozen matrix, shape (N, K), N the sum of all N_i."""
         return self._joined() if self.kept is None else self.kept
@@ -122,22 +130,12 @@ class Group:
             replace_base(self.parent, self.names[i], plain_map(part))
             self.maps[i] = getattr(self.parent, self.names[i])
 
-    def adapter(self) -> tuple[Tensor, Tensor]:
-        """A, shape (R, K), and B, (N, R), its scale inside; R the sum of the maps' ranks.
-
-        Differentiable: each adapter's gradient finds its own parameter.
-        """
-        found = [_own(module) for module in self.maps]
-        places, row = [], 0
-        for own, rows in zip(found, self.rows, strict=True):
-            if own is not None:
-                places.append((row, own[2]))
-            row += rows
-        weights = [weight for own in found if own is not None for weight in own[:2]]
-        shape = (row, self.columns)
-        device = base_map(self.maps[0]).weight.device
-        a, b = _Join.apply(shape, places, torch.empty(0, dtype=self.dtype, device=device), *weights)
-        return a, b
+    @property
+    def adapted(self) -> list[tuple[int, Tensor, Tensor, float]]:
+        """First row, A, B and scale of each adapter."""
+        starts = [0, *accumulate(self.rows)]
+        found = [(row, _own(module)) for row, module in zip(starts, self.maps, strict=False)]
+        return [(row, *own) for row, own in found if own is not None]
 
     def _joined(self) -> Tensor:
         first = base_map(self.maps[0])
@@ -151,42 +149,69 @@ class Group:
         return full
 
 
+def adapters(groups: Sequence[Group]) -> list[Adapter]:
+    """A, shape (R, K), and B, (N, R), of each group in the precision of its products.
+
+    The scales are in A; R is the sum of a group's ranks, and B is zero where a map meets another
+    map's adapter. Differentiable: each adapter's gradient finds its own parameter. All groups at
+    once take few kernels, where each by itself would cost more to launch than to compute.
+    """
+    own = [group.adapted for group in groups]
+    weights = [w for adapted in own for _, a, b, _ in adapted for w in (a, b)]
+    found = iter(_Join.apply(groups, own, *weights))
+    return list(zip(found, found, strict=True))
+
+
 class _Join(Function):
-    """Adapters of a group as one pair of matrices in the precision of the products."""
+    """Adapters as block-diagonal pairs of matrices."""
 
     @staticmethod
     def forward(
-        ctx: Any,
-        shape: tuple[int, int],
-        places: list[tuple[int, float]],
-        like: Tensor,
-        *weights: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        ctx.places, ctx.sizes = places, [len(a) for a in weights[::2]]
-        ctx.rows = [len(b) for b in weights[1::2]]
-        rank = sum(ctx.sizes)
-        down, up = like.new_empty(rank, shape[1]), like.new_zeros(shape[0], rank)
-        parts = _parts(down, up, ctx)
-        for a, b, (a_part, b_part, scale) in zip(weights[::2], weights[1::2], parts, strict=True):
-            a_part.copy_(a)
-            torch.mul(b, scale, out=b_part)
-        return down, up
+        ctx: Any, groups: Sequence[Group], own: list[list[Any]], *weights: Tensor
+    ) -> tuple[Tensor, ...]:
+        ctx.own = own
+        like = weights[0].new_empty(0, dtype=groups[0].dtype)
+        ranks = [sum(len(a) for _, a, _, _ in adapted) for adapted in own]
+        sizes = [
+            (r * group.columns, sum(group.rows) * r) for r, group in zip(ranks, groups, strict=True)
+        ]
+        downs = like.new_empty(sum(a for a, _ in sizes)).split([a for a, _ in sizes])
+        ups = like.new_zeros(sum(b for _, b in sizes)).split([b for _, b in sizes])
+        joined = [
+            part
+            for down, up, r, group in zip(downs, ups, ranks, groups, strict=True)
+            for part in (down.view(r, group.columns), up.view(sum(group.rows), r))
+        ]
+        scaled = torch._foreach_mul(list(weights[::2]), _scales(own))
+        a_parts, b_parts = _parts(joined, own)
+        torch._foreach_copy_(a_parts, scaled)
+        torch._foreach_copy_(b_parts, list(weights[1::2]))
+        return tuple(joined)
 
     @staticmethod
-    def backward(ctx: Any, d_down: Tensor, d_up: Tensor) -> tuple[Tensor | None, ...]:
-        found: list[Tensor | None] = [None, None, None]
-        for a_part, b_part, scale in _parts(d_down, d_up, ctx):
-            found += [a_part.float(), b_part.float().mul_(scale)]
-        return tuple(found)
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        a_parts, b_parts = _parts(grads, ctx.own)
+        d_a = [torch.empty_like(part, dtype=torch.float32) for part in a_parts]
+        torch._foreach_copy_(d_a, a_parts)
+        torch._foreach_mul_(d_a, _scales(ctx.own))
+        pairs = zip(d_a, (part.float() for part in b_parts), strict=True)
+        return None, None, *(grad for pair in pairs for grad in pair)
 
 
-def _parts(down: Tensor, up: Tensor, ctx: Any) -> Iterator[tuple[Tensor, Tensor, float]]:
-    """The place of each adapter in joined matrices, and its scale."""
-    rank = 0
-    for (row, scale), size, rows in zip(ctx.places, ctx.sizes, ctx.rows, strict=True):
-        own = slice(rank, rank + size)
-        yield down[own], up[row : row + rows, own], scale
-        rank += size
+def _scales(own: list[list[Any]]) -> list[float]:
+    return [scale for adapted in own for *_, scale in adapted]
+
+
+def _parts(joined: Sequence[Tensor], own: list[list[Any]]) -> tuple[list[Tensor], list[Tensor]]:
+    """The place of each adapter's A and B in the matrices of all groups."""
+    a_parts, b_parts = [], []
+    for down, up, adapted in zip(joined[::2], joined[1::2], own, strict=True):
+        rank = 0
+        for row, a, b, _ in adapted:
+            a_parts.append(down[rank : rank + len(a)])
+            b_parts.append(up[row : row + len(b), rank : rank + len(a)])
+            rank += len(a)
+    return a_parts, b_parts
 
 
 def _own(module: Any) -> tuple[Tensor, Tensor, float] | None:

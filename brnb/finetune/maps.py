@@ -29,11 +29,15 @@ def matrix(module: Any, dtype: torch.dtype, out: Tensor | None = None) -> Tensor
     """The matrix (N, K) that a map multiplies with, dequantised if it has to be."""
     if not quantised(module):
         return module.weight.to(dtype) if out is None else out.copy_(module.weight)
+    data, state = module.weight.data, module.weight.quant_state
+    if data.is_cuda:
+        from brnb.finetune import nf4_kernel  # Triton comes with PyTorch for GPUs only
+
+        if nf4_kernel.readable(data, state):
+            full = torch.empty(state.shape, dtype=dtype, device=data.device) if out is None else out
+            return nf4_kernel.dequantise(data, state, full)
     import bitsandbytes.functional as bnb
 
-    data, state = module.weight.data, module.weight.quant_state
-    if out is not None and out.is_cuda and out.dtype == state.dtype:
-        return bnb.dequantize_4bit(data, state, out=out)
     full = bnb.dequantize_4bit(data, state).to(dtype)
     return full if out is None else out.copy_(full)
 

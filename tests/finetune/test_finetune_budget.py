@@ -13,6 +13,8 @@ from transformers import LlamaConfig
 
 from brnb.finetune import budget
 from brnb.finetune.budget import (
+    DEQUANTISE,
+    LAUNCH,
     MAPS,
     OutOfBudget,
     Plan,
@@ -117,7 +119,7 @@ def test_of_a_spread_base_a_part_and_two_layers_stay(method, byte):
 def test_more_memory_is_never_slower(gib, packs):
     def cost(found):
         again = 0.5 * found.recomputed / 32
-        return 1 + again + (700 - 400 * found.dequantised / 32) / found.tokens
+        return 1 + again + (LAUNCH + DEQUANTISE * (1 - found.dequantised / 32)) / found.tokens
 
     less, more = (
         plan(LLAMA_8B, settings(packs_per_step=packs), g * GIB, True) for g in (gib, gib + 4)

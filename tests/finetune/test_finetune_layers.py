@@ -7,6 +7,7 @@ import tiny
 import torch
 import torch.nn.functional as F
 
+from brnb.finetune import head, layers
 from brnb.finetune.attention import attend, packed_attention
 from brnb.finetune.budget import Plan
 from brnb.finetune.forward import Losses, PlainStack, check_head
@@ -130,6 +131,30 @@ def test_bf16_is_as_near_to_fp32_as_pefts_own_layers():
         )
 
     assert distance(LlamaStack) < 1.2 * distance(PlainStack)
+
+
+def test_what_is_compiled_gets_its_tokens_as_rows_of_matrices(monkeypatch):
+    """A vector of T numbers would be taken for a constant, and every T compiled anew."""
+    calls = []
+
+    def watched(module, name):
+        function = getattr(module, name)
+
+        def call(*arguments):
+            calls.append((name, [x.shape for x in arguments if isinstance(x, torch.Tensor)]))
+            return function(*arguments)
+
+        monkeypatch.setattr(module, name, call)
+
+    names = {"rms_norm", "rms_norm_backward", "swiglu", "swiglu_backward", "rotate"}
+    for name in names:
+        watched(layers, name)
+    watched(head, "_nats")
+    model, pack = tiny.model(), tiny.pack((7, 4))
+    ours(model, LlamaStack(model), pack)
+    assert {name for name, _ in calls} == names | {"_nats"}
+    rows = {11, int(pack.targets)}
+    assert not [name for name, shapes in calls for s in shapes if len(s) == 1 and s[0] in rows]
 
 
 def test_dropout_is_left_to_peft():
