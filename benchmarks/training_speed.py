@@ -5,9 +5,10 @@
 The peer is what a good engineer writes without this project (nanoGPT, or nn.LSTM): bf16 autocast,
 torch.compile, PyTorch's attention and cross-entropy, fused AdamW, one batch that is already on the
 device, nothing else. Ours is `brnb.train.loop.Training` with its data, schedule, clipping and
-history. Both run in this process, in turns, with the same batch; the table shows medians. Before
-anything is timed, the step's gradients are held against those of plain autograd in fp32, and a
-short training against the same training in fp32.
+history, in bf16 or fp8. Both run in this process, in turns, with the same batch; the table shows
+medians. Before anything is timed, the step's gradients are held against those of plain autograd in
+fp32, and a short training against the same training in fp32 and, if it is in fp8, in bf16. MFU is
+a share of the peak in bf16 for all.
 
 The results go to ``benchmarks/results/training_speed.json``, beside those of other shapes.
 """
@@ -22,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +37,8 @@ from brnb.train.params import RecurrentParams, TrainParams, TransformerParams
 from brnb.train.step import make_step
 
 BF16_PEAK = 989e12  # FLOP/s of an H100 or H200, dense, by the data sheet
-STEPS, ROUNDS, PARITY_STEPS = 8, 5, 100
+STEPS, ROUNDS, PARITY_STEPS = 8, 5, 120
+WORDS = 512  # of the vocabulary are used: few enough to learn in so many steps
 GPT = {"norm": "layernorm", "position": "learned", "mlp": "gelu"}
 LLAMA = {"norm": "rmsnorm", "position": "rope", "mlp": "swiglu"}
 
@@ -51,6 +54,7 @@ class Shape:
     T: int
     B: int
     form: dict[str, str | int] = dataclasses.field(default_factory=dict)
+    precision: str = "bf16"
 
     def params(self, **change: float | str) -> TrainParams:
         """Parameters of a long run of this shape."""
@@ -58,7 +62,7 @@ class Shape:
             "profile": "bench", "run_id": "bench", "seed": 1, "lang": "en", "tokenizer": "none",
             "cleaning": "v6", "tokens": 10**10, "batch_size": self.B, "seq_len": self.T,
             "learning_rate": 1e-3, "final_learning_rate": 0.1, "warmup": 0.01,
-            "weight_decay": 0.01, "grad_clip": 1.0, "precision": "bf16", "device": "auto",
+            "weight_decay": 0.01, "grad_clip": 1.0, "precision": self.precision, "device": "auto",
             "log_every": 100, "evaluate_every": 10_000, "checkpoint_seconds": 1e9,
             "validation_documents": 1, "sample_tokens": 1, "sample_seeds": 1, "temperature": 1.0,
             "top_p": 1.0, "dropout": 0.0, "layers": self.L,
@@ -93,6 +97,13 @@ SHAPES = {
     "as v6 is trained (SwiGLU, RoPE, RMSNorm)": Shape(
         16384, 8, 512, 8, 512, 128, LLAMA | {"hidden": 1408}
     ),
+}
+
+
+SHAPES |= {
+    f"{name}, products in fp8": dataclasses.replace(shape, precision="fp8")
+    for name, shape in SHAPES.items()
+    if shape.d >= 512 and shape.h
 }
 
 
@@ -167,10 +178,11 @@ def peer(s: Shape) -> Callable[[], None]:
 def text(s: Shape, length: int) -> np.ndarray:
     """Ids with something to learn: most follow from the one before."""
     random = np.random.default_rng(0)
-    noise = random.zipf(1.5, size=(length // 1000, 1000)) % s.V
+    words = min(s.V, WORDS)
+    noise = random.zipf(1.5, size=(length // 1000, 1000)) % words
     ids = np.zeros_like(noise)
     for i in range(1, 1000):
-        ids[:, i] = (5 * ids[:, i - 1] + noise[:, i]) % s.V
+        ids[:, i] = (5 * ids[:, i - 1] + noise[:, i]) % words
     return ids.ravel().astype(np.uint16)
 
 
@@ -182,43 +194,50 @@ def check_gradients(s: Shape) -> float:
     F.cross_entropy(logits.flatten(0, 1), y.flatten()).backward()
     exact = [p.grad.clone() for p in model.parameters()]
     model.zero_grad(set_to_none=True)
-    step = make_step(model, "bf16", torch.device("cuda"))
+    step = make_step(model, s.precision, torch.device("cuda"))
     for _ in range(2):  # two micro-batches of half the step each
         step(x, y, None, 0.5)
     off = [p.grad - g for p, g in zip(model.parameters(), exact, strict=True)]
     distance = float(torch.stack([g.norm() for g in off]).norm())
     distance /= float(torch.stack([g.norm() for g in exact]).norm())
-    if not distance < 0.1:  # 8 bits of mantissa are 0.4% a rounding
+    if not distance < {"bf16": 0.05, "fp8": 0.2}[s.precision]:  # roundings of 0.4%, of 6 and 12%
         raise AssertionError(f"gradients are off by {distance:.1%} of their norm")
     return distance
 
 
 def check_losses(s: Shape, row: np.ndarray) -> dict[str, float]:
     """The last of some losses, with the fast step and in fp32; and the largest distance."""
-    curves = []
-    for precision in ("bf16", "fp32"):
-        model = s.model()
-        x = torch.from_numpy(row[: PARITY_STEPS * 8 * (s.T + 1)].astype(np.int64)).cuda()
-        parts = x.view(PARITY_STEPS, 8, s.T + 1)
-        optimizer = torch.optim.AdamW(model.parameters(), 1e-3, fused=True)
-        step = make_step(model, precision, torch.device("cuda")) if precision == "bf16" else None
-        losses = []
-        for part in parts:
-            optimizer.zero_grad(set_to_none=True)
-            x, y = part[:, :-1].contiguous(), part[:, 1:].contiguous()
-            if step is not None:
-                loss, _ = step(x, y, None, 1.0)
-            else:
-                loss = F.cross_entropy(model(x)[0].flatten(0, 1), y.flatten())
-                loss.backward()
-            optimizer.step()
-            losses.append(loss.detach())
-        curves.append(torch.stack(losses).cpu())
-    distance = float((curves[0] - curves[1]).abs().max())
-    last = [round(float(curve[-10:].mean()), 4) for curve in curves]
-    if abs(last[0] - last[1]) > 0.1:
-        raise AssertionError(f"after {PARITY_STEPS} steps the loss is {last[0]}, in fp32 {last[1]}")
-    return {"loss_fast": last[0], "loss_fp32": last[1], "largest_distance": round(distance, 4)}
+    precisions = ["fp32", "bf16", s.precision] if s.precision != "bf16" else ["fp32", "bf16"]
+    curves = {precision: losses(s, row, precision) for precision in precisions}
+    last = {name: round(float(curve[-10:].mean()), 4) for name, curve in curves.items()}
+    found = {f"loss_{name}": value for name, value in last.items()}
+    fast = curves[s.precision]
+    for name in precisions[:-1]:
+        found[f"largest_distance_{name}"] = round(float((fast - curves[name]).abs().max()), 4)
+        if abs(last[s.precision] - last[name]) > 0.1:
+            raise AssertionError(f"after {PARITY_STEPS} steps the losses are {last}")
+    return found
+
+
+def losses(s: Shape, row: np.ndarray, precision: str) -> Tensor:
+    """Losses of a short training, by the loop's step or, in fp32, by plain autograd."""
+    model = s.model()
+    ids = torch.from_numpy(row[: PARITY_STEPS * 8 * (s.T + 1)].astype(np.int64)).cuda()
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3, fused=True)
+    step = None if precision == "fp32" else make_step(model, precision, torch.device("cuda"))
+    found = []
+    for part in ids.view(PARITY_STEPS, 8, s.T + 1):
+        optimizer.zero_grad(set_to_none=True)
+        x, y = part[:, :-1].contiguous(), part[:, 1:].contiguous()
+        if step is not None:
+            loss, _ = step(x, y, None, 1.0)
+        else:
+            loss = F.cross_entropy(model(x)[0].flatten(0, 1), y.flatten())
+            loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        found.append(loss.detach())
+    return torch.stack(found).cpu()
 
 
 def seconds(step: Callable[[], object]) -> float:
@@ -244,10 +263,11 @@ def bare(s: Shape, training: Training) -> Callable[[], object]:
     return step
 
 
-def measure(s: Shape) -> dict[str, float]:
+def measure(s: Shape) -> dict[str, Any]:
     """One row of the table."""
     row = text(s, 4_000_000)
-    found: dict[str, float] = {"gradient_distance": round(check_gradients(s), 5)}
+    found: dict[str, Any] = {"precision": s.precision}
+    found["gradient_distance"] = round(check_gradients(s), 5)
     found |= check_losses(s, row)
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()

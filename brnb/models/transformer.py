@@ -4,6 +4,7 @@ Every version from v5 on is this one stack of pre-norm blocks, with other `Choic
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,8 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from brnb.models import fp8
+from brnb.models.activation import activation
 from brnb.models.choices import INITIAL_STD, Choices
 from brnb.models.loss import fused_cross_entropy
+
+if torch.cuda.is_available():  # Triton comes with PyTorch for GPUs only
+    from brnb.models import attention_kernel
 
 State = tuple[Tensor, ...]
 Rotation = tuple[Tensor, Tensor] | None
@@ -29,6 +35,7 @@ class TransformerLM(nn.Module):
 
     cos: Tensor
     sin: Tensor
+    in_fp8 = False  # the head's products in training; see `brnb.models.fp8.use`
 
     def __init__(self, **choices: Any) -> None:
         super().__init__()
@@ -79,7 +86,10 @@ class TransformerLM(nn.Module):
         x, new = self._trunk(ids, state)
         cap, kept = self.choices.softcap, new if state or not self.training else ()
         if targets is not None:
-            return fused_cross_entropy(x, self.head_weight, targets, softcap=cap), kept
+            loss = fused_cross_entropy(
+                x, self.head_weight, targets, softcap=cap, in_fp8=self.in_fp8 and self.training
+            )
+            return loss, kept
         logits = F.linear(x, self.head_weight)
         if cap is not None:  # in fp32: bf16 is coarse near the cap
             logits = cap * torch.tanh(logits.float() / cap)
@@ -171,6 +181,8 @@ class Block(nn.Module):
 class Attention(nn.Module):
     """Causal attention in several heads, softmax(QK^T / sqrt(d_k)) V in each (Eq. 3.1)."""
 
+    in_fp8 = False  # see `brnb.models.fp8.use`
+
     def __init__(self, c: Choices, value_embedding: bool) -> None:
         super().__init__()
         self.choices = c
@@ -186,13 +198,24 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, ids: Tensor, rotation: Rotation, past: State) -> State:
         """Output (B, T, width), and the keys and values so far (B, kv_heads, tokens, head_dim)."""
         c = self.choices
-        q, k, v = (self._heads(project(x)) for project in (self.query, self.key, self.value))
+        maps = self.query, self.key, self.value
+        found: Sequence[Tensor]
+        if self.training:
+            packed = fp8.together(x, maps, self.in_fp8)
+            found = packed.split([part.out_features for part in maps], dim=-1)
+        else:  # joined, the weights would be copied for every generated token
+            found = [part(x) for part in maps]
+        q, k, v = (self._heads(part) for part in found)
         if self.value_embedding is not None:
             v = self.mix[0] * v + self.mix[1] * self._heads(self.value_embedding(ids)).type_as(v)
         if c.qk_norm:
             q, k = (F.rms_norm(part, (c.head_dim,), eps=c.norm_eps) for part in (q, k))
         if rotation is not None:
             q, k = rotate(q, *rotation), rotate(k, *rotation)
+        if self.training and self._has_kernel(q, past):
+            if rotation is not None or c.qk_norm or self.value_embedding is not None:
+                packed = torch.cat([part.transpose(1, 2).flatten(2) for part in (q, k, v)], dim=-1)
+            return self.out(torch.ops.brnb.attention(packed, c.heads)[0]), k, v
         if past:
             k, v = torch.cat((past[0], k), dim=2), torch.cat((past[1], v), dim=2)
         new, seen, mask = q.shape[2], k.shape[2], None
@@ -203,6 +226,14 @@ class Attention(nn.Module):
         y = F.scaled_dot_product_attention(q, k, v, mask, dropout, not past, enable_gqa=grouped)
         return self.out(y.transpose(1, 2).flatten(2)), k, v
 
+    def _has_kernel(self, q: Tensor, past: State) -> bool:
+        """Whether attention is that of `brnb.models.attention_kernel`."""
+        c = self.choices
+        plain = not past and not c.dropout and c.kv_heads == c.heads
+        if not (plain and q.is_cuda and q.dtype == torch.bfloat16):
+            return False
+        return attention_kernel.fits(q.shape[2], c.head_dim)
+
     def _heads(self, x: Tensor) -> Tensor:
         """(B, T, n·head_dim) to (B, n, T, head_dim)."""
         return x.unflatten(-1, (-1, self.choices.head_dim)).transpose(1, 2)
@@ -210,6 +241,8 @@ class Attention(nn.Module):
 
 class MLP(nn.Module):
     """down(f(up(x))) with f GELU or ReLU², or down(SiLU(gate(x)) · up(x)) for SwiGLU."""
+
+    in_fp8 = False
 
     def __init__(self, c: Choices) -> None:
         super().__init__()
@@ -221,12 +254,15 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (B, T, width) to the same."""
-        up = self.up(x)
-        if self.kind == "swiglu":
-            return self.down(F.silu(self.gate(x)) * up)
-        if self.kind == "relu2":
-            return self.down(F.relu(up).square())
-        return self.down(F.gelu(up, approximate="tanh"))
+        ups = (self.gate, self.up) if self.kind == "swiglu" else (self.up,)
+        if self.in_fp8 and self.training:
+            return fp8.mlp(x, ups, self.down, self.kind)
+        found: Sequence[Tensor]
+        if self.training:
+            found = fp8.together(x, ups, in_fp8=False).chunk(len(ups), dim=-1)
+        else:
+            found = [part(x) for part in ups]
+        return self.down(activation(self.kind, *reversed(found)))
 
 
 def rope_table(context: int, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:
