@@ -23,7 +23,7 @@ INPUTS = 4.0  # up to 112; no value of a normed vector is above sqrt(width)
 WEIGHTS = 64.0  # up to 7, and 2^-9 of where weights start
 GRADIENTS = 2.0**10  # for the largest of the sample: 56 times larger ones still fit
 SAMPLED = 64  # every such token is looked at
-UNIT = 16  # the matrix units want sizes that are multiples of this
+UNIT, TOKENS = 32, 128  # widths and micro-batches are multiples of these: kernels' tiles fit
 
 
 def use(model: nn.Module) -> None:
@@ -32,20 +32,22 @@ def use(model: nn.Module) -> None:
     Raises
     ------
     ValueError
-        If it cannot, or its sizes do not fit the matrix units.
+        If it cannot, or its sizes do not fit the kernels.
     """
-    parts: list[Any] = [module for module in model.modules() if hasattr(module, "in_fp8")]
-    if not parts:
+    c = getattr(model, "choices", None)
+    if c is None:
         raise ValueError(
             f'precision = "fp8" is for Transformers, not for a {type(model).__name__}: '
             'take "bf16" or "auto"'
         )
-    for name, parameter in model.named_parameters():
-        if parameter.dim() == 2 and any(size % UNIT for size in parameter.shape):
+    sizes = {name: getattr(c, name) for name in ("vocab_size", "width", "hidden")}
+    for name, size in (sizes | {"kv_heads * head_dim": c.kv_heads * c.head_dim}).items():
+        if size % UNIT:
             raise ValueError(
-                f'precision = "fp8" needs sizes that are multiples of {UNIT}, and {name} is '
-                f'{tuple(parameter.shape)}: change the vocabulary or the widths, or take "bf16"'
+                f'precision = "fp8" needs multiples of {UNIT}, and {name} = {size}: '
+                'change it, or take "bf16"'
             )
+    parts: list[Any] = [module for module in model.modules() if hasattr(module, "in_fp8")]
     for module in parts:
         module.in_fp8 = True
 

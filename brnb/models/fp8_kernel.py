@@ -1,8 +1,8 @@
 """The passes between products in 8 bits, as GPU kernels in Triton; import it where there is a GPU.
 
 Each reads its input once. To turn a matrix, bytes of four rows are packed into words first: a
-word moves between threads as fast as a byte. Rows and columns are multiples of 16, so that a tile
-always fits.
+word moves between threads as fast as a byte. Rows are a multiple of 128 and columns of 32, so that
+a tile always fits.
 """
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from brnb.models.activation import CUBE, SQUEEZE
 
-ROWS, COLUMNS = (256, 128, 64, 32, 16), (64, 32, 16)  # of a tile: the first that fits
+ROWS, COLUMNS = (256, 128), (64, 32)  # of a tile: the first that fits
 PASS, BACK = (128, 64), (128, 32)  # the largest worth it, as measured on an H200
 FLAT = 4096
 E4M3, E5M2 = torch.float8_e4m3fn, torch.float8_e5m2

@@ -198,7 +198,7 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, ids: Tensor, rotation: Rotation, past: State) -> State:
         """Output (B, T, width), and the keys and values so far (B, kv_heads, tokens, head_dim)."""
         c = self.choices
-        maps = self.query, self.key, self.value
+        maps, packed = (self.query, self.key, self.value), None
         found: Sequence[Tensor]
         if self.training:
             packed = fp8.together(x, maps, self.in_fp8)
@@ -212,27 +212,32 @@ class Attention(nn.Module):
             q, k = (F.rms_norm(part, (c.head_dim,), eps=c.norm_eps) for part in (q, k))
         if rotation is not None:
             q, k = rotate(q, *rotation), rotate(k, *rotation)
-        if self.training and self._has_kernel(q, past):
-            if rotation is not None or c.qk_norm or self.value_embedding is not None:
-                packed = torch.cat([part.transpose(1, 2).flatten(2) for part in (q, k, v)], dim=-1)
-            return self.out(torch.ops.brnb.attention(packed, c.heads)[0]), k, v
         if past:
             k, v = torch.cat((past[0], k), dim=2), torch.cat((past[1], v), dim=2)
-        new, seen, mask = q.shape[2], k.shape[2], None
-        if past and new > 1:  # is_causal would align the first query with the first key
-            mask = torch.ones(new, seen, dtype=torch.bool, device=x.device).tril(seen - new)
-        dropout = c.dropout if self.training else 0.0
-        grouped = c.kv_heads < c.heads
-        y = F.scaled_dot_product_attention(q, k, v, mask, dropout, not past, enable_gqa=grouped)
+        if packed is not None and self._has_kernel(packed, past):
+            if rotation is not None or c.qk_norm or self.value_embedding is not None:
+                parts = [part.transpose(1, 2).flatten(2) for part in (q, k, v)]
+                packed = torch.cat(parts, dim=-1).to(packed.dtype)
+            y = self._heads(torch.ops.brnb.attention(packed, c.heads)[0])
+        else:
+            y = self._attend(q, k, v, past)
         return self.out(y.transpose(1, 2).flatten(2)), k, v
 
-    def _has_kernel(self, q: Tensor, past: State) -> bool:
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, past: State) -> Tensor:
+        c, new, seen, mask = self.choices, q.shape[2], k.shape[2], None
+        if past and new > 1:  # is_causal would align the first query with the first key
+            mask = torch.ones(new, seen, dtype=torch.bool, device=q.device).tril(seen - new)
+        dropout = c.dropout if self.training else 0.0
+        grouped = c.kv_heads < c.heads
+        return F.scaled_dot_product_attention(q, k, v, mask, dropout, not past, enable_gqa=grouped)
+
+    def _has_kernel(self, packed: Tensor, past: State) -> bool:
         """Whether attention is that of `brnb.models.attention_kernel`."""
         c = self.choices
         plain = not past and not c.dropout and c.kv_heads == c.heads
-        if not (plain and q.is_cuda and q.dtype == torch.bfloat16):
+        if not (plain and packed.is_cuda and packed.dtype == torch.bfloat16):
             return False
-        return attention_kernel.fits(q.shape[2], c.head_dim)
+        return attention_kernel.fits(packed.shape[1], c.head_dim)
 
     def _heads(self, x: Tensor) -> Tensor:
         """(B, T, n·head_dim) to (B, n, T, head_dim)."""

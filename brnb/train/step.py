@@ -68,9 +68,9 @@ class PlainStep:
 
     def forward(self, x: Tensor, y: Tensor, state: State | None) -> tuple[Tensor, State]:
         """Mean loss and the next state, with their graph."""
-        if self.fp8 and x.numel() % fp8.UNIT:
+        if self.fp8 and x.numel() % fp8.TOKENS:
             raise ValueError(
-                f'precision = "fp8" needs micro-batches of a multiple of {fp8.UNIT} tokens, not '
+                f'precision = "fp8" needs micro-batches of a multiple of {fp8.TOKENS} tokens, not '
                 f'{x.numel()}: change batch_size or seq_len, or take "bf16"'
             )
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
