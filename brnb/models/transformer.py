@@ -200,10 +200,10 @@ class Attention(nn.Module):
         c = self.choices
         maps, packed = (self.query, self.key, self.value), None
         found: Sequence[Tensor]
-        if self.training:
+        if _joins(self, x):
             packed = fp8.together(x, maps, self.in_fp8)
             found = packed.split([part.out_features for part in maps], dim=-1)
-        else:  # joined, the weights would be copied for every generated token
+        else:
             found = [part(x) for part in maps]
         q, k, v = (self._heads(part) for part in found)
         if self.value_embedding is not None:
@@ -263,11 +263,17 @@ class MLP(nn.Module):
         if self.in_fp8 and self.training:
             return fp8.mlp(x, ups, self.down, self.kind)
         found: Sequence[Tensor]
-        if self.training:
+        if _joins(self, x):
             found = fp8.together(x, ups, in_fp8=False).chunk(len(ups), dim=-1)
         else:
             found = [part(x) for part in ups]
         return self.down(activation(self.kind, *reversed(found)))
+
+
+def _joins(part: Attention | MLP, x: Tensor) -> bool:
+    """Whether maps of one input become one product, of weights copied side by side: that is too
+    much for a generated token, and for a CPU."""
+    return part.training and (x.is_cuda or part.in_fp8)
 
 
 def rope_table(context: int, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:

@@ -68,6 +68,16 @@ def test_a_product_is_that_of_the_rounded_operands(rows, seed, bias):
         torch.testing.assert_close(linear.bias.grad, dy.bfloat16().float().sum(0))
 
 
+@pytest.mark.parametrize("bias", [True, False])
+def test_maps_together_are_the_maps_side_by_side(bias):
+    torch.manual_seed(0)
+    maps = [nn.Linear(64, size, bias) for size in (64, 32, 32)]
+    x = torch.randn(2, 64, 64)
+    expected = torch.cat([part(x) for part in maps], dim=-1)
+    torch.testing.assert_close(fp8.together(x, maps, in_fp8=False), expected)
+    assert distance(fp8.together(x, maps, in_fp8=True), expected) < 0.05
+
+
 @every_kind
 def test_the_gradient_of_an_activation_is_autograds(kind):
     torch.manual_seed(0)
