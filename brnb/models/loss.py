@@ -1,5 +1,6 @@
 """Cross-entropy of a language model's head, in parts that a GPU's memory hardly notices."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -7,7 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from brnb.models import fp8
+
 LOGITS = 2**29  # at a time, 1 GiB in bf16: enough for matrix products of full speed
+LOGIT_GRADIENTS = 2.0**14  # of size 1 at most: probabilities down to 1e-9 are seen in 8 bits
 
 
 def fused_cross_entropy(
@@ -16,6 +20,7 @@ def fused_cross_entropy(
     targets: Tensor,
     softcap: float | None = None,
     bias: Tensor | None = None,
+    in_fp8: bool = False,
 ) -> Tensor:
     """Mean cross-entropy of the head's logits, ``hidden @ weight.T + bias``.
 
@@ -33,6 +38,8 @@ def fused_cross_entropy(
         What came, shape (...).
     softcap
         Largest size of a logit, c·tanh(logit/c); None for no limit.
+    in_fp8
+        Products in 8 bits (`brnb.models.fp8`), of a head without bias; a byte per logit is kept.
 
     Returns
     -------
@@ -40,8 +47,11 @@ def fused_cross_entropy(
         In nats per token, 0-dim, fp32.
     """
     hidden, targets = hidden.flatten(0, -2), targets.flatten()
+    rows = max(256, LOGITS // len(weight) // 256 * 256)
+    if in_fp8 and torch.is_grad_enabled():
+        in_8_bits: Tensor = InPartsIn8Bits.apply(hidden, weight, targets, softcap, rows)
+        return in_8_bits
     if hidden.is_cuda and torch.is_grad_enabled():
-        rows = max(256, LOGITS // len(weight) // 256 * 256)
         loss: Tensor = InParts.apply(hidden, weight, bias, targets, softcap, rows)
         return loss
     logits = F.linear(hidden, weight, bias).float()
@@ -96,6 +106,65 @@ class InParts(torch.autograd.Function):
         grads = zip(ctx.saved_tensors, ctx.dtypes, strict=True)
         found = [None if part is None else (part * share).to(dtype) for part, dtype in grads]
         return *found, None, None, None
+
+
+class InPartsIn8Bits(torch.autograd.Function):
+    """`InParts` with products in 8 bits."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        targets: Tensor,
+        softcap: float | None,
+        rows: int,
+    ) -> Tensor:
+        """Mean loss; see `fused_cross_entropy`."""
+        n, v, number = len(hidden), len(weight), partial(fp8.number, like=hidden)
+        x8, x8t = fp8.both_ways(hidden, number(fp8.INPUTS), fp8.E4M3)
+        w8, w8t = fp8.both_ways(weight, number(fp8.WEIGHTS), fp8.E4M3)
+        factor, back = 1 / (fp8.INPUTS * fp8.WEIGHTS), 1 / (LOGIT_GRADIENTS * fp8.WEIGHTS)
+        dx = torch.empty_like(hidden, dtype=torch.bfloat16)
+        turned = torch.empty(v, n, dtype=fp8.E5M2, device=hidden.device)
+        total = number(0.0)
+        for start in range(0, n, rows):
+            part = slice(start, start + rows)
+            logits = fp8.times(x8[part], w8, number(factor))
+            loss, g8 = gradients_in_8_bits(logits, targets[part], softcap, turned[:, part])
+            total += loss
+            dx[part] = fp8.times_back(g8, w8t, number(back), torch.bfloat16)
+        factor = 1 / (LOGIT_GRADIENTS * fp8.INPUTS)
+        dw = fp8.times_back(turned, x8t, number(factor), torch.float32)
+        ctx.save_for_backward(dx, dw)
+        ctx.dtypes = hidden.dtype, weight.dtype
+        return total / n
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of hidden and weight."""
+        share = grad / len(ctx.saved_tensors[0])
+        found = [
+            (part * share).to(dtype)
+            for part, dtype in zip(ctx.saved_tensors, ctx.dtypes, strict=True)
+        ]
+        return *found, None, None, None
+
+
+def gradients_in_8_bits(
+    logits: Tensor, targets: Tensor, softcap: float | None, turned: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Sum of the rows' losses, and their gradient in e5m2; `turned` becomes its transpose."""
+    if logits.is_cuda:
+        from brnb.models import loss_kernel
+
+        return loss_kernel.gradients_in_8_bits(logits, targets, softcap, LOGIT_GRADIENTS, turned)
+    logits = logits.float()
+    loss = turn_into_gradient(logits, targets, softcap)
+    g8 = fp8.rounded(logits, LOGIT_GRADIENTS, fp8.E5M2)
+    turned.copy_(g8.t())
+    return loss, g8
 
 
 def turn_into_gradient(logits: Tensor, targets: Tensor, softcap: float | None) -> Tensor:

@@ -5,7 +5,10 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from brnb.models.fp8_kernel import byte, tile, tiles
+
 WIDEST = 16_384  # logits that one program holds in registers at a time
+TILE = (256, 32)  # the largest worth it, as measured on an H200
 
 
 def turn_into_gradient(logits: Tensor, targets: Tensor, softcap: float | None) -> Tensor:
@@ -24,27 +27,81 @@ def turn_into_gradient(logits: Tensor, targets: Tensor, softcap: float | None) -
     return losses.sum()
 
 
+def gradients_in_8_bits(
+    logits: Tensor, targets: Tensor, softcap: float | None, scale: float, turned: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Sum of the rows' losses; the gradient of the logits (N, V) times `scale`, in e5m2.
+
+    Parameters
+    ----------
+    turned
+        For the transpose (V, N) of that gradient, rows as far apart as they like.
+    """
+    rows, columns = logits.shape
+    losses = torch.empty(rows, dtype=torch.float32, device=logits.device)
+    normalisers = torch.empty_like(losses)
+    gradients = torch.empty_like(logits, dtype=turned.dtype)
+    block = min(WIDEST, triton.next_power_of_2(columns))
+    capped = softcap is not None
+    _rows_to_losses[(rows,)](
+        logits, targets, losses, normalisers, softcap or 1.0, capped, columns, block,
+        num_warps=max(4, block // 1024),
+    )  # fmt: skip
+    grid, sizes = tiles(rows, columns, TILE)
+    _tiles_to_gradients[grid](
+        logits, targets, normalisers, gradients, turned.view(torch.int32), softcap or 1.0, scale,
+        columns, turned.stride(0) // 4, capped, *sizes,
+    )  # fmt: skip
+    return losses.sum(), gradients
+
+
+@triton.jit
+def _rows_to_losses(  # type: ignore[no-untyped-def]
+    logits, targets, losses, normalisers, softcap,
+    CAPPED: tl.constexpr, COLUMNS: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """One program a row."""
+    row = tl.program_id(0).to(tl.int64)
+    line = logits + row * COLUMNS
+    target = tl.load(targets + row)
+    chosen = _capped(tl.load(line + target).to(tl.float32), softcap, CAPPED)
+    normaliser = _normaliser(line, softcap, CAPPED, COLUMNS, BLOCK)
+    tl.store(losses + row, normaliser - chosen)
+    tl.store(normalisers + row, normaliser)
+
+
+@triton.jit
+def _tiles_to_gradients(  # type: ignore[no-untyped-def]
+    logits, targets, normalisers, gradients, turned, softcap, scale, columns, fours,
+    CAPPED: tl.constexpr, FOURS: tl.constexpr, COLUMNS: tl.constexpr,
+):  # fmt: skip
+    """One program a tile, which it writes as it is and, in words of four rows, turned."""
+    four, column = tile(FOURS, COLUMNS)
+    words = tl.zeros((FOURS, COLUMNS), tl.int32)
+    for i in tl.static_range(4):
+        row = four * 4 + i
+        z = _capped(tl.load(logits + row * columns + column).to(tl.float32), softcap, CAPPED)
+        gradient = tl.exp(z - tl.load(normalisers + row))
+        gradient -= tl.where(column == tl.load(targets + row), 1.0, 0.0)
+        if CAPPED:
+            gradient *= 1 - (z / softcap) * (z / softcap)
+        found = (gradient * scale).to(gradients.dtype.element_ty)
+        tl.store(gradients + row * columns + column, found)
+        words |= byte(found, i)
+    tl.store(turned + column * fours + four, words)
+
+
 @triton.jit
 def _rows_to_gradients(  # type: ignore[no-untyped-def]
     logits, targets, losses, softcap,
     CAPPED: tl.constexpr, COLUMNS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """One program a row: the softmax's normaliser as it goes (Milakov & Gimelshein, 2018)."""
+    """One program a row."""
     row = tl.program_id(0).to(tl.int64)
     line = logits + row * COLUMNS
     target = tl.load(targets + row)
     chosen = _capped(tl.load(line + target).to(tl.float32), softcap, CAPPED)
-    largest, total = float("-inf"), 0.0
-    for start in range(0, COLUMNS, BLOCK):
-        at = start + tl.arange(0, BLOCK)
-        z = _capped(
-            tl.load(line + at, mask=at < COLUMNS, other=0.0).to(tl.float32), softcap, CAPPED
-        )
-        z = tl.where(at < COLUMNS, z, float("-inf"))
-        larger = tl.maximum(largest, tl.max(z))
-        total = total * tl.exp(largest - larger) + tl.sum(tl.exp(z - larger))
-        largest = larger
-    normaliser = largest + tl.log(total)
+    normaliser = _normaliser(line, softcap, CAPPED, COLUMNS, BLOCK)
     tl.store(losses + row, normaliser - chosen)
     for start in range(0, COLUMNS, BLOCK):
         at = start + tl.arange(0, BLOCK)
@@ -55,6 +112,24 @@ def _rows_to_gradients(  # type: ignore[no-untyped-def]
         if CAPPED:
             gradient *= 1 - (z / softcap) * (z / softcap)
         tl.store(line + at, gradient.to(logits.dtype.element_ty), mask=at < COLUMNS)
+
+
+@triton.jit
+def _normaliser(  # type: ignore[no-untyped-def]
+    line, softcap, CAPPED: tl.constexpr, COLUMNS: tl.constexpr, BLOCK: tl.constexpr
+):
+    """Log of the sum of a row's exponentials, as it goes (Milakov & Gimelshein, 2018)."""
+    largest, total = float("-inf"), 0.0
+    for start in range(0, COLUMNS, BLOCK):
+        at = start + tl.arange(0, BLOCK)
+        z = _capped(
+            tl.load(line + at, mask=at < COLUMNS, other=0.0).to(tl.float32), softcap, CAPPED
+        )
+        z = tl.where(at < COLUMNS, z, float("-inf"))
+        larger = tl.maximum(largest, tl.max(z))
+        total = total * tl.exp(largest - larger) + tl.sum(tl.exp(z - larger))
+        largest = larger
+    return largest + tl.log(total)
 
 
 @triton.jit

@@ -4,6 +4,7 @@ Every version from v5 on is this one stack of pre-norm blocks, with other `Choic
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,8 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from brnb.models import fp8
+from brnb.models.activation import activation
 from brnb.models.choices import INITIAL_STD, Choices
 from brnb.models.loss import fused_cross_entropy
+
+if torch.cuda.is_available():  # Triton comes with PyTorch for GPUs only
+    from brnb.models import attention_kernel
 
 State = tuple[Tensor, ...]
 Rotation = tuple[Tensor, Tensor] | None
@@ -29,6 +35,7 @@ class TransformerLM(nn.Module):
 
     cos: Tensor
     sin: Tensor
+    in_fp8 = False  # the head's products in training; see `brnb.models.fp8.use`
 
     def __init__(self, **choices: Any) -> None:
         super().__init__()
@@ -79,7 +86,10 @@ class TransformerLM(nn.Module):
         x, new = self._trunk(ids, state)
         cap, kept = self.choices.softcap, new if state or not self.training else ()
         if targets is not None:
-            return fused_cross_entropy(x, self.head_weight, targets, softcap=cap), kept
+            loss = fused_cross_entropy(
+                x, self.head_weight, targets, softcap=cap, in_fp8=self.in_fp8 and self.training
+            )
+            return loss, kept
         logits = F.linear(x, self.head_weight)
         if cap is not None:  # in fp32: bf16 is coarse near the cap
             logits = cap * torch.tanh(logits.float() / cap)
@@ -178,6 +188,8 @@ class Block(nn.Module):
 class Attention(nn.Module):
     """Causal attention in several heads, softmax(QK^T / sqrt(d_k)) V in each (Eq. 3.1)."""
 
+    in_fp8 = False  # see `brnb.models.fp8.use`
+
     def __init__(self, c: Choices, value_embedding: bool) -> None:
         super().__init__()
         self.choices = c
@@ -194,7 +206,14 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, ids: Tensor, rotation: Rotation, past: State) -> State:
         """Output (B, T, width), and the keys and values so far (B, kv_heads, tokens, head_dim)."""
         c = self.choices
-        q, k, v = (self._heads(project(x)) for project in (self.query, self.key, self.value))
+        maps, packed = (self.query, self.key, self.value), None
+        found: Sequence[Tensor]
+        if _joins(self, x):
+            packed = fp8.together(x, maps, self.in_fp8)
+            found = packed.split([part.out_features for part in maps], dim=-1)
+        else:
+            found = [part(x) for part in maps]
+        q, k, v = (self._heads(part) for part in found)
         if self.value_embedding is not None:
             v = self.mix[0] * v + self.mix[1] * self._heads(self.value_embedding(ids)).type_as(v)
         if c.qk_norm:
@@ -203,15 +222,32 @@ class Attention(nn.Module):
             q, k = rotate(q, *rotation), rotate(k, *rotation)
         if past:
             k, v = torch.cat((past[0], k), dim=2), torch.cat((past[1], v), dim=2)
-        new, seen, mask = q.shape[2], k.shape[2], None
-        if past and new > 1:  # is_causal would align the first query with the first key
-            mask = torch.ones(new, seen, dtype=torch.bool, device=x.device).tril(seen - new)
-        dropout = c.dropout if self.training else 0.0
-        grouped = c.kv_heads < c.heads
-        y = F.scaled_dot_product_attention(q, k, v, mask, dropout, not past, enable_gqa=grouped)
+        if packed is not None and self._has_kernel(packed, past):
+            if rotation is not None or c.qk_norm or self.value_embedding is not None:
+                parts = [part.transpose(1, 2).flatten(2) for part in (q, k, v)]
+                packed = torch.cat(parts, dim=-1).to(packed.dtype)
+            y = self._heads(torch.ops.brnb.attention(packed, c.heads)[0])
+        else:
+            y = self._attend(q, k, v, past)
         if self.gate is not None:
             y = y * (2 * torch.sigmoid(self.gate(x))).transpose(1, 2).unsqueeze(-1)
         return self.out(y.transpose(1, 2).flatten(2)), k, v
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, past: State) -> Tensor:
+        c, new, seen, mask = self.choices, q.shape[2], k.shape[2], None
+        if past and new > 1:  # is_causal would align the first query with the first key
+            mask = torch.ones(new, seen, dtype=torch.bool, device=q.device).tril(seen - new)
+        dropout = c.dropout if self.training else 0.0
+        grouped = c.kv_heads < c.heads
+        return F.scaled_dot_product_attention(q, k, v, mask, dropout, not past, enable_gqa=grouped)
+
+    def _has_kernel(self, packed: Tensor, past: State) -> bool:
+        """Whether attention is that of `brnb.models.attention_kernel`."""
+        c = self.choices
+        plain = not past and not c.dropout and c.kv_heads == c.heads
+        if not (plain and packed.is_cuda and packed.dtype == torch.bfloat16):
+            return False
+        return attention_kernel.fits(packed.shape[1], c.head_dim)
 
     def _heads(self, x: Tensor) -> Tensor:
         """(B, T, n·head_dim) to (B, n, T, head_dim)."""
@@ -220,6 +256,8 @@ class Attention(nn.Module):
 
 class MLP(nn.Module):
     """down(f(up(x))) with f GELU or ReLU², or down(SiLU(gate(x)) · up(x)) for SwiGLU."""
+
+    in_fp8 = False
 
     def __init__(self, c: Choices) -> None:
         super().__init__()
@@ -231,12 +269,21 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (B, T, width) to the same."""
-        up = self.up(x)
-        if self.kind == "swiglu":
-            return self.down(F.silu(self.gate(x)) * up)
-        if self.kind == "relu2":
-            return self.down(F.relu(up).square())
-        return self.down(F.gelu(up, approximate="tanh"))
+        ups = (self.gate, self.up) if self.kind == "swiglu" else (self.up,)
+        if self.in_fp8 and self.training:
+            return fp8.mlp(x, ups, self.down, self.kind)
+        found: Sequence[Tensor]
+        if _joins(self, x):
+            found = fp8.together(x, ups, in_fp8=False).chunk(len(ups), dim=-1)
+        else:
+            found = [part(x) for part in ups]
+        return self.down(activation(self.kind, *reversed(found)))
+
+
+def _joins(part: Attention | MLP, x: Tensor) -> bool:
+    """Whether maps of one input become one product, of weights copied side by side: that is too
+    much for a generated token, and for a CPU."""
+    return part.training and (x.is_cuda or part.in_fp8)
 
 
 def rope_table(context: int, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:

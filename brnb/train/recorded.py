@@ -171,5 +171,8 @@ def _block(block: Block, *inputs: Any) -> tuple[Tensor]:
 
 
 def _norm(norm: nn.Module, x: Tensor) -> Tensor:
+    """In the precision of the head's products: it would read it in fp32 only to convert it."""
     found: Tensor = type(norm).forward(norm, x)
+    if torch.is_autocast_enabled("cuda"):
+        found = found.to(torch.get_autocast_dtype("cuda"))
     return found

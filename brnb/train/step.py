@@ -5,6 +5,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from brnb.models import fp8
+
 State = tuple[Tensor, ...]
 
 
@@ -34,7 +36,8 @@ class Step(Protocol):
 
 
 def make_step(model: nn.Module, precision: str, device: torch.device) -> Step:
-    """The step of a model on its device, in ``"fp32"`` or ``"bf16"`` (autocast).
+    """The step of a model on its device, in ``"fp32"``, ``"bf16"`` (autocast) or ``"fp8"``: bf16
+    with products in 8 bits (`brnb.models.fp8`, which raises ValueError for models without).
 
     On a GPU a call with tokens of a new shape takes seconds: it compiles and records.
     """
@@ -50,7 +53,10 @@ class PlainStep:
     """Forward and backward by autograd."""
 
     def __init__(self, model: nn.Module, precision: str, device: torch.device) -> None:
-        self.model, self.device, self.bf16 = model, device, precision == "bf16"
+        self.model, self.device = model, device
+        self.bf16, self.fp8 = precision in ("bf16", "fp8"), precision == "fp8"
+        if self.fp8:
+            fp8.use(model)
 
     def __call__(
         self, x: Tensor, y: Tensor, state: State | None, share: float
@@ -62,6 +68,11 @@ class PlainStep:
 
     def forward(self, x: Tensor, y: Tensor, state: State | None) -> tuple[Tensor, State]:
         """Mean loss and the next state, with their graph."""
+        if self.fp8 and x.numel() % fp8.TOKENS:
+            raise ValueError(
+                f'precision = "fp8" needs micro-batches of a multiple of {fp8.TOKENS} tokens, not '
+                f'{x.numel()}: change batch_size or seq_len, or take "bf16"'
+            )
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             loss, new = self.model(x, state, y)
         return loss, new

@@ -1,0 +1,184 @@
+"""Products in 8 bits against PyTorch's own rounding, autograd, and training in fp32."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from brnb.models import fp8
+from brnb.models.activation import activation, activation_back
+from brnb.models.loss import fused_cross_entropy
+from brnb.models.recurrent import RecurrentLM
+from brnb.models.transformer import TransformerLM
+from brnb.train.step import make_step
+
+CPU = torch.device("cpu")
+every_kind = pytest.mark.parametrize("kind", ["gelu", "relu2", "swiglu"])
+FORMS = {
+    "gpt": {},
+    "llama": {"norm": "rmsnorm", "position": "rope", "mlp": "swiglu", "bias": False, "kv_heads": 2},
+    "modern": {"mlp": "relu2", "qk_norm": True, "tied": False, "softcap": 15.0, "bias": False},
+}
+
+
+def rounded(x, bits):
+    """To the nearest number with so many bits after the first, none of them near an end."""
+    unit = 2.0 ** (x.abs().double().log2().floor() - bits)
+    return (x.double() / unit).round() * unit
+
+
+def distance(found, expected):
+    return float((found - expected).norm() / expected.norm())
+
+
+def build(form):
+    torch.manual_seed(0)
+    sizes = {"vocab_size": 96, "width": 64, "layers": 2, "heads": 4, "kv_heads": 4, "context": 32}
+    return TransformerLM(**(sizes | {"hidden": 128} | FORMS[form])).train()
+
+
+@settings(deadline=None, max_examples=25)
+@given(rows=st.sampled_from([16, 48]), seed=st.integers(0, 10**6), bias=st.booleans())
+def test_a_product_is_that_of_the_rounded_operands(rows, seed, bias):
+    random = torch.Generator().manual_seed(seed)
+    x = (torch.rand(rows, 32, generator=random) + 0.5) * torch.randn(32, generator=random).sign()
+    weight = 0.02 * (torch.rand(48, 32, generator=random) + 0.5)
+    offset = torch.randn(48, generator=random) if bias else None
+    linear = nn.Linear(32, 48, bias=bias)
+    linear.weight.data = weight
+    if bias:
+        linear.bias.data = offset
+    x.requires_grad_()
+    y = fp8.together(x, [linear], in_fp8=True)
+    exact = rounded(x.detach(), 3) @ rounded(weight, 3).T
+    exact = exact if offset is None else exact + offset
+    assert y.dtype == torch.bfloat16
+    torch.testing.assert_close(y.double(), exact, rtol=0.004, atol=1e-4)
+    dy = torch.rand(rows, 48, generator=random) + 0.5
+    y.backward(dy.bfloat16())
+    gradient, scale = dy.bfloat16().float(), fp8.fitting(dy.bfloat16()[::64])
+    gradient = rounded(gradient * scale, 2) / scale
+    torch.testing.assert_close(x.grad.double(), gradient @ rounded(weight, 3), rtol=0.004, atol=0)
+    expected = gradient.T @ rounded(x.detach(), 3)
+    torch.testing.assert_close(linear.weight.grad.double(), expected, rtol=1e-5, atol=1e-4)
+    if bias:
+        torch.testing.assert_close(linear.bias.grad, dy.bfloat16().float().sum(0))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_maps_together_are_the_maps_side_by_side(bias):
+    torch.manual_seed(0)
+    maps = [nn.Linear(64, size, bias) for size in (64, 32, 32)]
+    x = torch.randn(2, 64, 64)
+    expected = torch.cat([part(x) for part in maps], dim=-1)
+    torch.testing.assert_close(fp8.together(x, maps, in_fp8=False), expected)
+    assert distance(fp8.together(x, maps, in_fp8=True), expected) < 0.05
+
+
+@every_kind
+def test_the_gradient_of_an_activation_is_autograds(kind):
+    torch.manual_seed(0)
+    parts = [torch.randn(5, 7, dtype=torch.float64, requires_grad=True) for _ in range(2)]
+    parts = parts if kind == "swiglu" else parts[:1]
+    y = activation(kind, *parts)
+    d = torch.randn_like(y)
+    expected = torch.cat(torch.autograd.grad(y, parts[::-1], d), dim=-1)
+    torch.testing.assert_close(activation_back(kind, d, *parts), expected)
+
+
+@every_kind
+@pytest.mark.parametrize("bias", [True, False])
+def test_an_mlp_stays_within_the_rounding_of_8_bits(kind, bias):
+    torch.manual_seed(0)
+    ups = [nn.Linear(64, 128, bias) for _ in range(2 if kind == "swiglu" else 1)]
+    down, x = nn.Linear(128, 64, bias), torch.randn(2, 64, 64, requires_grad=True)
+    leaves = [x, *(p for part in (*ups, down) for p in part.parameters())]
+    expected = down(activation(kind, *(part(x) for part in reversed(ups))))
+    found = fp8.mlp(x, ups, down, kind)
+    d = torch.randn_like(expected)
+    assert distance(found, expected) < 0.08  # e4m3: up to 1/16 a number, e5m2: up to 1/8
+    for got, true in zip(
+        torch.autograd.grad(found, leaves, d.bfloat16()),
+        torch.autograd.grad(expected, leaves, d),
+        strict=True,
+    ):
+        assert got.shape == true.shape
+        assert distance(got, true) < 0.12
+
+
+@pytest.mark.parametrize("softcap", [None, 2.0])
+def test_the_loss_of_a_head_in_8_bits_and_its_gradients(softcap):
+    torch.manual_seed(0)
+    hidden = torch.randn(80, 32).requires_grad_()
+    weight = (0.2 * torch.randn(48, 32)).requires_grad_()
+    targets = torch.randint(48, (80,))
+    expected = fused_cross_entropy(hidden, weight, targets, softcap)
+    found = fused_cross_entropy(hidden, weight, targets, softcap, in_fp8=True)
+    assert found.item() == pytest.approx(expected.item(), rel=0.01)
+    for got, true in zip(
+        torch.autograd.grad(0.3 * found, (hidden, weight)),
+        torch.autograd.grad(0.3 * expected, (hidden, weight)),
+        strict=True,
+    ):
+        assert distance(got, true) < 0.06
+
+
+def test_what_is_too_large_is_cut_and_no_gradient_has_a_scale():
+    assert fp8.rounded(torch.tensor([1e9, -1e9]), 4.0, fp8.E4M3).float().tolist() == [448, -448]
+    assert fp8.rounded(torch.tensor([1e9]), 4.0, fp8.E5M2).float().item() == 57344
+    zeros = torch.zeros(4, 4)
+    assert (fp8.rounded(zeros, fp8.fitting(zeros), fp8.E5M2).float() == 0).all()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_model_computes_in_8_bits_in_training_only(form):
+    model, ids = build(form), torch.randint(96, (4, 33))
+    x, y = ids[:, :-1], ids[:, 1:]
+    exact = copy.deepcopy(model)
+    expected, _ = make_step(exact, "fp32", CPU)(x, y, None, 1.0)
+    found, _ = make_step(model, "fp8", CPU)(x, y, None, 1.0)
+    assert found != expected
+    assert found.item() == pytest.approx(expected.item(), rel=0.01)
+    for (name, p), true in zip(model.named_parameters(), exact.parameters(), strict=True):
+        if not name.endswith("key.bias"):  # softmax does not see it: its gradient is noise
+            assert distance(p.grad, true.grad) < 0.25, name
+    for part in (model, exact):
+        part.eval()
+    assert torch.equal(model(x)[0], exact(x)[0])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_training_in_8_bits_has_the_losses_of_fp32(form):
+    ids = torch.randint(96, (60, 8, 1), generator=torch.Generator().manual_seed(1))
+    text = torch.cat([(ids * 5 + 7 * i) % 96 for i in range(33)], dim=-1)  # learnable
+    curves = []
+    for precision in ("fp32", "fp8"):
+        model, losses = build(form), []
+        optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
+        step = make_step(model, precision, CPU)
+        for part in text:
+            optimizer.zero_grad()
+            loss, _ = step(part[:, :-1], part[:, 1:], None, 1.0)
+            optimizer.step()
+            losses.append(loss)
+        curves.append(torch.stack(losses))
+    assert curves[0][-10:].mean() < 0.7 * curves[0][0]
+    assert (curves[1] - curves[0]).abs().max() < 0.1
+    assert curves[1][-10:].mean() == pytest.approx(curves[0][-10:].mean().item(), rel=0.05)
+
+
+def test_what_cannot_be_in_8_bits_is_an_error():
+    with pytest.raises(ValueError, match='"fp8" is for Transformers, not for a RecurrentLM'):
+        make_step(RecurrentLM(32, 16, 1, 16), "fp8", CPU)
+    odd = {"width": 64, "layers": 1, "heads": 4, "kv_heads": 4, "context": 32, "hidden": 128}
+    with pytest.raises(ValueError, match="multiples of 32, and vocab_size = 97: change it"):
+        make_step(TransformerLM(vocab_size=97, **odd), "fp8", CPU)
+
+
+def test_a_micro_batch_that_does_not_fit_the_matrix_units_is_an_error():
+    step, ids = make_step(build("gpt"), "fp8", CPU), torch.zeros(1, 9, dtype=torch.long)
+    with pytest.raises(ValueError, match="multiple of 128 tokens, not 9: change batch_size"):
+        step(ids, ids, None, 1.0)
