@@ -68,7 +68,8 @@ class Recording:
                     self.state = self.state or tuple(torch.zeros_like(part) for part in new)
             here.wait_stream(beside)
             self.graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.graph):
+            # Of this thread alone: another may be copying a checkpoint.
+            with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
                 self.loss, self.new, self.gradients = self._run(plain, weights)
 
     def _run(
