@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent import futures
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -28,9 +28,9 @@ class Checkpoint:
     def __init__(self, folder: Path, identity: str) -> None:
         self.path = folder / f"{identity}.pt"
         self.best = folder / f"{identity}.best.safetensors"
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
-        self._writing: list[Future[None]] = []
-        self._state: Future[dict[str, Any]]  # what was saved last, in the host's memory
+        self._writer = futures.ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._writing: list[futures.Future[None]] = []
+        self._state: futures.Future[dict[str, Any]]  # what was saved last, in the host's memory
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the file by a new state: whole, or not at all.
@@ -75,8 +75,9 @@ class Checkpoint:
         OSError
             If it could not be written; the file before is still there.
         """
-        while self._writing:
-            self._writing.pop(0).result()
+        writing, self._writing = self._writing, []
+        for part in futures.wait(writing).done:
+            part.result()
 
     def _write(self, path: Path, write: Callable[[Path], None]) -> None:
         def replace() -> None:
