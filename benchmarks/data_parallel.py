@@ -4,11 +4,13 @@
 
 Weak scaling: every GPU keeps the batch that it has alone, so that two do twice the work. Timed is
 `brnb.train.loop.Training.advance` as a chapter calls it, in two processes that live for the whole
-benchmark: first the one process trains while the other waits, then both together.
+benchmark: one trains while the other waits, then the other, then both together. No two GPUs are
+equally fast: the ratio is to the mean of what each does alone.
 
-Sharded (FSDP2): the same global batches on one GPU and on two that hold half of the weights,
-gradients and moments each, eager in both cases. The losses have to be those of one GPU but for the
-rounding of bf16, whose size a second training on one GPU shows: the same batches in two parts.
+Same losses: the same global batches on one GPU and on two that hold all weights each (replicated,
+as above), or half of the weights, gradients and moments each (sharded, FSDP2; eager in both cases).
+The losses have to be those of one GPU but for rounding, whose size a second training on one GPU
+shows: the same batches in two parts.
 """
 
 import gc
@@ -19,8 +21,9 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,17 +50,23 @@ SHAPES: dict[str, dict[str, Any]] = {
         "seq_len": 1024, "batch_size": 32,
     },
 }  # fmt: skip
-SHARDED: dict[str, dict[str, Any]] = {
+SMALL: dict[str, dict[str, Any]] = {
+    "v6 (34M), small batch": SHAPES["v6 (34M)"] | {"batch_size": 8},
     "GPT-2 355M": GPT | {
         "vocab_size": 50_304, "width": 1024, "layers": 24, "heads": 16, "hidden": 4096,
         "seq_len": 512, "batch_size": 4,
     },
 }  # fmt: skip
+SAME = (
+    ("v6 (34M), small batch", "replicated", "fp32"),
+    ("GPT-2 355M", "sharded", "fp32"),
+    ("GPT-2 355M", "sharded", "bf16"),
+)
 TINY = GPT | {
     "vocab_size": 64, "width": 32, "layers": 2, "heads": 2, "hidden": 64, "seq_len": 16,
     "batch_size": 4,
 }  # fmt: skip
-WARM_UP, STEPS, ROUNDS, SHARDED_STEPS = 10, 20, 5, 40
+WARM_UP, STEPS, ROUNDS, LOSSES = 8, 15, 5, 24
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -68,9 +77,9 @@ def parameters(shape: dict[str, Any], processes: int) -> TransformerParams:
     return TransformerParams(
         profile="bench", run_id="bench", seed=1, lang="en", tokenizer="none", cleaning="v6",
         tokens=10**9, learning_rate=1e-3, final_learning_rate=0.1, warmup=0.001, weight_decay=0.1,
-        grad_clip=1.0, precision="auto", device=DEVICE, log_every=100, evaluate_every=100,
+        grad_clip=1.0, device=DEVICE, log_every=100, evaluate_every=100,
         checkpoint_seconds=60.0, validation_documents=1, sample_tokens=1, sample_seeds=1,
-        temperature=1.0, top_p=1.0, tied=True, dropout=0.0, **values,
+        temperature=1.0, top_p=1.0, tied=True, dropout=0.0, **{"precision": "auto"} | values,
     )  # fmt: skip
 
 
@@ -120,22 +129,25 @@ def rate(shape: dict[str, Any], processes: int) -> float:
 
 
 def scaling(shape: dict[str, Any]) -> dict[str, Any]:
-    """Speed of one process and of both."""
-    one = 0.0
-    if dist.get_rank() == 0:
-        with alone():
-            one = rate(shape, 1)
-    gather(None)
+    """Speed of each process while the other waits, and of both."""
+    alone_rates: list[float] = []
+    for turn in (0, 1):
+        mine = 0.0
+        if dist.get_rank() == turn:
+            with alone():
+                mine = rate(shape, 1)
+        alone_rates.append(gather(mine)[turn])
     two = rate(shape, 2)
     return {
-        "one_tokens_per_second": round(one),
+        "alone_tokens_per_second": [round(one) for one in alone_rates],
         "two_tokens_per_second": round(two),
-        "ratio": round(two / one, 3) if one else None,
+        "ratio": round(two / statistics.mean(alone_rates), 3),
+        "ratio_to_the_slower": round(two / min(alone_rates), 3),
     }
 
 
 def curve(
-    shape: dict[str, Any], processes: int, parts: int = 1
+    shape: dict[str, Any], processes: int, precision: str, parts: int = 1
 ) -> tuple[list[float], dict[str, float]]:
     """Losses of the first steps; memory of a GPU, in GiB, and speed.
 
@@ -145,16 +157,16 @@ def curve(
     if DEVICE == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-    share = shape | {"batch_size": 2 * shape["batch_size"] // processes}
+    share = shape | {"batch_size": 2 * shape["batch_size"] // processes, "precision": precision}
     with tempfile.TemporaryDirectory() as folder:
         training = begin(share, processes, folder)
         training.history.micro_batch //= parts
         losses = []
-        for _ in range(SHARDED_STEPS):
+        for _ in range(LOSSES):
             training.advance()
             losses.append(training.world.total(training.loss).clone())
             training.loss.zero_()
-        rate = 10 * training.params.tokens_per_step / seconds(training, 10)
+        rate = 5 * training.params.tokens_per_step / seconds(training, 5)
         found = {"tokens_per_second": round(rate)}
         if DEVICE == "cuda":
             for parameter in training.parameters:
@@ -164,27 +176,28 @@ def curve(
         return torch.stack(losses).tolist(), found
 
 
-def sharded(shape: dict[str, Any]) -> dict[str, Any]:
+def same_losses(shape: dict[str, Any], precision: str, spread: bool) -> dict[str, Any]:
     """Losses and memory on one GPU, on the other in two parts, and on two."""
-    gradients.make_step = PlainStep  # as the sharded step is
+    is_needed = sharding.is_needed
+    if spread:
+        sharding.is_needed = lambda model, device: True
+        gradients.make_step = lambda *task: PlainStep(*task[:3])  # as the sharded step is
     with alone():
-        mine = curve(shape, 1, parts=1 + dist.get_rank())
+        mine = curve(shape, 1, precision, parts=1 + dist.get_rank())
     (whole, one), (parts, _) = gather(mine)
-    is_needed, sharding.is_needed = sharding.is_needed, lambda model, device: True
-    spread, two = curve(shape, 2)
+    both, two = curve(shape, 2, precision)
     gradients.make_step, sharding.is_needed = make_step, is_needed
 
     def distance(losses: list[float]) -> dict[str, float]:
-        apart = np.abs(np.subtract(losses, whole))
-        return {"mean": round(float(apart.mean()), 5), "largest": round(float(apart.max()), 5)}
+        apart = np.abs(np.subtract(losses, whole)).round(6)
+        return {"median": float(np.median(apart)), "largest": float(apart.max())}
 
-    shown = slice(SHARDED_STEPS // 4 - 1, None, SHARDED_STEPS // 4)
-    return {
-        "one": one,
-        "two": two,
+    shown = slice(LOSSES // 4 - 1, None, LOSSES // 4)
+    memory = {"one": one, "two": two} if spread else {}  # a recording holds more
+    return memory | {
         "losses_one": [round(loss, 4) for loss in whole[shown]],
-        "losses_two": [round(loss, 4) for loss in spread[shown]],
-        "two_from_one": distance(spread),
+        "losses_two": [round(loss, 4) for loss in both[shown]],
+        "two_from_one": distance(both),
         "one_in_two_parts_from_one": distance(parts),
     }
 
@@ -199,8 +212,12 @@ def gather(value: Any) -> list[Any]:
 def measure(path: str) -> None:
     """In each of the processes: all of it, as far as it goes."""
     gpu = torch.cuda.get_device_name() if DEVICE == "cuda" else "CPU"
-    tasks = [(name, "weak scaling", scaling, shape) for name, shape in SHAPES.items()]
-    tasks += [(name, "sharded", sharded, shape) for name, shape in SHARDED.items()]
+    tasks: list[tuple[str, str, Callable[..., dict[str, Any]], dict[str, Any]]] = [
+        (name, "weak scaling", scaling, shape) for name, shape in SHAPES.items()
+    ]
+    for name, what, precision in SAME:
+        task = partial(same_losses, precision=precision, spread=what == "sharded")
+        tasks.append((name, f"{what}, {precision}", task, SMALL[name]))
     lines: list[dict[str, Any]] = []
     for name, what, task, shape in tasks:
         try:

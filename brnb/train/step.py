@@ -5,6 +5,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from brnb.train.parallel import GradientSum
+
 State = tuple[Tensor, ...]
 
 
@@ -33,17 +35,20 @@ class Step(Protocol):
         """
 
 
-def make_step(model: nn.Module, precision: str, device: torch.device) -> Step:
+def make_step(
+    model: nn.Module, precision: str, device: torch.device, together: GradientSum | None = None
+) -> Step:
     """The step of a model on its device, in ``"fp32"`` or ``"bf16"`` (autocast).
 
-    On a GPU a call with tokens of a new shape takes seconds: it compiles and records.
+    On a GPU a call with tokens of a new shape takes seconds: it compiles and records; what adds
+    up the gradients of several processes is recorded, too.
     """
     plain = PlainStep(model, precision, device)
     if device.type != "cuda":
         return plain
     from brnb.train.recorded import RecordedStep  # it builds on this module
 
-    return RecordedStep(plain)
+    return RecordedStep(plain, together)
 
 
 class PlainStep:
