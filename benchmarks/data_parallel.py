@@ -1,30 +1,42 @@
-"""Tokens per second of one training on one GPU and on two: weak scaling.
+"""One training on one GPU and on two: tokens per second, and weights spread over both.
 
-    python benchmarks/data_parallel.py [RESULT.json]        (wants two GPUs)
+    python benchmarks/data_parallel.py [RESULT.json]        (wants two GPUs; two CPU processes else)
 
-Every GPU keeps the batch that it has alone, so that two do twice the work. Timed is
-`brnb.train.loop.Training.advance` as a chapter calls it. "graph" is the step that chapters use:
-forward and backward are one CUDA graph, and the gradients are added up after it. "overlapping"
-runs them eagerly (with compiled blocks), and gradients travel while the backward pass computes.
+Weak scaling: every GPU keeps the batch that it has alone, so that two do twice the work. Timed is
+`brnb.train.loop.Training.advance` as a chapter calls it, in two processes that live for the whole
+benchmark: one trains while the other waits, then the other, then both together. No two GPUs are
+equally fast: the ratio is to the mean of what each does alone.
+
+Same losses: the same global batches on one GPU and on two that hold all weights each (replicated,
+as above), or half of the weights, gradients and moments each (sharded, FSDP2; eager in both cases).
+The losses have to be those of one GPU but for rounding, whose size a second training on one GPU
+shows: the same batches in two parts.
 """
 
+import gc
 import json
+import os
 import statistics
 import sys
 import tempfile
 import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as dist
 
 from brnb.models.transformer import TransformerLM
-from brnb.train import gradients
+from brnb.train import gradients, sharding
 from brnb.train.loop import Training
 from brnb.train.parallel import launch
 from brnb.train.params import TransformerParams
-from brnb.train.step import PlainStep
+from brnb.train.step import PlainStep, make_step
 
 LLAMA = {"norm": "rmsnorm", "position": "rope", "mlp": "swiglu", "bias": False}
 GPT = {"norm": "layernorm", "position": "learned", "mlp": "gelu", "bias": True}
@@ -38,7 +50,23 @@ SHAPES: dict[str, dict[str, Any]] = {
         "seq_len": 1024, "batch_size": 32,
     },
 }  # fmt: skip
-WARM_UP, STEPS, ROUNDS = 20, 20, 5
+SMALL: dict[str, dict[str, Any]] = {
+    "v6 (34M), small batch": SHAPES["v6 (34M)"] | {"batch_size": 8},
+    "GPT-2 355M": GPT | {
+        "vocab_size": 50_304, "width": 1024, "layers": 24, "heads": 16, "hidden": 4096,
+        "seq_len": 512, "batch_size": 4,
+    },
+}  # fmt: skip
+SAME = (
+    ("v6 (34M), small batch", "replicated", "fp32"),
+    ("GPT-2 355M", "sharded", "fp32"),
+    ("GPT-2 355M", "sharded", "bf16"),
+)
+TINY = GPT | {
+    "vocab_size": 64, "width": 32, "layers": 2, "heads": 2, "hidden": 64, "seq_len": 16,
+    "batch_size": 4,
+}  # fmt: skip
+WARM_UP, STEPS, ROUNDS, LOSSES = 8, 15, 5, 24
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -48,29 +76,34 @@ def parameters(shape: dict[str, Any], processes: int) -> TransformerParams:
     values |= {"batch_size": shape["batch_size"] * processes, "kv_heads": shape["heads"]}
     return TransformerParams(
         profile="bench", run_id="bench", seed=1, lang="en", tokenizer="none", cleaning="v6",
-        tokens=10**12, learning_rate=1e-3, final_learning_rate=0.1, warmup=0.01, weight_decay=0.1,
-        grad_clip=1.0, precision="auto", device=DEVICE, log_every=100, evaluate_every=10_000,
+        tokens=10**9, learning_rate=1e-3, final_learning_rate=0.1, warmup=0.001, weight_decay=0.1,
+        grad_clip=1.0, device=DEVICE, log_every=100, evaluate_every=100,
         checkpoint_seconds=60.0, validation_documents=1, sample_tokens=1, sample_seeds=1,
-        temperature=1.0, top_p=1.0, tied=True, dropout=0.0, **values,
+        temperature=1.0, top_p=1.0, tied=True, dropout=0.0, **{"precision": "auto"} | values,
     )  # fmt: skip
 
 
-def measure(shape: dict[str, Any], processes: int, kind: str, result: str) -> None:
-    """In one of the processes: tokens per second of all of them together."""
-    if kind == "overlapping":
-        gradients.make_step = PlainStep
+def begin(shape: dict[str, Any], processes: int, folder: str) -> Training:
+    """A training of random weights on ids with something to learn."""
     params, size = parameters(shape, processes), shape["vocab_size"]
     torch.manual_seed(params.seed)
-    model = TransformerLM(**params.choices(size))
-    row = np.random.default_rng(0).integers(size, size=20_000_000, dtype=np.uint16)
-    with tempfile.TemporaryDirectory() as folder:
-        training = Training(model, row, params, Path(folder), "bench")
-        training.progress.disable = True
-        seconds(training, WARM_UP)
-        times = [seconds(training, STEPS) for _ in range(ROUNDS)]
-    if training.world.rank == 0:
-        rate = STEPS * params.tokens_per_step / statistics.median(times)
-        Path(result).write_text(json.dumps(rate), encoding="utf-8")
+    with torch.device(DEVICE):
+        model = TransformerLM(**params.choices(size))
+    steps = np.random.default_rng(0).integers(-2, 3, size=10_000_000)
+    row = (steps.cumsum() % size).astype(np.uint16)
+    training = Training(model, row, params, Path(folder), "bench")
+    training.progress.disable = True
+    return training
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """As if this were the only process."""
+    os.environ["WORLD_SIZE"] = "1"
+    try:
+        yield
+    finally:
+        os.environ["WORLD_SIZE"] = "2"
 
 
 def seconds(training: Training, count: int) -> float:
@@ -85,34 +118,119 @@ def seconds(training: Training, count: int) -> float:
     return time.perf_counter() - start
 
 
-def rate(shape: dict[str, Any], processes: int, kind: str) -> float:
-    """Tokens per second in processes of their own."""
+def rate(shape: dict[str, Any], processes: int) -> float:
+    """Tokens per second of all processes together."""
+    gc.collect()
     with tempfile.TemporaryDirectory() as folder:
-        result = Path(folder) / "rate.json"
-        launch(processes, torch.device(DEVICE), measure, shape, processes, kind, str(result))
-        return float(json.loads(result.read_text("utf-8")))
+        training = begin(shape, processes, folder)
+        seconds(training, WARM_UP)
+        times = [seconds(training, STEPS) for _ in range(ROUNDS)]
+    return STEPS * training.params.tokens_per_step / statistics.median(times)
 
 
-def main(shapes: dict[str, dict[str, Any]], result: Path | None) -> None:
-    """Print one JSON line a shape and kind of step; write them as a list, too."""
-    lines = []
-    for name, shape in shapes.items():
-        for kind in ("graph", "overlapping"):
-            try:
-                one, two = (rate(shape, processes, kind) for processes in (1, 2))
-                found = {
-                    "one_tokens_per_second": round(one),
-                    "two_tokens_per_second": round(two),
-                    "ratio": round(two / one, 3),
-                }
-            except Exception as error:  # the other shapes are worth their time all the same
-                found = {"error": f"{type(error).__name__}: {error}"}
-            gpu = torch.cuda.get_device_name() if DEVICE == "cuda" else "CPU"
-            lines.append({"gpu": gpu, "shape": name, "step": kind, **found})
+def scaling(shape: dict[str, Any]) -> dict[str, Any]:
+    """Speed of each process while the other waits, and of both."""
+    alone_rates: list[float] = []
+    for turn in (0, 1):
+        mine = 0.0
+        if dist.get_rank() == turn:
+            with alone():
+                mine = rate(shape, 1)
+        alone_rates.append(gather(mine)[turn])
+    two = rate(shape, 2)
+    return {
+        "alone_tokens_per_second": [round(one) for one in alone_rates],
+        "two_tokens_per_second": round(two),
+        "ratio": round(two / statistics.mean(alone_rates), 3),
+        "ratio_to_the_slower": round(two / min(alone_rates), 3),
+    }
+
+
+def curve(
+    shape: dict[str, Any], processes: int, precision: str, parts: int = 1
+) -> tuple[list[float], dict[str, float]]:
+    """Losses of the first steps; memory of a GPU, in GiB, and speed.
+
+    Every step's batch is the same, be it computed by one process or by two, or in parts.
+    """
+    gc.collect()
+    if DEVICE == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    share = shape | {"batch_size": 2 * shape["batch_size"] // processes, "precision": precision}
+    with tempfile.TemporaryDirectory() as folder:
+        training = begin(share, processes, folder)
+        training.history.micro_batch //= parts
+        losses = []
+        for _ in range(LOSSES):
+            training.advance()
+            losses.append(training.world.total(training.loss).clone())
+            training.loss.zero_()
+        rate = 5 * training.params.tokens_per_step / seconds(training, 5)
+        found = {"tokens_per_second": round(rate)}
+        if DEVICE == "cuda":
+            for parameter in training.parameters:
+                parameter.grad = None
+            found["weights_and_moments_gib"] = round(torch.cuda.memory_allocated() / 2**30, 2)
+            found["peak_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
+        return torch.stack(losses).tolist(), found
+
+
+def same_losses(shape: dict[str, Any], precision: str, spread: bool) -> dict[str, Any]:
+    """Losses and memory on one GPU, on the other in two parts, and on two."""
+    is_needed = sharding.is_needed
+    if spread:
+        sharding.is_needed = lambda model, device: True
+        gradients.make_step = lambda *task: PlainStep(*task[:3])  # as the sharded step is
+    with alone():
+        mine = curve(shape, 1, precision, parts=1 + dist.get_rank())
+    (whole, one), (parts, _) = gather(mine)
+    both, two = curve(shape, 2, precision)
+    gradients.make_step, sharding.is_needed = make_step, is_needed
+
+    def distance(losses: list[float]) -> dict[str, float]:
+        apart = np.abs(np.subtract(losses, whole)).round(6)
+        return {"median": float(np.median(apart)), "largest": float(apart.max())}
+
+    shown = slice(LOSSES // 4 - 1, None, LOSSES // 4)
+    memory = {"one": one, "two": two} if spread else {}  # a recording holds more
+    return memory | {
+        "losses_one": [round(loss, 4) for loss in whole[shown]],
+        "losses_two": [round(loss, 4) for loss in both[shown]],
+        "two_from_one": distance(both),
+        "one_in_two_parts_from_one": distance(parts),
+    }
+
+
+def gather(value: Any) -> list[Any]:
+    """The values of both processes; waits, without its GPU computing."""
+    values: list[Any] = [None, None]
+    dist.all_gather_object(values, value)
+    return values
+
+
+def measure(path: str) -> None:
+    """In each of the processes: all of it, as far as it goes."""
+    gpu = torch.cuda.get_device_name() if DEVICE == "cuda" else "CPU"
+    tasks: list[tuple[str, str, Callable[..., dict[str, Any]], dict[str, Any]]] = [
+        (name, "weak scaling", scaling, shape) for name, shape in SHAPES.items()
+    ]
+    for name, what, precision in SAME:
+        task = partial(same_losses, precision=precision, spread=what == "sharded")
+        tasks.append((name, f"{what}, {precision}", task, SMALL[name]))
+    lines: list[dict[str, Any]] = []
+    for name, what, task, shape in tasks:
+        try:
+            found = task(shape if DEVICE == "cuda" else TINY)
+        except Exception as error:  # the others are worth their time all the same
+            traceback.print_exc()
+            found = {"error": f"{type(error).__name__}: {error}"}
+        lines.append({"gpu": gpu, "shape": name, "what": what, **found})
+        if dist.get_rank() == 0:
             print(json.dumps(lines[-1]), flush=True)
-            if result:
-                result.write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
+            Path(path).write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(SHAPES, Path(sys.argv[1]) if sys.argv[1:] else None)
+    default = Path(__file__).parent / "results" / "data_parallel.json"
+    launch(2, torch.device(DEVICE), measure, sys.argv[1] if sys.argv[1:] else str(default))

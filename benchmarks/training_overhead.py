@@ -1,142 +1,195 @@
 """What the training loop costs beside its arithmetic: Python of a step, and checkpoints.
 
-    python benchmarks/training_overhead.py            (CPU or GPU)
+    python benchmarks/training_overhead.py [shape ...]            (CPU or GPU)
 
-The model is next to nothing (an embedding as its own head, 8 numbers wide), so that a step is all
-overhead. The peer is the same model, optimizer and clipping in a bare loop over batches that lie
-ready. The difference is what `brnb.train.loop.Training` adds: cutting the batch, the schedule, the
-micro-batches, sums and progress; `share` divides it by the step of a real training. A checkpoint
-is that of a model of the size of v6's (34M parameters, three tensors each), every 60 seconds: the
-time in `save`, which copies, and how much slower steps are while a thread writes.
+The shapes are those of `training_speed.py`. Bare is what nobody can leave out: the loop's own
+forward and backward pass (on a GPU, a replay of its CUDA graph), clipping, AdamW, on batches that
+lie ready on the device. The loop adds cutting the batch, the schedule, micro-batches, sums,
+progress, and reading the loss at the end of each window of `WINDOW` steps (chapters read it every
+50 to 100). Both take turns on the same batches, weights and optimizer; the table shows the median
+of the paired ratios, and its range.
+
+A checkpoint is that of the same training: windows of steps that begin with a save, and last until
+the thread has written it, beside windows that do not. So it counts what the saving stops, and what
+the writing slows down.
+
+The results go to ``benchmarks/results/training_overhead.json``, beside those of other shapes.
 """
 
 import json
+import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import cycle
 from pathlib import Path
 
-import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
+from training_speed import GPT, SHAPES, Shape, text
 
-from brnb.train.checkpoint import Checkpoint
+from brnb.models.recurrent import RecurrentLM
+from brnb.models.transformer import TransformerLM
+from brnb.train.batches import Batch
 from brnb.train.loop import Training
-from brnb.train.params import RecurrentParams
 
-B, T, V, D = 2, 8, 16, 8
-STEPS, ROUNDS = 300, 7
-REAL_STEP_MS = 26.0  # v6's, 128 × 512 tokens at 2.5 million a second
+WINDOW, ROUNDS, SAVES = 25, 9, 3
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+TINY = {
+    "tiny LSTM": Shape(50, 1, 64, 0, 32, 8, {"embedding": 16}),
+    "tiny GPT": Shape(64, 2, 64, 2, 32, 8, GPT),
+}
 
 
-class Trivial(nn.Module):
-    """An embedding that predicts through itself."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(V, D)
-
-    def forward(
-        self, ids: Tensor, state: object = None, targets: Tensor | None = None
-    ) -> tuple[Tensor, tuple[()]]:
-        """Logits or loss, and no state."""
-        logits = self.embedding(ids) @ self.embedding.weight.T
-        if targets is None:
-            return logits, ()
-        return F.cross_entropy(logits.flatten(0, 1), targets.flatten()), ()
+def model(s: Shape) -> nn.Module:
+    """Our model, from a fixed seed."""
+    torch.manual_seed(0)
+    if s.h:
+        return TransformerLM(**s.params().choices(s.V))
+    return RecurrentLM(s.V, s.d, s.L, s.form["embedding"])
 
 
-def parameters() -> RecurrentParams:
-    """A run that never ends."""
-    return RecurrentParams(
-        profile="bench", run_id="bench", seed=1, lang="en", tokenizer="none", cleaning="v6",
-        tokens=10**9, batch_size=B, seq_len=T, learning_rate=1e-3, final_learning_rate=0.1,
-        warmup=0.01, weight_decay=0.01, grad_clip=1.0, precision="fp32", device=DEVICE,
-        log_every=100, evaluate_every=10_000, checkpoint_seconds=60.0, validation_documents=1,
-        sample_tokens=1, sample_seeds=1, temperature=1.0, top_p=1.0, cell="lstm", hidden_size=1,
-        layers=1, embedding_size=1, dropout=0.0,
-    )  # fmt: skip
+class Bare:
+    """The loop's step, clipping and optimizer, and nothing else."""
+
+    def __init__(self, training: Training) -> None:
+        self.training, self.state = training, training.state
+        self.batches: Iterator[Batch] = cycle([training.data.batch(i) for i in range(WINDOW)])
+
+    def step(self) -> None:
+        """One optimizer step."""
+        t, batch = self.training, next(self.batches)
+        t.optimizer.zero_grad(set_to_none=True)
+        _, self.state = t.gradients.step(batch.x, batch.y, self.state, 1.0)
+        nn.utils.clip_grad_norm_(t.parameters, t.params.grad_clip)
+        t.optimizer.step()
 
 
-def peer() -> Callable[[], None]:
-    """The bare loop, as a function that takes one step."""
-    model = Trivial().to(DEVICE)
-    weights = list(model.parameters())
-    optimizer = torch.optim.AdamW(weights, 1e-3, fused=True)
-    ids = torch.randint(V, (B, T + 1), device=DEVICE)
-
-    def step() -> None:
-        optimizer.zero_grad(set_to_none=True)
-        loss, _ = model(ids[:, :-1], None, ids[:, 1:])
-        loss.backward()
-        nn.utils.clip_grad_norm_(weights, 1.0)
-        optimizer.step()
-
-    return step
-
-
-def microseconds(step: Callable[[], None]) -> float:
-    """Time of a step."""
-    start = time.perf_counter()
-    for _ in range(STEPS):
-        step()
+def seconds(run: Callable[[], None]) -> float:
+    """Time of a run, the device waited for before and after."""
     if DEVICE == "cuda":
         torch.cuda.synchronize()
-    return (time.perf_counter() - start) / STEPS * 1e6
-
-
-def python_overhead(folder: Path) -> dict[str, float]:
-    """Microseconds a step, ours and the peer's, and the difference as a share of a real step."""
-    row = np.random.default_rng(0).integers(V, size=10**6, dtype=np.uint16)
-    training = Training(Trivial(), row, parameters(), folder, "bench")
-    training.progress.disable = True
-    plain = peer()
-    microseconds(training.advance), microseconds(plain)
-    times = [(microseconds(training.advance), microseconds(plain)) for _ in range(ROUNDS)]
-    ours, theirs = (min(column) for column in zip(*times, strict=True))  # others disturb
-    return {
-        "ours_us": round(ours, 1),
-        "peer_us": round(theirs, 1),
-        "added_us": round(ours - theirs, 1),
-        "share_of_real_step": round((ours - theirs) / 1e3 / REAL_STEP_MS, 4),
-    }
-
-
-def checkpoint_cost(folder: Path) -> dict[str, float]:
-    """Seconds in `save`, seconds that the thread writes, and what steps lose meanwhile."""
-    state = {f"{i}": torch.randn(34_000_000 // 8, device=DEVICE) for i in range(3 * 8)}
-    checkpoint, step = Checkpoint(folder, "bench"), peer()
-    checkpoint.save(state)  # the first allocates
-    checkpoint.wait()
-    plain = microseconds(step)
     start = time.perf_counter()
-    checkpoint.save(state)
-    saving = time.perf_counter() - start
-    during, taken = [], start
-    while not (checkpoint.is_written() or taken - start > 60):
-        during.append(microseconds(step))
-        taken = time.perf_counter()
-    checkpoint.wait()
-    lost = sum(max(0.0, 1 - plain / slow) for slow in during) / len(during) * (taken - start)
+    run()
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def python_overhead(training: Training) -> dict[str, float]:
+    """Milliseconds of a step, and what the loop adds to a bare one."""
+    bare = Bare(training)
+
+    def with_loop() -> None:
+        training.step %= WINDOW  # the same batches
+        for _ in range(WINDOW):
+            training.advance()
+        training.log()
+
+    def without() -> None:
+        for _ in range(WINDOW):
+            bare.step()
+
+    seconds(with_loop), seconds(without)
+    pairs = []
+    for i in range(ROUNDS):  # each goes first as often as the other
+        order = (with_loop, without) if i % 2 else (without, with_loop)
+        times = {run: seconds(run) for run in order}
+        pairs.append((times[with_loop], times[without]))
+    added = [ours / theirs - 1 for ours, theirs in pairs]
+    ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
     return {
-        "bytes": sum(part.nbytes for part in state.values()),
-        "save_s": round(saving, 3),
-        "writing_s": round(taken - start, 3),
-        "lost_while_writing_s": round(lost, 3),
-        "share_at_60_s": round((saving + lost) / 60, 4),
+        "loop_ms": round(ours / WINDOW * 1e3, 4),
+        "bare_ms": round(theirs / WINDOW * 1e3, 4),
+        "host_ms": round(host_seconds(training) * 1e3, 4),
+        "loop_overhead": round(statistics.median(added), 4),
+        "range": [round(min(added), 4), round(max(added), 4)],
     }
 
 
-def main() -> None:
-    """Print one JSON line a measurement."""
-    where = torch.cuda.get_device_name() if DEVICE == "cuda" else f"{torch.get_num_threads()} CPU"
+def host_seconds(training: Training) -> float:
+    """Time that a step takes of Python; a GPU computes meanwhile, and waits only for more."""
+
+    def once() -> float:
+        if DEVICE == "cuda":
+            torch.cuda.synchronize()
+        start = time.perf_counter()
+        training.advance()
+        return time.perf_counter() - start
+
+    return statistics.median(once() for _ in range(WINDOW))
+
+
+def checkpoint_cost(training: Training) -> dict[str, float]:
+    """What a checkpoint delays the training, in seconds and as a share of its time."""
+    training.save()  # the first allocates
+    start = time.perf_counter()
+    training.checkpoint.wait()
+    writing = time.perf_counter() - start
+    step = seconds(training.advance)
+    steps = max(WINDOW, round(1.2 * writing / step))
+    stopped = []
+
+    def window(saving: bool) -> float:
+        def run() -> None:
+            if saving:
+                training.save()
+                stopped.append(time.perf_counter() - begun)
+            for _ in range(steps):
+                training.advance()
+
+        begun = time.perf_counter()
+        passed = seconds(run)
+        if not training.checkpoint.is_written():
+            raise AssertionError("the window ended before the checkpoint was written")
+        return passed
+
+    pairs = [(window(True), window(False)) for _ in range(SAVES)]
+    delay = statistics.median(saving - plain for saving, plain in pairs)
+    return {
+        "checkpoint_bytes": training.checkpoint.path.stat().st_size,
+        "checkpoint_stops_ms": round(statistics.median(stopped) * 1e3, 1),
+        "checkpoint_writes_ms": round(writing * 1e3, 1),
+        "checkpoint_delays_ms": round(delay * 1e3, 1),
+        "share_at_60_s": round(delay / 60, 5),  # as chapters save in profile lab; paper: 300 s
+    }
+
+
+def measure(s: Shape) -> dict[str, float]:
+    """One row of the table."""
     with tempfile.TemporaryDirectory() as folder:
-        for measure in (python_overhead, checkpoint_cost):
-            found = {"on": where, "what": measure.__name__, **measure(Path(folder))}
-            print(json.dumps(found), flush=True)
+        row = text(s, 2_000_000)
+        training = Training(model(s), row, s.params(device=DEVICE), Path(folder), "bench")
+        training.progress.disable = True
+        training.advance()
+        found = python_overhead(training)
+        try:
+            return found | checkpoint_cost(training)
+        finally:
+            training.checkpoint.wait()
+
+
+def main(wanted: list[str]) -> None:
+    """Print one JSON line a shape, and keep all of them."""
+    torch.set_float32_matmul_precision("high")
+    name = torch.cuda.get_device_name() if DEVICE == "cuda" else f"{torch.get_num_threads()} CPU"
+    machine = {"on": name, "torch": torch.__version__}
+    path = Path(__file__).parent / "results" / "training_overhead.json"
+    table = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if {key: table.get(key) for key in machine} != machine:
+        table = machine | {"shapes": {}}
+    for name, shape in (SHAPES if DEVICE == "cuda" else TINY).items():
+        if wanted and not any(name.startswith(start) for start in wanted):
+            continue
+        try:
+            found = measure(shape)
+        except Exception as error:  # the other shapes are still worth their time
+            found = {"error": repr(error)}
+        table["shapes"][name] = found
+        print(json.dumps({"shape": name} | found), flush=True)
+        path.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

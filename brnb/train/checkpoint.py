@@ -1,8 +1,9 @@
 """Checkpoints that make an interrupted training continue exactly where it was."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent import futures
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,26 +20,30 @@ class Checkpoint:
     The identity covers all that shapes the training (code, parameters, data). A training whose
     identity changed starts anew, and the old file stays where it is.
 
-    Saving copies the state and returns; a thread writes the copy while the training goes on. One
-    write at a time: the next waits for it, `wait` does, and so does the end of the process.
+    Saving copies the state where it is, on the GPU in less than a millisecond, and returns; a
+    thread takes the copy to the host and writes it while the training goes on. One state at a
+    time: the next waits until this one is on disk, `wait` does, and so does the end of the process.
     """
 
     def __init__(self, folder: Path, identity: str) -> None:
         self.path = folder / f"{identity}.pt"
         self.best = folder / f"{identity}.best.safetensors"
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
-        self._writing: Future[None] | None = None
+        self._writer = futures.ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._writing: list[futures.Future[None]] = []
+        self._state: futures.Future[dict[str, Any]]  # what was saved last, in the host's memory
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the file by a new state: whole, or not at all.
 
         `state` holds tensors, numbers, strings, lists and dicts only.
         """
-        self._write(self.path, torch.save, state)
+        self.wait()
+        self._state = self._writer.submit(_to_host, _copy(state), _Moment())
+        self._write(self.path, lambda path: torch.save(self._state.result(), path))
 
-    def save_best(self, weights: Mapping[str, Tensor]) -> None:
-        """Keep the weights of the lowest validation loss: whole, or the ones before."""
-        self._write(self.best, save_file, dict(weights))
+    def keep_best(self) -> None:
+        """Keep the weights of the state saved last, its "model", as those of the lowest loss."""
+        self._write(self.best, lambda path: save_file(self._state.result()["model"], path))
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
         """The saved state; None if there is none."""
@@ -48,7 +53,7 @@ class Checkpoint:
         return state
 
     def load_best(self, model: nn.Module) -> None:
-        """Give a model the weights that `save_best` kept."""
+        """Give a model the weights that `keep_best` kept."""
         self.wait()
         sharding.load(model, load_file(self.best))
 
@@ -60,7 +65,7 @@ class Checkpoint:
 
     def is_written(self) -> bool:
         """Whether what was saved is on disk (or failed: `wait` tells)."""
-        return self._writing is None or self._writing.done()
+        return all(writing.done() for writing in self._writing)
 
     def wait(self) -> None:
         """Until what was saved is on disk.
@@ -70,41 +75,66 @@ class Checkpoint:
         OSError
             If it could not be written; the file before is still there.
         """
-        if self._writing is not None:
-            writing, self._writing = self._writing, None
-            writing.result()
+        writing, self._writing = self._writing, []
+        for part in futures.wait(writing).done:
+            part.result()
 
-    def _write(self, path: Path, write: Callable[[Any, Path], None], state: Any) -> None:
-        self.wait()
-        copied = torch.cuda.Event() if torch.cuda.is_initialized() else None
-        snapshot = _copy(state)
-        if copied:
-            copied.record()
-
-        def finish() -> None:
-            if copied:
-                copied.synchronize()
+    def _write(self, path: Path, write: Callable[[Path], None]) -> None:
+        def replace() -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             partial = path.with_suffix(".partial")
-            write(snapshot, partial)
+            write(partial)
             with partial.open("rb") as f:  # on disk before its name is
                 os.fsync(f.fileno())
             partial.replace(path)
 
-        self._writing = self._writer.submit(finish)
+        self._writing.append(self._writer.submit(replace))
 
 
-def _copy(value: Any) -> Any:
-    """A copy on the CPU of all tensors in lists and dicts; of a GPU's, one under way."""
+class _Moment:
+    """What this thread has asked a GPU to do so far."""
+
+    def __init__(self) -> None:
+        self.event = torch.cuda.Event() if torch.cuda.is_initialized() else None
+        if self.event:
+            self.device = torch.cuda.current_device()  # that of another thread may differ
+            self.event.record()
+
+    @contextmanager
+    def after(self) -> Iterator[None]:
+        """What is asked in this context waits for that, and nothing else for it."""
+        if not self.event:
+            yield
+            return
+        with torch.cuda.stream(torch.cuda.Stream(self.device)):
+            self.event.wait()
+            yield
+
+
+def _to_host(state: dict[str, Any], moment: _Moment) -> dict[str, Any]:
+    with moment.after():
+        return _map(Tensor.cpu, state)
+
+
+def _copy(state: dict[str, Any]) -> dict[str, Any]:
+    def copy(tensor: Tensor) -> Tensor:
+        try:
+            return tensor.detach().clone(memory_format=torch.contiguous_format)
+        except torch.OutOfMemoryError:  # the host has room, but the training waits for it
+            return tensor.detach().cpu().contiguous()
+
+    return _map(copy, state)
+
+
+def _map(function: Callable[[Tensor], Tensor], value: Any) -> Any:
+    """New lists and dicts with the function of every tensor."""
     if isinstance(value, Tensor):
-        pinned = value.is_cuda
-        host = torch.empty_like(
-            value, device="cpu", pin_memory=pinned, memory_format=torch.contiguous_format
-        )
-        return host.copy_(value.detach(), non_blocking=pinned)
+        return function(value)
     if isinstance(value, dict):
-        return {name: _copy(part) for name, part in value.items()}
-    return [_copy(part) for part in value] if isinstance(value, list | tuple) else value
+        return {name: _map(function, part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_map(function, part) for part in value]
+    return value
 
 
 def random_state() -> dict[str, Tensor]:

@@ -124,17 +124,14 @@ class Training:
 
     def validate(self, row: np.ndarray) -> None:
         """A point of the validation curve; the weights are kept if it is the lowest so far."""
-        self.history.seconds += self.clock.lap()
+        self.save()  # first: an evaluation that dies must not cost the training
         # Every process computes all of it: it would only wait for the first.
         loss = self.world.gather(likelihood(self.model, row, self.params.seq_len).loss)[0]
         point = {"step": self.step, "tokens": self.history.tokens, "loss": loss}
         self.history.validation.append(point)
         self.history.evaluation_seconds += self.clock.lap()
-        if self.history.best is point:
-            weights = sharding.whole(self.model.state_dict())
-            if self.world.rank == 0:
-                self.checkpoint.save_best(weights)
-            self.history.checkpoint_seconds += self.clock.lap()
+        if self.history.best is point and self.world.rank == 0:
+            self.checkpoint.keep_best()
 
     def save(self) -> None:
         """Keep everything that the next step depends on; every process has to take part."""
@@ -142,17 +139,18 @@ class Training:
         self._finite_loss()  # and after the last update, of which no loss has told yet:
         norm = sharding.whole(nn.utils.get_total_norm(self.parameters))
         self._require_finite("the weights", norm.item())
+        first = self.world.rank == 0
         state = {
             "step": self.step,
-            "model": sharding.whole(self.model.state_dict()),
-            "optimizer": sharding.whole(self.optimizer.state_dict()),
+            "model": sharding.whole(self.model.state_dict(), first),
+            "optimizer": sharding.whole(self.optimizer.state_dict(), first),
             "state": self.world.gather([part.cpu() for part in self.state or ()]),
             "random": self.world.gather(random_state()),
             "summed": self.summed,
             "loss": self.world.total(self.loss),
             "history": asdict(self.history),
         }
-        if self.world.rank == 0:
+        if first:
             self.checkpoint.save(state)
         self.history.checkpoint_seconds += self.clock.lap()
         self.saved = self.clock.last
@@ -255,7 +253,6 @@ def train(
             if training.step % params.evaluate_every == 0 or training.step == params.steps:
                 known = history.validation[-1]["step"] if history.validation else 0
                 if known != training.step:
-                    training.save()  # first: an evaluation that dies must not cost the training
                     training.validate(validation)
             if training.step == params.steps:
                 break

@@ -26,13 +26,17 @@ def shard(model: nn.Module) -> None:
     fully_shard(model)
 
 
-def whole(value: Any) -> Any:
-    """The full tensors of lists and dicts; every process has to ask."""
+def whole(value: Any, kept: bool = True) -> Any:
+    """The full tensors of lists and dicts, those that were sharded in the host's memory.
+
+    Every process has to ask; one that does not keep them gets None in their places.
+    """
     if isinstance(value, DTensor):
-        return value.full_tensor()
+        full = value.full_tensor()
+        return full.cpu() if kept else None  # one after the other: a GPU may not hold them all
     if isinstance(value, dict):
-        return {name: whole(part) for name, part in value.items()}
-    return [whole(part) for part in value] if isinstance(value, list) else value
+        return {name: whole(part, kept) for name, part in value.items()}
+    return [whole(part, kept) for part in value] if isinstance(value, list) else value
 
 
 def load(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
