@@ -3,15 +3,16 @@
     python benchmarks/generation_speed.py [--seconds 600] [--trained FOLDER] [--out FILE]
 
 A model of Llama 3.1 8B's shape with random bf16 weights answers random prompts of 256 tokens with
-64 new ones; nothing ends early. Reading 64 such prompts is 260 TFLOP whoever reads them, so two
-rates are given: new tokens a second end to end, and of the decoding steps alone, whose limit is
-memory (the bytes of all weights over the measured speed of a copy). The time that compiling takes
-is given apart. Each measurement is printed and written at once; one that fails says why.
+64 new ones; nothing ends early, and no two prompts begin alike. Two rates are given: new tokens a
+second end to end, which counts the reading of the prompts as the peer's does, and of the decoding
+steps alone, whose limit at few slots is memory (the bytes of all weights over the measured speed
+of a copy). Each measurement is printed and written at once; one that fails says why.
 """
 
 import argparse
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,15 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from brnb.evaluate.engine import Batching, Decoding, Engine, Generation, flip_rate, generate
-from brnb.evaluate.slots import slot_attention
 from brnb.text import sample
 
 PROMPT, NEW = 256, 64
 PREFILL = 8192  # tokens of prompts that are read together
 EVALUATION = 7_200  # generations; the dissertation's three seeds of 600 items and two models: 3,600
+KINDS = {  # of kernels, by what their names hold
+    "products": ("nvjet", "gemm", "cutlass", "xmma", "splitk"),
+    "attention": ("flash", "_attend", "fmha"),
+}
 
 
 def llama(layers: int) -> LlamaForCausalLM:
@@ -91,37 +95,82 @@ def peer(model: LlamaForCausalLM, batch: int) -> dict[str, Any]:
 
 
 def ours(
-    model: LlamaForCausalLM, slots: int, count: int, graph: bool, bandwidth: float
+    model: LlamaForCausalLM, slots: int, asked: list[list[int]], bandwidth: float
 ) -> dict[str, Any]:
-    """The engine of the evaluation; the first answers pay for compiling, the others count."""
-    asked = prompts(count)
-    with torch.inference_mode(), slot_attention(model):
-        torch.cuda.synchronize()
+    """The engine of the evaluation."""
+    count = len(asked)
+    with torch.inference_mode():
         start = time.perf_counter()
-        one = Engine(model, Decoding(NEW), Batching(slots, PROMPT + NEW, PREFILL, graph))
+        one = Engine(model, Decoding(NEW), Batching(slots, PROMPT + NEW, PREFILL, graph=True))
         first = dict(enumerate(asked[: min(slots, PREFILL // PROMPT)]))
         one.prefill(first)
         one.step()
         ready = time.perf_counter() - start
         reading = min(seconds_of(lambda: one.prefill(first)) for _ in range(3))
+        one.prefill(dict(enumerate(asked[:slots])))
         step = min(seconds_of(lambda: [one.step() for _ in range(16)]) / 16 for _ in range(3))
+        found = {
+            "ready_seconds": ready,
+            "decoding_tokens_per_second": slots / step,
+            "prefill_tokens_per_second": len(first) * PROMPT / reading,
+            "step_milliseconds": 1000 * step,
+            "share_of_bandwidth_limit": weights_of(model) / bandwidth / step,
+        }
+        one.release(range(slots))
         answered = list[Generation]()
         total = seconds_of(lambda: answered.extend(one.answer(asked)))
         answered.sort()
         again = sorted(one.answer(asked[:slots][::-1]), reverse=True)
         same = sum(a.ids == b.ids for a, b in zip(answered, again, strict=False)) / slots
-    tokens = sum(len(found.ids) for found in answered)
-    limit = sum(p.numel() * p.element_size() for p in model.parameters()) / bandwidth
-    return {
-        "ready_seconds": ready,
+    tokens = sum(len(one.ids) for one in answered)
+    return found | {
+        "prompts": count,
         "new_tokens_per_second": tokens / total,
-        "decoding_tokens_per_second": slots / step,
-        "prefill_tokens_per_second": len(first) * PROMPT / reading,
-        "step_milliseconds": 1000 * step,
-        "share_of_bandwidth_limit": limit / step,
         "same_in_another_order": same,
         "projected_seconds": ready + EVALUATION * total / count,
     }
+
+
+def weights_of(model: LlamaForCausalLM) -> int:
+    """Bytes of all weights that a step reads."""
+    return sum(p.numel() * p.element_size() for p in model.parameters())
+
+
+def product_rate() -> float:
+    """Sustained FLOP/s of the widest product of a pass over prompts, (PREFILL, 4096, 28672)."""
+    x = torch.randn(PREFILL, 4096, dtype=torch.bfloat16, device="cuda")
+    weight = torch.randn(28672, 4096, dtype=torch.bfloat16, device="cuda") * 0.02
+    out = torch.empty(PREFILL, 28672, dtype=torch.bfloat16, device="cuda")
+    torch.mm(x, weight.t(), out=out)
+    seconds = seconds_of(lambda: [torch.mm(x, weight.t(), out=out) for _ in range(200)])
+    return 2 * x.numel() * len(weight) * 200 / seconds
+
+
+def kernel_shares(model: LlamaForCausalLM, slots: int) -> dict[str, Any]:
+    """Milliseconds of a pass over prompts and of a decoding step, by kind of kernel."""
+    asked = prompts(slots)
+    with torch.inference_mode():
+        one = Engine(model, Decoding(NEW), Batching(slots, PROMPT + NEW, PREFILL))
+        one.prefill(dict(enumerate(asked)))
+        one.step()
+        first = dict(enumerate(asked[: PREFILL // PROMPT]))
+        return {
+            "prefill": milliseconds_by_kind(lambda: one.prefill(first)),
+            "decoding": milliseconds_by_kind(one.step),
+        }
+
+
+def milliseconds_by_kind(work: Callable[[], Any]) -> dict[str, float]:
+    """Time of some work's kernels, by `KINDS`."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+        work()
+        torch.cuda.synchronize()
+    total = Counter[str]()
+    for event in profile.key_averages():
+        name = event.key.lower()
+        kind = next((k for k, parts in KINDS.items() if any(p in name for p in parts)), "others")
+        total[kind] += event.self_device_time_total / 1000
+    return {kind: round(value, 2) for kind, value in total.items()}
 
 
 def flips(folder: Path) -> dict[str, Any]:
@@ -130,10 +179,15 @@ def flips(folder: Path) -> dict[str, Any]:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     sentences = [pair["instruction"] for pair in sample.instructions(400, split="test")]
     asked = [tokenizer(text)["input_ids"] for text in sentences]
-    batching = Batching(64, 256, PREFILL)
-    found = sorted(generate(model, asked, Decoding(32), batching))
+    found = sorted(generate(model, asked, Decoding(32), Batching(64, 256, PREFILL)))
+    other = sorted(generate(model, asked[::-1], Decoding(32), Batching(64, 256, PREFILL)))
     rate = flip_rate(model, asked, Decoding(32), [one.ids for one in found])
-    return {"prompts": len(asked), "flip_rate": rate}
+    same = [a.ids == b.ids for a, b in zip(found, other[::-1], strict=True)]
+    return {
+        "prompts": len(asked),
+        "flip_rate": rate,
+        "same_in_another_order": sum(same) / len(same),
+    }
 
 
 def main() -> None:
@@ -160,16 +214,19 @@ def main() -> None:
 
     measure("gpu", lambda: torch.cuda.get_device_name())
     measure("copy_bytes_per_second", copy_bandwidth)
+    measure("product_flops_per_second", product_rate)
     bandwidth = found["copy_bytes_per_second"]
     model = llama(arguments.layers)
     measure("hugging_face_64", lambda: peer(model, 64))
-    measure("ours_1", lambda: ours(model, 1, 2, True, bandwidth))
-    measure("ours_512", lambda: ours(model, 512, 1024, True, bandwidth))
-    measure("ours_256_without_graph", lambda: ours(model, 256, 256, False, bandwidth))
+    measure("hugging_face_1", lambda: peer(model, 1))
+    for slots in (512, 1024, 256, 64, 1):
+        asked = prompts(max(2, slots))
+        measure(f"ours_{slots}", lambda s=slots, a=asked: ours(model, s, a, bandwidth))
+    alike = [prompts(1)[0][: PROMPT // 2] + prompt[PROMPT // 2 :] for prompt in prompts(512)]
+    measure("ours_512_half_shared", lambda: ours(model, 512, alike, bandwidth))
+    measure("kernel_milliseconds_512", lambda: kernel_shares(model, 512))
     if arguments.trained:
         measure("flips", lambda: flips(arguments.trained))
-    measure("hugging_face_1", lambda: peer(model, 1))
-    measure("ours_64", lambda: ours(model, 64, 256, True, bandwidth))
 
 
 if __name__ == "__main__":

@@ -1,28 +1,30 @@
 """Generation for many prompts: batched, repeatable, and the same whatever is batched together.
 
-Shapes never depend on the company: a decoding step always computes all slots, and a prompt's
-batch has a shape that its own length decides. Every row of such a product is computed alike
-whatever the other rows hold, so a prompt gets the same tokens in any order, after a restart, and
-among any others. One prompt at a time is another shape, in which rounding can turn a near tie:
-`flip_rate` measures how often.
+Shapes never depend on the company: a decoding step always computes all slots, and a pass over
+prompts always as many tokens. Every row of such a product is computed alike whatever the other
+rows hold, and attention sees one sequence at a time, so a prompt gets the same tokens in any
+order, after a restart, and among any others. One prompt at a time is another shape, in which
+rounding can turn a near tie: `flip_rate` measures how often.
 """
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from brnb.evaluate.slots import SlotCache, slot_attention
+from brnb.evaluate.readers import reader
+from brnb.evaluate.slots import Piece, Slots
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-BUCKET = 32  # prompts are padded to multiples of this
+BUCKET = 32  # slots are as long as a multiple of this
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,9 @@ class Batching:
     length
         Tokens that a slot holds, prompt and answer.
     prefill_tokens
-        Tokens of prompts that are read together.
+        Tokens of prompts that are read together, always as many: 8,192 keep a large GPU busy.
     graph
-        Compile the decoding step and capture it as a CUDA graph: worth a minute where thousands
-        of answers follow. Needs a GPU.
+        Capture the decoding step as a CUDA graph, which needs a GPU and a second.
     """
 
     slots: int
@@ -92,8 +93,7 @@ def generate(
     if not prompts:
         return
     model.eval()
-    with slot_attention(model):
-        yield from Engine(model, decoding, batching).answer(prompts)
+    yield from Engine(model, decoding, batching).answer(prompts)
 
 
 def slot_length(prompts: Sequence[Sequence[int]], decoding: Decoding) -> int:
@@ -104,118 +104,148 @@ def slot_length(prompts: Sequence[Sequence[int]], decoding: Decoding) -> int:
 class Engine:
     """A model with its slots: the state on the device, and the two passes that change it.
 
-    `generate` is the way in; this is for measuring the passes one by one, inside
-    `brnb.evaluate.slots.slot_attention`.
+    `generate` is the way in; this is for measuring the passes one by one.
     """
 
     def __init__(self, model: "PreTrainedModel", decoding: Decoding, batching: Batching) -> None:
         slots, length, device = batching.slots, _rounded(batching.length), model.device
         self.model, self.decoding, self.batching = model, decoding, batching
-        self.cache = SlotCache(model, slots, length)
-        self.rows = torch.arange(slots, device=device)[:, None]
-        self.columns = torch.arange(length, device=device)
-        self.last = torch.zeros(slots, 1, dtype=torch.long, device=device)
-        self.position = torch.zeros(slots, 1, dtype=torch.long, device=device)
+        self.reader = reader(model)
+        self.slots = Slots(model, slots, length)
+        self.shared = 0  # tokens that all prompts begin with, already in every slot
+        self.nowhere = slots * length  # the first place of the slot that is no one's
+        self.begins = torch.full((slots,), self.nowhere, device=device)
+        self.last = torch.zeros(slots, dtype=torch.long, device=device)
+        self.position = torch.zeros(slots, dtype=torch.long, device=device)
         self.luck = torch.zeros(slots, length, dtype=torch.float64, device=device)
-        self._decode: Callable[[], None] = self._captured() if batching.graph else self._forward
+        self.graph = self._captured() if batching.graph else None
 
     def answer(self, prompts: Sequence[Sequence[int]]) -> Iterator[Generation]:
         """Let prompts into slots as these become free, the longest first."""
+        self.share(prompts)
         ends, most = _ends(self.model), self.decoding.max_new_tokens
-        waiting = deque(sorted(range(len(prompts)), key=lambda i: -_rounded(len(prompts[i]))))
+        waiting = deque(sorted(range(len(prompts)), key=lambda i: -len(prompts[i])))
         free, written = list(range(self.batching.slots)), dict[int, tuple[int, list[int]]]()
         while waiting or written:
             while waiting:
-                rows = self._rows(_rounded(len(prompts[waiting[0]])))
-                if len(free) < min(rows, len(waiting)) and written:
-                    break  # a batch that is not full costs as much
-                entering = self._next(prompts, waiting, free, rows)
+                fitting = self._fitting(prompts, waiting)
+                if len(free) < fitting and written:
+                    break  # a pass that is not full costs as much
+                count = min(len(free), fitting)
+                entering = {free.pop(): waiting.popleft() for _ in range(count)}
                 self.prefill({slot: prompts[number] for slot, number in entering.items()})
                 written |= {slot: (number, []) for slot, number in entering.items()}
-            tokens = self.step()
+            tokens, finished = self.step(), list[int]()
             for slot, (number, ids) in list(written.items()):
                 ended = tokens[slot] in ends
                 ids += [] if ended else [tokens[slot]]
                 if ended or len(ids) == most:
                     del written[slot]
-                    free.append(slot)
+                    finished.append(slot)
                     yield Generation(number, ids, ended)
+            self.release(finished)
+            free += finished
 
-    def _rows(self, width: int) -> int:
-        """Prompts of a padded width that are read together."""
-        return max(1, min(self.batching.slots, self.batching.prefill_tokens // width))
+    def _fitting(self, prompts: Sequence[Sequence[int]], waiting: Sequence[int]) -> int:
+        """How many of those that wait are read in one pass; at least one."""
+        tokens = accumulate(len(prompts[number]) - 1 - self.shared for number in waiting)
+        room = takewhile(lambda total: total <= self.batching.prefill_tokens, tokens)
+        return max(1, sum(1 for _ in room))
 
-    def _next(
-        self, prompts: Sequence[Sequence[int]], waiting: deque[int], free: list[int], rows: int
-    ) -> dict[int, int]:
-        """Give free slots to as many waiting prompts of one width as are read together."""
-        width = _rounded(len(prompts[waiting[0]]))
-        entering: dict[int, int] = {}
-        while waiting and free and len(entering) < rows:
-            if _rounded(len(prompts[waiting[0]])) != width:
-                break
-            entering[free.pop()] = waiting.popleft()
-        return entering
+    def share(self, prompts: Sequence[Sequence[int]]) -> None:
+        """Read what all prompts begin with once, if that spares more than it costs."""
+        most = min(map(len, prompts), default=1) - 1
+        same = takewhile(lambda column: len(set(column)) == 1, zip(*prompts, strict=False))
+        self.shared = 0
+        length = min(most, sum(1 for _ in same))
+        if length * (len(prompts) - 1) > self.batching.prefill_tokens:
+            self._read(self._pieces(0, prompts[0][:length]))
+            self.slots.share(length)
+            self.shared = length
 
     def prefill(self, entering: dict[int, Sequence[int]]) -> None:
-        """Read prompts of one width into their slots; the next step reads their last tokens."""
-        scratch, device = self.batching.slots, self.model.device
-        width = _rounded(max(map(len, entering.values())))
-        rows = self._rows(width)
-        ids = torch.zeros(rows, width, dtype=torch.long)
-        for row, prompt in enumerate(entering.values()):
-            ids[row, : len(prompt) - 1] = torch.tensor(prompt[:-1])
-        taken = [*entering, *[scratch] * (rows - len(entering))]
-        positions = torch.arange(width, device=device).expand(rows, width)
-        # what padding leaves behind a prompt is overwritten before a mask ever admits it
-        cache = self.cache.at(torch.tensor(taken, device=device)[:, None], positions, whole=False)
-        self.model.base_model(
-            input_ids=ids.to(device), position_ids=positions, past_key_values=cache, use_cache=True
-        )
-        slots = torch.tensor(list(entering), device=device)
+        """Read prompts into their slots; the next step reads their last tokens."""
+        pieces = [
+            piece for slot, prompt in entering.items() for piece in self._pieces(slot, prompt[:-1])
+        ]
+        self._read(pieces)
+        slots = torch.tensor(list(entering)).to(self.model.device)
         lasts = [[prompt[-1], len(prompt) - 1] for prompt in entering.values()]
-        self.last[slots], self.position[slots] = torch.tensor(lasts, device=device).split(1, dim=1)
+        self.last[slots], self.position[slots] = torch.tensor(lasts).to(self.model.device).T
+        self.begins[slots] = slots * self.slots.length
         if self.decoding.temperature:
             for slot, prompt in entering.items():
                 luck = _luck(prompt, self.decoding)
                 self.luck[slot, len(prompt) - 1 :][: len(luck)] = torch.from_numpy(luck)
 
+    def release(self, finished: Sequence[int]) -> None:
+        """What these slots go on to write is kept nowhere."""
+        if finished:
+            slots = torch.tensor(finished).to(self.model.device)
+            self.begins[slots], self.position[slots] = self.nowhere, 0
+
+    def _pieces(self, slot: int, ids: Sequence[int]) -> list[Piece]:
+        """What a prompt adds to the shared beginning; one longer than a pass takes several."""
+        most = self.batching.prefill_tokens
+        starts = range(self.shared, len(ids), most)
+        return [Piece(slot, start, ids[start : start + most]) for start in starts]
+
+    def _read(self, pieces: Sequence[Piece]) -> None:
+        """Read pieces in passes of one size, whose rest is read for nothing."""
+        waiting, size = deque(pieces), self.batching.prefill_tokens
+        while waiting:
+            some, room = list[Piece](), size
+            while waiting and len(waiting[0].ids) <= room:
+                some.append(waiting.popleft())
+                room -= len(some[-1].ids)
+            self._pass(some, room)
+
+    def _pass(self, pieces: Sequence[Piece], rest: int) -> None:
+        ids, positions, begins = (np.zeros(self.batching.prefill_tokens, int) for _ in range(3))
+        end = 0
+        for slot, start, tokens in pieces:
+            at = slice(end, end := end + len(tokens))
+            ids[at], begins[at] = tokens, slot * self.slots.length
+            positions[at] = np.arange(start, start + len(tokens))
+        begins[end:], positions[end:] = self.nowhere, np.arange(rest) % self.slots.length
+        whole = torch.from_numpy(np.stack([ids, positions, begins + positions]))
+        read, at_positions, rows = whole.to(self.model.device)
+        slots = self.slots.direct(rows, at_positions, pieces)
+        self.reader.fill(read, at_positions, slots)
+
     def step(self) -> list[int]:
         """The next token of every slot; those of free slots mean nothing."""
-        self._decode()
-        return self.last[:, 0].tolist()
+        if self.graph is None:
+            self._forward()
+        else:
+            self.graph.replay()
+        return self.last.tolist()
 
     def _forward(self) -> None:
-        logits = self.model(
-            input_ids=self.last,
-            position_ids=self.position,
-            attention_mask=(self.columns <= self.position)[:, None, None],
-            past_key_values=self.cache.at(self.rows, self.position, whole=True),
-            use_cache=True,
-        ).logits[:, -1]
+        slots = self.slots.direct(self.begins + self.position, self.position)
+        logits = self.reader.logits(self.last, self.position, slots)
         self.last.copy_(self._choose(logits))
-        self.position.add_(1).clamp_(max=len(self.columns) - 1)
+        self.position.add_(1).clamp_(max=self.slots.length - 1)
 
     def _choose(self, logits: Tensor) -> Tensor:
         """The most probable tokens, or where each slot's luck falls among the probabilities."""
         if not self.decoding.temperature:
-            return logits.argmax(-1, keepdim=True)
+            return logits.argmax(-1)
         below = (logits.double() / self.decoding.temperature).softmax(-1).cumsum(-1)
-        luck = self.luck.gather(1, self.position) * below[:, -1:]
-        return (below <= luck).sum(-1, keepdim=True).clamp(max=logits.shape[-1] - 1)
+        luck = self.luck.gather(1, self.position[:, None]) * below[:, -1:]
+        return (below <= luck).sum(-1).clamp(max=logits.shape[-1] - 1)
 
-    def _captured(self) -> Callable[[], None]:
-        """The step as one CUDA graph of fused kernels."""
-        compiled = torch.compile(self._forward, dynamic=False)
+    def _captured(self) -> torch.cuda.CUDAGraph:
+        """The step as one CUDA graph."""
         stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
-            for _ in range(3):
-                compiled()
+            self._forward()  # builds the kernels
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
-            compiled()
-        return graph.replay
+            self._forward()
+        return graph
 
 
 def flip_rate(
