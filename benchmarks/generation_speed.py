@@ -20,7 +20,8 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from brnb.evaluate.engine import Batching, Decoding, Engine, Generation, flip_rate, generate
+from brnb.evaluate.continuous import Generation, answer, flip_rate
+from brnb.evaluate.engine import Batching, Decoding, Engine
 from brnb.text import sample
 
 PROMPT, NEW = 256, 64
@@ -98,35 +99,34 @@ def ours(
     model: LlamaForCausalLM, slots: int, asked: list[list[int]], bandwidth: float
 ) -> dict[str, Any]:
     """The engine of the evaluation."""
-    count = len(asked)
+    count, few = len(asked), asked[:64][::-1]
     with torch.inference_mode():
         start = time.perf_counter()
         one = Engine(model, Decoding(NEW), Batching(slots, PROMPT + NEW, PREFILL, graph=True))
         first = dict(enumerate(asked[: min(slots, PREFILL // PROMPT)]))
         one.prefill(first)
         one.step()
+        one.release(list(first))
         ready = time.perf_counter() - start
-        reading = min(seconds_of(lambda: one.prefill(first)) for _ in range(3))
-        one.prefill(dict(enumerate(asked[:slots])))
-        step = min(seconds_of(lambda: [one.step() for _ in range(16)]) / 16 for _ in range(3))
-        found = {
-            "ready_seconds": ready,
-            "decoding_tokens_per_second": slots / step,
-            "prefill_tokens_per_second": len(first) * PROMPT / reading,
-            "step_milliseconds": 1000 * step,
-            "share_of_bandwidth_limit": weights_of(model) / bandwidth / step,
-        }
-        one.release(range(slots))
         answered = list[Generation]()
-        total = seconds_of(lambda: answered.extend(one.answer(asked)))
-        answered.sort()
-        again = sorted(one.answer(asked[:slots][::-1]), reverse=True)
-        same = sum(a.ids == b.ids for a, b in zip(answered, again, strict=False)) / slots
-    tokens = sum(len(one.ids) for one in answered)
-    return found | {
+        total = seconds_of(lambda: answered.extend(answer(one, asked)))
+        one.begins.copy_(torch.arange(slots, device="cuda") * one.slots.length)
+        one.position.fill_(PROMPT)  # as after reading; the slots still hold what was read
+        step = min(seconds_of(lambda: [one.step() for _ in range(16)]) / 16 for _ in range(3))
+        one.release(range(slots))
+        reading = min(seconds_of(lambda: one.prefill(first)) for _ in range(3))
+        one.release(list(first))
+        again = {one.number: one.ids for one in answer(one, few)}
+    same = [ids == again[len(few) - 1 - i] for i, ids, _ in sorted(answered)[: len(few)]]
+    return {
         "prompts": count,
-        "new_tokens_per_second": tokens / total,
-        "same_in_another_order": same,
+        "new_tokens_per_second": sum(len(one.ids) for one in answered) / total,
+        "prefill_tokens_per_second": len(first) * PROMPT / reading,
+        "decoding_tokens_per_second": slots / step,
+        "step_milliseconds": 1000 * step,
+        "share_of_bandwidth_limit": weights_of(model) / bandwidth / step,
+        "same_in_another_order": sum(same) / len(same),
+        "ready_seconds": ready,
         "projected_seconds": ready + EVALUATION * total / count,
     }
 
@@ -173,20 +173,21 @@ def milliseconds_by_kind(work: Callable[[], Any]) -> dict[str, float]:
     return {kind: round(value, 2) for kind, value in total.items()}
 
 
-def flips(folder: Path) -> dict[str, Any]:
-    """How often a trained model in bf16 answers otherwise than transformers, one at a time."""
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).to("cuda").eval()
+def flips(folder: Path, dtype: torch.dtype) -> dict[str, Any]:
+    """Greedy answers of a trained model: together, one at a time, and by transformers."""
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).to("cuda").eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    sentences = [pair["instruction"] for pair in sample.instructions(400, split="test")]
+    sentences = [pair["instruction"] for pair in sample.instructions(200, split="test")]
     asked = [tokenizer(text)["input_ids"] for text in sentences]
-    found = sorted(generate(model, asked, Decoding(32), Batching(64, 256, PREFILL)))
-    other = sorted(generate(model, asked[::-1], Decoding(32), Batching(64, 256, PREFILL)))
-    rate = flip_rate(model, asked, Decoding(32), [one.ids for one in found])
-    same = [a.ids == b.ids for a, b in zip(found, other[::-1], strict=True)]
+    engine = Engine(model, Decoding(32), Batching(64, 256, PREFILL, graph=True))
+    with torch.inference_mode():
+        together = [one.ids for one in sorted(answer(engine, asked))]
+        alone = [next(answer(engine, [prompt])).ids for prompt in asked]
+    same = [a == b for a, b in zip(together, alone, strict=True)]
     return {
         "prompts": len(asked),
-        "flip_rate": rate,
-        "same_in_another_order": sum(same) / len(same),
+        "same_as_one_at_a_time": sum(same) / len(same),
+        "flip_rate_against_transformers": flip_rate(model, asked, Decoding(32), together),
     }
 
 
@@ -226,7 +227,8 @@ def main() -> None:
     measure("ours_512_half_shared", lambda: ours(model, 512, alike, bandwidth))
     measure("kernel_milliseconds_512", lambda: kernel_shares(model, 512))
     if arguments.trained:
-        measure("flips", lambda: flips(arguments.trained))
+        for dtype in (torch.bfloat16, torch.float32):
+            measure(f"flips_{dtype}"[6:], lambda d=dtype: flips(arguments.trained, d))
 
 
 if __name__ == "__main__":

@@ -1,25 +1,22 @@
-"""Generation for many prompts: batched, repeatable, and the same whatever is batched together.
+"""A model with slots on its device: prompts are read into them, and all of them decode together.
 
-Shapes never depend on the company: a decoding step always computes all slots, and a pass over
-prompts always as many tokens. Every row of such a product is computed alike whatever the other
-rows hold, and attention sees one sequence at a time, so a prompt gets the same tokens in any
-order, after a restart, and among any others. One prompt at a time is another shape, in which
-rounding can turn a near tie: `flip_rate` measures how often.
+Two passes, and the shape of neither depends on who is in the slots: a decoding step always
+computes all of them, and prompts are read in passes of always as many tokens.
 """
 
 import hashlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, takewhile
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import takewhile
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from brnb.evaluate.readers import reader
-from brnb.evaluate.slots import Piece, Slots
+from brnb.evaluate.slots import Piece, Slots, sent
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -58,53 +55,20 @@ class Batching:
     graph: bool = False
 
 
-class Generation(NamedTuple):
-    """The answer to prompt number `number`: its tokens, without the one that `ended` it."""
-
-    number: int
-    ids: list[int]
-    ended: bool
-
-
-@torch.inference_mode()
-def generate(
-    model: "PreTrainedModel",
-    prompts: Sequence[Sequence[int]],
-    decoding: Decoding,
-    batching: Batching,
-) -> Iterator[Generation]:
-    """Answer all prompts, each as soon as it is finished.
-
-    Parameters
-    ----------
-    model
-        A causal language model of transformers; its generation settings say which tokens end.
-    prompts
-        Token ids of each.
-    decoding, batching
-        What to draw, and how much of it at once.
-
-    Raises
-    ------
-    ValueError
-        If a prompt is empty, or longer with its answer than a slot or than the model's context.
-    """
-    _check(model, prompts, decoding, batching.length)
-    if not prompts:
-        return
-    model.eval()
-    yield from Engine(model, decoding, batching).answer(prompts)
-
-
 def slot_length(prompts: Sequence[Sequence[int]], decoding: Decoding) -> int:
     """The length of slots that hold all of these prompts with their answers."""
     return _rounded(max(map(len, prompts), default=0) + decoding.max_new_tokens)
 
 
 class Engine:
-    """A model with its slots: the state on the device, and the two passes that change it.
+    """The state on the device, and the two passes that change it.
 
-    `generate` is the way in; this is for measuring the passes one by one.
+    `brnb.evaluate.continuous.generate` is the way in; this alone is for measuring the passes.
+
+    Attributes
+    ----------
+    shared
+        Tokens that all prompts begin with, already in every slot.
     """
 
     def __init__(self, model: "PreTrainedModel", decoding: Decoding, batching: Batching) -> None:
@@ -112,45 +76,13 @@ class Engine:
         self.model, self.decoding, self.batching = model, decoding, batching
         self.reader = reader(model)
         self.slots = Slots(model, slots, length)
-        self.shared = 0  # tokens that all prompts begin with, already in every slot
+        self.shared = 0
         self.nowhere = slots * length  # the first place of the slot that is no one's
         self.begins = torch.full((slots,), self.nowhere, device=device)
         self.last = torch.zeros(slots, dtype=torch.long, device=device)
         self.position = torch.zeros(slots, dtype=torch.long, device=device)
         self.luck = torch.zeros(slots, length, dtype=torch.float64, device=device)
         self.graph = self._captured() if batching.graph else None
-
-    def answer(self, prompts: Sequence[Sequence[int]]) -> Iterator[Generation]:
-        """Let prompts into slots as these become free, the longest first."""
-        self.share(prompts)
-        ends, most = _ends(self.model), self.decoding.max_new_tokens
-        waiting = deque(sorted(range(len(prompts)), key=lambda i: -len(prompts[i])))
-        free, written = list(range(self.batching.slots)), dict[int, tuple[int, list[int]]]()
-        while waiting or written:
-            while waiting:
-                fitting = self._fitting(prompts, waiting)
-                if len(free) < fitting and written:
-                    break  # a pass that is not full costs as much
-                count = min(len(free), fitting)
-                entering = {free.pop(): waiting.popleft() for _ in range(count)}
-                self.prefill({slot: prompts[number] for slot, number in entering.items()})
-                written |= {slot: (number, []) for slot, number in entering.items()}
-            tokens, finished = self.step(), list[int]()
-            for slot, (number, ids) in list(written.items()):
-                ended = tokens[slot] in ends
-                ids += [] if ended else [tokens[slot]]
-                if ended or len(ids) == most:
-                    del written[slot]
-                    finished.append(slot)
-                    yield Generation(number, ids, ended)
-            self.release(finished)
-            free += finished
-
-    def _fitting(self, prompts: Sequence[Sequence[int]], waiting: Sequence[int]) -> int:
-        """How many of those that wait are read in one pass; at least one."""
-        tokens = accumulate(len(prompts[number]) - 1 - self.shared for number in waiting)
-        room = takewhile(lambda total: total <= self.batching.prefill_tokens, tokens)
-        return max(1, sum(1 for _ in room))
 
     def share(self, prompts: Sequence[Sequence[int]]) -> None:
         """Read what all prompts begin with once, if that spares more than it costs."""
@@ -169,9 +101,9 @@ class Engine:
             piece for slot, prompt in entering.items() for piece in self._pieces(slot, prompt[:-1])
         ]
         self._read(pieces)
-        slots = torch.tensor(list(entering)).to(self.model.device)
-        lasts = [[prompt[-1], len(prompt) - 1] for prompt in entering.values()]
-        self.last[slots], self.position[slots] = torch.tensor(lasts).to(self.model.device).T
+        lasts = [[slot, prompt[-1], len(prompt) - 1] for slot, prompt in entering.items()]
+        slots, last, position = sent(torch.tensor(lasts), self.model.device).T
+        self.last[slots], self.position[slots] = last, position
         self.begins[slots] = slots * self.slots.length
         if self.decoding.temperature:
             for slot, prompt in entering.items():
@@ -181,8 +113,9 @@ class Engine:
     def release(self, finished: Sequence[int]) -> None:
         """What these slots go on to write is kept nowhere."""
         if finished:
-            slots = torch.tensor(finished).to(self.model.device)
-            self.begins[slots], self.position[slots] = self.nowhere, 0
+            slots = sent(torch.tensor(finished), self.model.device)
+            self.begins.index_fill_(0, slots, self.nowhere)
+            self.position.index_fill_(0, slots, 0)
 
     def _pieces(self, slot: int, ids: Sequence[int]) -> list[Piece]:
         """What a prompt adds to the shared beginning; one longer than a pass takes several."""
@@ -209,17 +142,31 @@ class Engine:
             positions[at] = np.arange(start, start + len(tokens))
         begins[end:], positions[end:] = self.nowhere, np.arange(rest) % self.slots.length
         whole = torch.from_numpy(np.stack([ids, positions, begins + positions]))
-        read, at_positions, rows = whole.to(self.model.device)
-        slots = self.slots.direct(rows, at_positions, pieces)
-        self.reader.fill(read, at_positions, slots)
+        read, places, rows = sent(whole, self.model.device)
+        self.reader.fill(read, places, self.slots.direct(rows, places, pieces))
 
     def step(self) -> list[int]:
         """The next token of every slot; those of free slots mean nothing."""
+        return self.begin_step()()
+
+    def begin_step(self) -> Callable[[], list[int]]:
+        """Begin a step; what is returned waits for its tokens."""
         if self.graph is None:
             self._forward()
         else:
             self.graph.replay()
-        return self.last.tolist()
+        said = self.last.to("cpu", non_blocking=True)
+        if said is self.last:  # on a CPU
+            said = said.clone()
+            return said.tolist
+        done = torch.cuda.Event()
+        done.record()
+
+        def tokens() -> list[int]:
+            done.synchronize()
+            return said.tolist()
+
+        return tokens
 
     def _forward(self) -> None:
         slots = self.slots.direct(self.begins + self.position, self.position)
@@ -248,65 +195,11 @@ class Engine:
         return graph
 
 
-def flip_rate(
-    model: "PreTrainedModel",
-    prompts: Sequence[Sequence[int]],
-    decoding: Decoding,
-    answers: Sequence[Sequence[int]],
-) -> float:
-    """Share of greedy answers that differ from those of transformers, one prompt at a time.
-
-    Parameters
-    ----------
-    model, prompts, decoding
-        As for `generate`.
-    answers
-        The tokens that `generate` gave to each prompt.
-    """
-    generator: Any = model  # its mixin is not in the type
-    ends, flips = sorted(_ends(model)), 0
-    for prompt, answer in zip(prompts, answers, strict=True):
-        ids = torch.tensor([list(prompt)], device=model.device)
-        alone = generator.generate(
-            ids,
-            attention_mask=torch.ones_like(ids),
-            do_sample=False,
-            max_new_tokens=decoding.max_new_tokens,
-            eos_token_id=ends or None,
-            pad_token_id=ends[0] if ends else 0,
-        )[0, len(prompt) :].tolist()
-        stop = next((i for i, token in enumerate(alone) if token in ends), len(alone))
-        flips += alone[:stop] != list(answer)
-    return flips / len(prompts) if prompts else 0.0
-
-
 def _luck(prompt: Sequence[int], decoding: Decoding) -> "np.ndarray":
     """A number in [0, 1) for each token to draw, fixed by the prompt and the seed alone."""
     digest = hashlib.blake2b(np.asarray(prompt, dtype="<i8").tobytes(), digest_size=8).digest()
     entropy = [decoding.seed, int.from_bytes(digest, "little")]
     return np.random.default_rng(entropy).random(decoding.max_new_tokens)
-
-
-def _check(
-    model: "PreTrainedModel", prompts: Sequence[Sequence[int]], decoding: Decoding, length: int
-) -> None:
-    context = model.config.get_text_config().max_position_embeddings
-    for number, prompt in enumerate(prompts):
-        if not prompt:
-            raise ValueError(f"prompt {number} has no tokens")
-        if len(prompt) + decoding.max_new_tokens > min(context, length):
-            raise ValueError(
-                f"prompt {number} has {len(prompt)} tokens and {decoding.max_new_tokens} may "
-                f"follow: more than a slot ({length}) or the model's context ({context}) holds; "
-                "leave such items out of the test set, or ask for fewer new tokens"
-            )
-
-
-def _ends(model: "PreTrainedModel") -> frozenset[int]:
-    found = model.generation_config.eos_token_id if model.generation_config else None
-    if found is None:
-        found = model.config.get_text_config().eos_token_id
-    return frozenset([] if found is None else [found] if isinstance(found, int) else found)
 
 
 def _rounded(length: int) -> int:

@@ -61,7 +61,7 @@ class Slots:
                 [*(piece.slot * self.length for piece in pieces), len(self.keys[0]) * self.length],
                 [*(piece.start + len(piece.ids) for piece in pieces), 0],
             ]
-            begin, place, seen = torch.tensor(edges, dtype=torch.int32).to(rows.device)
+            begin, place, seen = sent(torch.tensor(edges, dtype=torch.int32), rows.device)
             self.edges = begin, place, seen[:-1]
         return self
 
@@ -90,6 +90,13 @@ class Slots:
 
             return attend_slots(q, keys, values, self.positions, scale)
         return _slot_by_slot(q, keys[: self.count], values[: self.count], self.positions, scale)
+
+
+def sent(values: Tensor, device: torch.device) -> Tensor:
+    """Values on a device, without waiting for what it does."""
+    if device.type == "cpu":
+        return values
+    return values.pin_memory().to(device, non_blocking=True)
 
 
 def _flash(

@@ -19,7 +19,9 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from brnb.evaluate.engine import Batching, Decoding, Engine, flip_rate, generate, slot_length
+from brnb.evaluate.continuous import answer as answer_all
+from brnb.evaluate.continuous import flip_rate, generate
+from brnb.evaluate.engine import Batching, Decoding, Engine, slot_length
 from brnb.evaluate.predictions import TestSetChanged, answer, encode, write
 from brnb.evaluate.readers import LlamaReader, PlainReader, reader
 from brnb.evaluate.testsets import Item
@@ -118,7 +120,7 @@ def test_what_all_prompts_begin_with_is_read_once():
     read, fill = [], engine.reader.fill
     engine.reader.fill = lambda ids, *rest: (read.append(ids), fill(ids, *rest))
     with torch.inference_mode():
-        found = sorted(engine.answer(asked))
+        found = sorted(answer_all(engine, asked))
     assert engine.shared == 40
     assert sum(int((ids == 9).sum()) for ids in read) < 2 * 40
     assert [one.ids for one in found] == [alone(net, prompt, 12) for prompt in asked]
