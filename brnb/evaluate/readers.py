@@ -198,7 +198,8 @@ def _interface(
     **ignored: Any,
 ) -> tuple[Tensor, None]:
     """In the form of transformers' attention functions, (1, H, N, D) to (1, N, H, D)."""
-    if ignored.get("sliding_window") or ignored.get("softcap"):
+    window = ignored.get("sliding_window")
+    if ignored.get("softcap") or (window and window < slots.length):
         raise ValueError("attention in slots has no window or softcap: choose a base without them")
     q, k, v = (x[0].transpose(0, 1).contiguous() for x in (query, key, value))
     slots.store(module.layer_idx, k, v)
