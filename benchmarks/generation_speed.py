@@ -229,8 +229,9 @@ def main() -> None:
     model = llama(arguments.layers)
     measure("hugging_face_64", lambda: peer(model, 64))
     measure("ours_512", lambda: ours(model, 512, prompts(512), bandwidth))
-    rates = [found[name]["new_tokens_per_second"] for name in ("ours_512", "hugging_face_64")]
-    measure("ours_512_times_hugging_face_64", lambda: rates[0] / rates[1])
+    rate = "new_tokens_per_second"
+    ratio = lambda: found["ours_512"][rate] / found["hugging_face_64"][rate]  # noqa: E731
+    measure("ours_512_times_hugging_face_64", ratio)
     measure("hugging_face_1", lambda: peer(model, 1))
     measure("ours_1", lambda: ours(model, 1, prompts(2), bandwidth))
     measure("ours_64", lambda: ours(model, 64, prompts(64), bandwidth))
