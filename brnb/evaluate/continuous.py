@@ -108,6 +108,7 @@ def _fitting(engine: Engine, prompts: Sequence[Sequence[int]], waiting: Sequence
     return max(1, sum(1 for _ in room))
 
 
+@torch.inference_mode()
 def flip_rate(
     model: "PreTrainedModel",
     prompts: Sequence[Sequence[int]],
