@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brnb.evaluate.continuous import flip_rate
 from brnb.evaluate.cultural import choose, probes
-from brnb.evaluate.engine import Batching, Decoding, flip_rate
+from brnb.evaluate.engine import Batching, Decoding
 from brnb.evaluate.extrinsic import Scores, score_answers
 from brnb.evaluate.generation_settings import Setting, vary
 from brnb.evaluate.judge import Verdicts, compare

@@ -72,7 +72,7 @@ class ExtrinsicParams(Params):
     prefill_tokens: Annotated[int, Field(gt=0)] = Field(
         description="tokens of prompts that are read together"
     )
-    graph: bool = Field(description="compile the decoding step into a CUDA graph")
+    graph: bool = Field(description="capture the decoding step as a CUDA graph")
     precision: Literal["fp32", "bf16"] = Field(description="of the merged weights")
     device: Literal["auto", "cpu", "cuda"] = Field(description="auto: the GPU if there is one")
     checked_items: Annotated[int, Field(gt=0)] = Field(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from brnb.evaluate.engine import Batching, Decoding, generate, slot_length
+from brnb.evaluate.continuous import generate
+from brnb.evaluate.engine import Batching, Decoding, slot_length
 from brnb.evaluate.testsets import Item
 from brnb.finetune.chat import DATE
 from brnb.receipt import write_atomic

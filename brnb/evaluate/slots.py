@@ -1,115 +1,159 @@
-"""A key-value cache in slots, for any causal language model of transformers.
+"""Keys and values in slots, and attention to them.
 
 A slot holds one sequence from position 0 on, without padding, so that a token's position is its
 place in the slot. Sequences of different ages therefore decode together, and a finished one gives
-its slot to the next: continuous batching (Yu et al., 2022, "Orca").
+its slot to the next: continuous batching (Yu et al., 2022, "Orca"). Pieces of prompts are read
+one after the other in one row, and what a piece attends to is in its slot already: the beginning
+of a longer prompt, or one that all prompts share.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import AttentionInterface
-from transformers.cache_utils import Cache
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-ATTENTION = "brnb_slots"
+
+class Piece(NamedTuple):
+    """Tokens of a prompt that are read together: where they go, and from which position on."""
+
+    slot: int
+    start: int
+    ids: Sequence[int]
 
 
-class SlotCache(Cache):
-    """Keys and values of `slots` sequences of at most `length` tokens.
+class Slots:
+    """Keys and values of `count` sequences of at most `length` tokens, and of no one's.
 
     Parameters
     ----------
     model
         Gives the shapes, the precision and the device.
-    slots, length
+    count, length
         How many sequences, and of how many tokens each.
     """
 
-    def __init__(self, model: "PreTrainedModel", slots: int, length: int) -> None:
-        super().__init__(layers=[])
+    def __init__(self, model: "PreTrainedModel", count: int, length: int) -> None:
         config = model.config.get_text_config()
         heads = config.num_key_value_heads
         size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        # one more slot takes what the dummy rows of a batch write
-        shape = (config.num_hidden_layers, slots + 1, heads, length, size)
-        self.slots, self.length = slots, length
+        # one more slot takes what fills up a pass
+        shape = (config.num_hidden_layers, count + 1, length, heads, size)
+        self.count, self.length = count, length
         self.keys = list(torch.zeros(shape, dtype=model.dtype, device=model.device))
         self.values = list(torch.zeros(shape, dtype=model.dtype, device=model.device))
-        self.rows: Tensor  # (B, 1): slot of each row of the batch at hand
-        self.positions: Tensor  # (B, T): where its tokens go
-        self.whole = False  # whether the batch attends to its slots, or to itself alone
+        self.rows: Tensor  # place of each token of the pass at hand, (N,)
+        self.positions: Tensor  # its position in the slot, (N,)
+        self.pieces: Sequence[Piece] = ()  # none: the pass reads one token of each slot
+        self.edges: tuple[Tensor, Tensor, Tensor]
 
-    def at(self, rows: Tensor, positions: Tensor, whole: bool) -> "SlotCache":
-        """Direct the next forward pass; returns the cache itself."""
-        self.rows, self.positions, self.whole = rows, positions, whole
+    def direct(self, rows: Tensor, positions: Tensor, pieces: Sequence[Piece] = ()) -> "Slots":
+        """Say what the next pass reads; returns the slots themselves."""
+        self.rows, self.positions, self.pieces = rows, positions, pieces
+        if pieces and rows.is_cuda:
+            edges = [
+                [0, *accumulate(len(piece.ids) for piece in pieces)],
+                [*(piece.slot * self.length for piece in pieces), len(self.keys[0]) * self.length],
+                [*(piece.start + len(piece.ids) for piece in pieces), 0],
+            ]
+            begin, place, seen = sent(torch.tensor(edges, dtype=torch.int32), rows.device)
+            self.edges = begin, place, seen[:-1]
         return self
 
-    def update(
-        self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
-    ) -> tuple[Tensor, Tensor]:
-        """Store keys and values (B, H, T, D); return what the batch attends to."""
-        keys, values = self.keys[layer_idx], self.values[layer_idx]
-        keys[self.rows, :, self.positions] = key_states.transpose(1, 2)
-        values[self.rows, :, self.positions] = value_states.transpose(1, 2)
-        if self.whole:
-            return keys[: self.slots], values[: self.slots]
-        return key_states, value_states
+    def share(self, length: int) -> None:
+        """Give the first `length` tokens of slot 0 to all slots."""
+        for whole in (*self.keys, *self.values):
+            whole[1 : self.count, :length] = whole[0, :length]
 
-    def get_seq_length(self, layer_idx: int = 0) -> int:
-        """Nothing is behind a batch but what its positions say."""
-        return 0
+    def store(self, layer: int, keys: Tensor, values: Tensor) -> None:
+        """Keep keys and values (N, K, D) of the pass at hand."""
+        self.keys[layer].flatten(0, 1)[self.rows] = keys
+        self.values[layer].flatten(0, 1)[self.rows] = values
+
+    def attend(self, layer: int, q: Tensor, scale: float) -> Tensor:
+        """Attention of queries (N, H, D) to what the slots hold up to each one's position.
+
+        Rows of a pass that belong to no piece mean nothing.
+        """
+        keys, values = self.keys[layer], self.values[layer]
+        if self.pieces:
+            if q.is_cuda and q.dtype in (torch.bfloat16, torch.float16):
+                return _flash(q, keys, values, self.edges, self.pieces, scale)
+            return _piece_by_piece(q, keys, values, self.pieces, scale)
+        if q.is_cuda and keys.shape[-1] in (16, 32, 64, 128, 256):
+            from brnb.evaluate.kernels import attend_slots
+
+            return attend_slots(q, keys, values, self.positions, scale)
+        return _slot_by_slot(q, keys[: self.count], values[: self.count], self.positions, scale)
 
 
-def attend(
-    module: Any,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Tensor | None,
-    scaling: float | None = None,
-    **_: Any,
-) -> tuple[Tensor, None]:
-    """Causal attention within new prompts, or of one new token a slot to all of its slot.
+def sent(values: Tensor, device: torch.device) -> Tensor:
+    """Values on a device, without waiting for what it does."""
+    if device.type == "cpu":
+        return values
+    return values.pin_memory().to(device, non_blocking=True)
 
-    Query heads that share a key head are stacked as if they were queries of it, so grouped keys
-    are never repeated in memory.
 
-    Parameters
-    ----------
-    query
-        (B, heads, T, D); T is 1 where there is a mask.
-    key, value
-        (B, key heads, T or length, D).
-    attention_mask
-        None for prompts; else (B, 1, 1, length), true where a slot holds a token.
+def _flash(
+    q: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    edges: tuple[Tensor, Tensor, Tensor],
+    pieces: Sequence[Piece],
+    scale: float,
+) -> Tensor:
+    """FlashAttention-2 (Dao, 2023) for sequences of different lengths.
+
+    A piece's keys begin at its slot, whatever stands before: so says `seqused_k`, and the kernel
+    counts the causal mask from the last key.
     """
-    if attention_mask is None:
-        out = F.scaled_dot_product_attention(
-            query, key, value, is_causal=True, scale=scaling, enable_gqa=True
+    begin, place, seen = edges
+    found = torch.ops.aten._flash_attention_forward(
+        q,
+        keys.flatten(0, 1),
+        values.flatten(0, 1),
+        begin,
+        place,
+        max(len(piece.ids) for piece in pieces),
+        max(piece.start + len(piece.ids) for piece in pieces),
+        0.0,
+        True,
+        False,
+        scale=scale,
+        seqused_k=seen,
+    )[0]
+    out: Tensor = found
+    return out
+
+
+def _piece_by_piece(
+    q: Tensor, keys: Tensor, values: Tensor, pieces: Sequence[Piece], scale: float
+) -> Tensor:
+    out, begin = torch.zeros_like(q), 0
+    for slot, start, ids in pieces:
+        end, seen = begin + len(ids), start + len(ids)
+        mask = torch.ones(len(ids), seen, dtype=torch.bool, device=q.device).tril(start)
+        new, k, v = (
+            x.transpose(0, 1)[None] for x in (q[begin:end], keys[slot, :seen], values[slot, :seen])
         )
-        return out.transpose(1, 2), None
-    grouped = query.squeeze(2).unflatten(1, (key.shape[1], -1))
-    # two plain products would be faster at many slots, but round the scores to the model's dtype
-    out = F.scaled_dot_product_attention(grouped, key, value, attention_mask, scale=scaling)
-    return out.flatten(1, 2)[:, None], None
+        heads = F.scaled_dot_product_attention(new, k, v, mask, scale=scale, enable_gqa=True)
+        out[begin:end] = heads[0].transpose(0, 1)
+        begin = end
+    return out
 
 
-AttentionInterface.register(ATTENTION, attend)
-
-
-@contextmanager
-def slot_attention(model: "PreTrainedModel") -> Iterator[None]:
-    """Let a model attend as `attend` does inside this block."""
-    before = model.config._attn_implementation
-    model.set_attn_implementation(ATTENTION)
-    try:
-        yield
-    finally:
-        model.set_attn_implementation(before)
+def _slot_by_slot(
+    q: Tensor, keys: Tensor, values: Tensor, positions: Tensor, scale: float
+) -> Tensor:
+    """Query heads that share a key head are stacked as if they were queries of it."""
+    mask = torch.arange(keys.shape[1], device=q.device) <= positions[:, None]
+    grouped = q.unflatten(1, (keys.shape[2], -1))
+    out = F.scaled_dot_product_attention(
+        grouped, keys.transpose(1, 2), values.transpose(1, 2), mask[:, None, None], scale=scale
+    )
+    return out.flatten(1, 2)

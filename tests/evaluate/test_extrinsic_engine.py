@@ -11,10 +11,19 @@ from pathlib import Path
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
-from brnb.evaluate.engine import Batching, Decoding, flip_rate, generate, slot_length
+from brnb.evaluate.continuous import answer as answer_all
+from brnb.evaluate.continuous import flip_rate, generate
+from brnb.evaluate.engine import Batching, Decoding, Engine, slot_length
 from brnb.evaluate.predictions import TestSetChanged, answer, encode, write
+from brnb.evaluate.readers import LlamaReader, PlainReader, reader
 from brnb.evaluate.testsets import Item
 
 SHAPE = Batching(slots=4, length=96, prefill_tokens=128)
@@ -22,7 +31,7 @@ GREEDY = Decoding(max_new_tokens=12)
 END = 2
 
 
-def model(kv_heads=2):
+def model(kv_heads=2, **more):
     torch.manual_seed(0)
     config = LlamaConfig(
         hidden_size=32,
@@ -36,6 +45,7 @@ def model(kv_heads=2):
         bos_token_id=1,
         eos_token_id=END,
         pad_token_id=0,
+        **more,
     )
     return LlamaForCausalLM(config).eval()
 
@@ -59,10 +69,81 @@ def alone(net, prompt, new):
 @pytest.mark.parametrize("kv_heads", [4, 2, 1])
 def test_greedy_answers_are_those_of_transformers_one_at_a_time(kv_heads):
     net, asked = model(kv_heads), prompts()
+    assert isinstance(reader(net), LlamaReader)
     found = sorted(generate(net, asked, GREEDY, SHAPE))
     assert [one.ids for one in found] == [alone(net, prompt, 12) for prompt in asked]
     assert flip_rate(net, asked, GREEDY, [one.ids for one in found]) == 0
     assert flip_rate(net, asked, GREEDY, [[*one.ids, 5] for one in found]) == 1
+
+
+def qwen():
+    torch.manual_seed(0)
+    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 60}
+    config = Qwen3Config(**shape, **heads, head_dim=8, initializer_range=0.4, eos_token_id=END)
+    return Qwen3ForCausalLM(config).eval()
+
+
+@pytest.mark.parametrize("make", [lambda: model(attention_bias=True), qwen])
+def test_other_models_are_read_as_they_stand(make):
+    net, asked = make(), prompts()
+    assert isinstance(reader(net), PlainReader)
+    before = net.config._attn_implementation
+    found = sorted(generate(net, asked, GREEDY, SHAPE))
+    assert [one.ids for one in found] == [alone(net, prompt, 12) for prompt in asked]
+    assert net.config._attn_implementation == before
+
+
+def test_joined_maps_are_still_the_models_own():
+    net, tokens = model(), torch.arange(3, 40)[None]
+    with torch.no_grad():
+        before = net(tokens).logits
+        first, second = LlamaReader(net), LlamaReader(net)
+        assert torch.equal(net(tokens).logits, before)
+    for a, b, module in zip(first.layers, second.layers, net.model.layers, strict=True):
+        assert a.qkv.data_ptr() == b.qkv.data_ptr() == module.self_attn.q_proj.weight.data_ptr()
+        names = ("q_proj", "k_proj", "v_proj")
+        maps = [getattr(module.self_attn, name).weight for name in names]
+        assert torch.equal(b.qkv, torch.cat(maps))
+
+
+@pytest.mark.parametrize("tokens", [7, 32, 500])
+def test_prompts_may_be_longer_or_shorter_than_a_pass(tokens):
+    net, asked = model(), prompts()
+    found = sorted(generate(net, asked, GREEDY, replace(SHAPE, prefill_tokens=tokens)))
+    assert [one.ids for one in found] == [alone(net, prompt, 12) for prompt in asked]
+
+
+def test_what_all_prompts_begin_with_is_read_once():
+    net, asked = model(), [[9] * 40 + prompt[:40] for prompt in prompts(14)]
+    engine = Engine(net, GREEDY, SHAPE)
+    read, fill = [], engine.reader.fill
+    engine.reader.fill = lambda ids, *rest: (read.append(ids), fill(ids, *rest))
+    with torch.inference_mode():
+        found = sorted(answer_all(engine, asked))
+    assert engine.shared == 40
+    assert sum(int((ids == 9).sum()) for ids in read) < 2 * 40
+    assert [one.ids for one in found] == [alone(net, prompt, 12) for prompt in asked]
+
+
+def test_a_short_common_beginning_is_not_worth_a_pass():
+    engine = Engine(model(), GREEDY, SHAPE)
+    with torch.inference_mode():
+        engine.share([[9, 9, 4], [9, 9, 5]])
+    assert engine.shared == 0
+
+
+def test_a_free_slot_leaves_the_others_alone():
+    """It goes on decoding, and may keep what it writes nowhere."""
+    engine = Engine(model(), GREEDY, SHAPE)
+    with torch.inference_mode():
+        engine.prefill({slot: [5, 6, 7] for slot in range(4)})
+        engine.release([1, 2])
+        before = [whole[1:3].clone() for whole in engine.slots.keys]
+        for _ in range(100):
+            engine.step()
+    for whole, kept in zip(engine.slots.keys, before, strict=True):
+        assert torch.equal(whole[1:3], kept)
 
 
 def test_answers_stop_at_the_end_token_and_say_so():
@@ -96,13 +177,6 @@ def test_samples_follow_the_distribution_and_the_seed():
         counts[ids[0] if ids else END] += 1
     assert (counts / 200 - expected).abs().max() < 0.11  # three deviations of a share of 0.5
     assert drawn[7] == next(generate(net, [prompt], Decoding(1, 2.0, 7), shape)).ids
-
-
-def test_attention_is_given_back_after_generation():
-    net = model()
-    before = net.config._attn_implementation
-    next(iter(generate(net, prompts(), GREEDY, SHAPE)))
-    assert net.config._attn_implementation == before
 
 
 @pytest.mark.parametrize(

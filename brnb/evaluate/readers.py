@@ -1,0 +1,209 @@
+"""A model's pass over tokens in slots: Llama's with joined products, any other as it stands."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import AttentionInterface
+
+from brnb.evaluate.slots import Slots
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+ATTENTION = "brnb_slots"  # our name among the attention functions of transformers
+FAMILIES = ("llama", "mistral")
+
+
+class Reader(Protocol):
+    """Reads tokens, shape (N,), at their positions into slots that were directed to them."""
+
+    def fill(self, ids: Tensor, positions: Tensor, slots: Slots) -> None:
+        """Leave the keys and values in the slots."""
+
+    def logits(self, ids: Tensor, positions: Tensor, slots: Slots) -> Tensor:
+        """Score the token that follows each, shape (N, V)."""
+
+
+def reader(model: "PreTrainedModel") -> Reader:
+    """The fastest reader of a model."""
+    return LlamaReader(model) if _replayed(model) else PlainReader(model)
+
+
+class PlainReader:
+    """Any causal language model that transformers lets choose its attention."""
+
+    def __init__(self, model: "PreTrainedModel") -> None:
+        self.model: Any = model
+
+    def fill(self, ids: Tensor, positions: Tensor, slots: Slots) -> None:
+        """See `Reader`."""
+        with _slot_attention(self.model):
+            self.model.base_model(
+                input_ids=ids[None], position_ids=positions[None], use_cache=False, slots=slots
+            )
+
+    def logits(self, ids: Tensor, positions: Tensor, slots: Slots) -> Tensor:
+        """See `Reader`."""
+        with _slot_attention(self.model):
+            found: Tensor = self.model(
+                input_ids=ids[None], position_ids=positions[None], use_cache=False, slots=slots
+            ).logits[0]
+        return found
+
+
+class LlamaReader:
+    """Llama's layers: maps that read the same input as one product, all between them fused.
+
+    The model stays usable; its maps become views of the joined ones.
+    """
+
+    def __init__(self, model: "PreTrainedModel") -> None:
+        self.model: Any = model
+        self.core = self.model.model
+        self.layers = [_Layer(module, i) for i, module in enumerate(self.core.layers)]
+
+    def fill(self, ids: Tensor, positions: Tensor, slots: Slots) -> None:
+        """See `Reader`; of the last layer, nothing but keys and values is computed."""
+        x, rope = self._begin(ids, positions)
+        *before, last = self.layers
+        for layer in before:
+            layer(x, rope, slots)
+        last.queries(x, rope, slots)
+
+    def logits(self, ids: Tensor, positions: Tensor, slots: Slots) -> Tensor:
+        """See `Reader`."""
+        x, rope = self._begin(ids, positions)
+        for layer in self.layers:
+            layer(x, rope, slots)
+        return F.linear(_rms_norm(x, self.core.norm), self.model.lm_head.weight)
+
+    def _begin(self, ids: Tensor, positions: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        x = self.core.embed_tokens(ids)
+        cos, sin = (part[0].contiguous() for part in self.core.rotary_emb(x, positions[None]))
+        return x, (cos, sin)
+
+
+class _Layer:
+    """One decoder layer, in place on the residual stream (N, d)."""
+
+    def __init__(self, module: Any, number: int) -> None:
+        attention, mlp = module.self_attn, module.mlp
+        self.number, self.scale, self.size = number, attention.scaling, attention.head_dim
+        self.first, self.second = module.input_layernorm, module.post_attention_layernorm
+        self.qkv = joined(attention.q_proj, attention.k_proj, attention.v_proj)
+        self.out = attention.o_proj.weight
+        self.gate_up = joined(mlp.gate_proj, mlp.up_proj)
+        self.down = mlp.down_proj.weight
+
+    def __call__(self, x: Tensor, rope: tuple[Tensor, Tensor], slots: Slots) -> None:
+        heads = slots.attend(self.number, self.queries(x, rope, slots), self.scale)
+        x.addmm_(heads.flatten(1), self.out.t())
+        both = F.linear(_rms_norm(x, self.second), self.gate_up)
+        x.addmm_(_swiglu(both), self.down.t())
+
+    def queries(self, x: Tensor, rope: tuple[Tensor, Tensor], slots: Slots) -> Tensor:
+        """Store keys and values; return the queries (N, H, D)."""
+        both = F.linear(_rms_norm(x, self.first), self.qkv)
+        if x.is_cuda:
+            from brnb.evaluate.kernels import turn_and_store
+
+            keys, values = (of[self.number].flatten(0, 1) for of in (slots.keys, slots.values))
+            return turn_and_store(both, rope, slots.rows, keys, values)
+        heads = both.unflatten(1, (-1, self.size))
+        kv = slots.keys[self.number].shape[2]
+        q, k, v = heads.split([heads.shape[1] - 2 * kv, kv, kv], 1)
+        slots.store(self.number, _turn(k, *rope), v)
+        return _turn(q, *rope)
+
+
+def joined(*maps: nn.Linear) -> Tensor:
+    """The matrices of maps that read the same input as one, of which they become views."""
+    weights = [m.weight for m in maps]
+    sizes = [len(weight) for weight in weights]
+    first, columns = weights[0], weights[0].shape[1]
+    after = first.data_ptr()
+    follow = True
+    for weight in weights:
+        same = weight.untyped_storage().data_ptr() == first.untyped_storage().data_ptr()
+        follow &= same and weight.is_contiguous() and weight.data_ptr() == after
+        after += weight.nbytes
+    if follow:  # by an earlier reader of the same model
+        return first.detach().as_strided((sum(sizes), columns), (columns, 1))
+    with torch.inference_mode(False), torch.no_grad():
+        whole = torch.cat([weight.detach() for weight in weights])
+    for weight, part in zip(weights, whole.split(sizes), strict=True):
+        weight.data = part
+    return whole
+
+
+def _rms_norm(x: Tensor, norm: Any) -> Tensor:
+    if x.is_cuda:
+        from brnb.evaluate.kernels import rms_norm
+
+        return rms_norm(x, norm.weight, norm.variance_epsilon)
+    found: Tensor = norm(x)
+    return found
+
+
+def _swiglu(both: Tensor) -> Tensor:
+    if both.is_cuda:
+        from brnb.evaluate.kernels import swiglu
+
+        return swiglu(both)
+    gate, up = both.chunk(2, -1)
+    return F.silu(gate) * up
+
+
+def _turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotary positions (Su et al., 2021) of heads (N, H, D)."""
+    low, high = x.chunk(2, -1)
+    return x * cos[:, None] + torch.cat((-high, low), -1) * sin[:, None]
+
+
+def _replayed(model: "PreTrainedModel") -> bool:
+    """Whether `LlamaReader` computes this model: Llama's family, in plain maps without biases."""
+    config: Any = model.config
+    plain = config.model_type in FAMILIES and config.hidden_act == "silu"
+    plain &= not getattr(config, "sliding_window", None)
+    maps = [part for name, part in model.named_modules() if name.endswith(("_proj", "lm_head"))]
+    plain &= all(type(part) is nn.Linear and part.bias is None for part in maps)
+    size = config.head_dim or config.hidden_size // config.num_attention_heads
+    return bool(plain and size & (size - 1) == 0)  # the kernels' heads are powers of two
+
+
+@contextmanager
+def _slot_attention(model: "PreTrainedModel") -> Iterator[None]:
+    """Let a model attend through the ``slots`` that it is called with."""
+    config: Any = model.config.get_text_config()
+    before, config._attn_implementation = config._attn_implementation, ATTENTION
+    try:
+        yield
+    finally:
+        config._attn_implementation = before
+
+
+def _interface(
+    module: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    *,
+    slots: Slots,
+    **ignored: Any,
+) -> tuple[Tensor, None]:
+    """In the form of transformers' attention functions, (1, H, N, D) to (1, N, H, D)."""
+    window = ignored.get("sliding_window")
+    if ignored.get("softcap") or (window and window < slots.length):
+        raise ValueError("attention in slots has no window or softcap: choose a base without them")
+    q, k, v = (x[0].transpose(0, 1).contiguous() for x in (query, key, value))
+    slots.store(module.layer_idx, k, v)
+    return slots.attend(module.layer_idx, q, scaling or q.shape[-1] ** -0.5)[None], None
+
+
+AttentionInterface.register(ATTENTION, _interface)
