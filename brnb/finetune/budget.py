@@ -181,7 +181,9 @@ def limit_memory(gib: float | None, device: torch.device) -> int | None:
             warnings.simplefilter("ignore", FutureWarning)  # the name that 2.11 and 2.13 share
             torch.cuda.memory._set_allocator_settings("expandable_segments:True")
         total = torch.cuda.get_device_properties(device).total_memory
-        torch.cuda.set_per_process_memory_fraction(limit / total, torch.empty(0, device=device).device)
+        torch.cuda.set_per_process_memory_fraction(
+            limit / total, torch.empty(0, device=device).device
+        )
     return limit
 
 
