@@ -22,7 +22,7 @@ from brnb.finetune.packing import Example, Pack, pack
 from brnb.finetune.params import FinetuneParams
 
 GPU = torch.cuda.is_available()
-DEVICE = torch.device("cuda" if GPU else "cpu")
+DEVICE = torch.device("cuda:0" if GPU else "cpu")
 SEQ_LEN = 2048 if GPU else 64
 LLAMA_8B = {
     "vocab_size": 128256, "hidden_size": 4096, "intermediate_size": 14336,
