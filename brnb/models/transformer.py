@@ -16,6 +16,7 @@ from brnb.models import fp8
 from brnb.models.activation import activation
 from brnb.models.choices import INITIAL_STD, Choices
 from brnb.models.loss import fused_cross_entropy
+from brnb.models.rope import rope_table, rotate
 
 if torch.cuda.is_available():  # Triton comes with PyTorch for GPUs only
     from brnb.models import attention_kernel
@@ -274,20 +275,6 @@ def _joins(part: Attention | MLP, x: Tensor) -> bool:
     """Whether maps of one input become one product, of weights copied side by side: that is too
     much for a generated token, and for a CPU."""
     return part.training and (x.is_cuda or part.in_fp8)
-
-
-def rope_table(context: int, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of every position's angles, m · theta^(-2i/d); two (context, d/2) tensors."""
-    frequencies = 1.0 / theta ** (torch.arange(0, head_dim, 2).float() / head_dim)
-    angles = torch.outer(torch.arange(context).float(), frequencies)
-    return angles.cos(), angles.sin()
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn the pairs (x_i, x_{i+d/2}) of queries or keys, shape (B, n, T, d), by the angles of
-    the T positions, shapes (T, d/2) (Su et al., 2021, Eq. 34; Llama's pairing)."""
-    first, second = x.chunk(2, dim=-1)
-    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1).type_as(x)
 
 
 def _norm(c: Choices) -> nn.Module:
