@@ -215,10 +215,7 @@ class Attention(nn.Module):
             q, k = rotate(q, *rotation), rotate(k, *rotation)
         if past:
             k, v = torch.cat((past[0], k), dim=2), torch.cat((past[1], v), dim=2)
-        if packed is not None and self._has_kernel(packed, past):
-            if rotation is not None or c.qk_norm or self.value_embedding is not None:
-                parts = [part.transpose(1, 2).flatten(2) for part in (q, k, v)]
-                packed = torch.cat(parts, dim=-1).to(packed.dtype)
+        if packed is not None and rotation is None and self._has_kernel(packed, past):
             y = self._heads(torch.ops.brnb.attention(packed, c.heads)[0])
         else:
             y = self._attend(q, k, v, past)
@@ -233,9 +230,11 @@ class Attention(nn.Module):
         return F.scaled_dot_product_attention(q, k, v, mask, dropout, not past, enable_gqa=grouped)
 
     def _has_kernel(self, packed: Tensor, past: State) -> bool:
-        """Whether attention is that of `brnb.models.attention_kernel`."""
+        """Whether attention is that of `brnb.models.attention_kernel`; to pack again what was
+        turned, normed or mixed costs more than it saves."""
         c = self.choices
-        plain = not past and not c.dropout and c.kv_heads == c.heads
+        plain = not (past or c.dropout or c.qk_norm or c.value_embeddings)
+        plain = plain and c.kv_heads == c.heads
         if not (plain and packed.is_cuda and packed.dtype == torch.bfloat16):
             return False
         return attention_kernel.fits(packed.shape[1], c.head_dim)
