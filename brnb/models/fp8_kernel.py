@@ -30,6 +30,7 @@ def both_ways(x: Tensor, scale: Tensor, dtype: torch.dtype) -> tuple[Tensor, Ten
     _both_ways[grid](
         x, small, turned.view(torch.int32), scale, x.stride(0), columns, rows // 4, *tile
     )
+    must_be_turned("both_ways", small, turned)
     return small, turned
 
 
@@ -66,7 +67,30 @@ def activated_back(
         d, before, small, turned.view(torch.int32), active.view(torch.int32), scale, INPUTS,
         columns, wide, rows // 4, kind, SQUEEZE, CUBE, *tile,
     )  # fmt: skip
+    must_be_turned("activated_back", small, turned)
     return small, turned, active
+
+
+_seen = set[str]()  # kernels whose first result was right
+
+
+def must_be_turned(kernel: str, small: Tensor, turned: Tensor) -> None:
+    """Look at a kernel's first result: some compilers (a ptxas that came with Triton 3.6) pack the
+    bytes of a matrix wrongly, where the one that torch.compile sets up does not.
+
+    Raises
+    ------
+    RuntimeError
+        If `turned` is not the transpose of `small`.
+    """
+    if kernel in _seen or torch.cuda.is_current_stream_capturing():
+        return
+    if not torch.equal(small.view(torch.uint8).t(), turned.view(torch.uint8)):
+        raise RuntimeError(
+            f"this machine's compiler of GPU kernels breaks {kernel}: set TRITON_PTXAS_PATH to the "
+            'ptxas of a newer CUDA, or take precision = "bf16"'
+        )
+    _seen.add(kernel)
 
 
 def tiles(rows: int, columns: int, largest: tuple[int, int]) -> tuple[tuple[int, ...], list[int]]:

@@ -5,7 +5,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from brnb.models.fp8_kernel import byte, tile, tiles
+from brnb.models.fp8_kernel import byte, must_be_turned, tile, tiles
 
 WIDEST = 16_384  # logits that one program holds in registers at a time
 TILE = (256, 32)  # the largest worth it, as measured on an H200
@@ -52,6 +52,7 @@ def gradients_in_8_bits(
         logits, targets, normalisers, gradients, turned.view(torch.int32), softcap or 1.0, scale,
         columns, turned.stride(0) // 4, capped, *sizes,
     )  # fmt: skip
+    must_be_turned("gradients_in_8_bits", gradients, turned)
     return losses.sum(), gradients
 
 

@@ -16,6 +16,7 @@ from brnb.models import fp8
 from brnb.models.activation import activation
 from brnb.models.choices import INITIAL_STD, Choices
 from brnb.models.loss import fused_cross_entropy
+from brnb.models.rope import rope_table, rotate
 
 if torch.cuda.is_available():  # Triton comes with PyTorch for GPUs only
     from brnb.models import attention_kernel
@@ -222,10 +223,7 @@ class Attention(nn.Module):
             q, k = rotate(q, *rotation), rotate(k, *rotation)
         if past:
             k, v = torch.cat((past[0], k), dim=2), torch.cat((past[1], v), dim=2)
-        if packed is not None and self._has_kernel(packed, past):
-            if rotation is not None or c.qk_norm or self.value_embedding is not None:
-                parts = [part.transpose(1, 2).flatten(2) for part in (q, k, v)]
-                packed = torch.cat(parts, dim=-1).to(packed.dtype)
+        if packed is not None and rotation is None and self._has_kernel(packed, past):
             y = self._heads(torch.ops.brnb.attention(packed, c.heads)[0])
         else:
             y = self._attend(q, k, v, past)
@@ -242,9 +240,11 @@ class Attention(nn.Module):
         return F.scaled_dot_product_attention(q, k, v, mask, dropout, not past, enable_gqa=grouped)
 
     def _has_kernel(self, packed: Tensor, past: State) -> bool:
-        """Whether attention is that of `brnb.models.attention_kernel`."""
+        """Whether attention is that of `brnb.models.attention_kernel`; to pack again what was
+        turned, normed or mixed costs more than it saves."""
         c = self.choices
-        plain = not past and not c.dropout and c.kv_heads == c.heads
+        plain = not (past or c.dropout or c.qk_norm or c.value_embeddings)
+        plain = plain and c.kv_heads == c.heads
         if not (plain and packed.is_cuda and packed.dtype == torch.bfloat16):
             return False
         return attention_kernel.fits(packed.shape[1], c.head_dim)
@@ -284,20 +284,6 @@ def _joins(part: Attention | MLP, x: Tensor) -> bool:
     """Whether maps of one input become one product, of weights copied side by side: that is too
     much for a generated token, and for a CPU."""
     return part.training and (x.is_cuda or part.in_fp8)
-
-
-def rope_table(context: int, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of every position's angles, m · theta^(-2i/d); two (context, d/2) tensors."""
-    frequencies = 1.0 / theta ** (torch.arange(0, head_dim, 2).float() / head_dim)
-    angles = torch.outer(torch.arange(context).float(), frequencies)
-    return angles.cos(), angles.sin()
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn the pairs (x_i, x_{i+d/2}) of queries or keys, shape (B, n, T, d), by the angles of
-    the T positions, shapes (T, d/2) (Su et al., 2021, Eq. 34; Llama's pairing)."""
-    first, second = x.chunk(2, dim=-1)
-    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1).type_as(x)
 
 
 def _norm(c: Choices) -> nn.Module:

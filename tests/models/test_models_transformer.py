@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from brnb.evaluate.generate import sample
 from brnb.models.choices import Choices
 from brnb.models.export import to_llama
+from brnb.models.rope import rope_table, rotate
 from brnb.models.store import load, save
-from brnb.models.transformer import Attention, TransformerLM, rope_table, rotate
+from brnb.models.transformer import Attention, TransformerLM
 from brnb.tokenizers.char import CharTokenizer
 from brnb.tokenizers.params import SubwordSpec
 from brnb.tokenizers.subword import SubwordTokenizer
