@@ -5,8 +5,6 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from brnb.train.parallel import GradientSum
-
 State = tuple[Tensor, ...]
 
 
@@ -35,20 +33,17 @@ class Step(Protocol):
         """
 
 
-def make_step(
-    model: nn.Module, precision: str, device: torch.device, together: GradientSum | None = None
-) -> Step:
+def make_step(model: nn.Module, precision: str, device: torch.device) -> Step:
     """The step of a model on its device, in ``"fp32"`` or ``"bf16"`` (autocast).
 
-    On a GPU a call with tokens of a new shape takes seconds: it compiles and records; what adds
-    up the gradients of several processes is recorded, too.
+    On a GPU a call with tokens of a new shape takes seconds: it compiles and records.
     """
     plain = PlainStep(model, precision, device)
     if device.type != "cuda":
         return plain
     from brnb.train.recorded import RecordedStep  # it builds on this module
 
-    return RecordedStep(plain, together)
+    return RecordedStep(plain)
 
 
 class PlainStep:
