@@ -53,14 +53,14 @@ class Gradients:
         self.parameters = list(model.parameters())
         self.history, self.succeeded = history, 0  # steps with this micro-batch
         self.sharded = model if isinstance(model, FSDPModule) else None
+        self.step = self._make_step()
         several = world.size > 1 and not self.sharded
         self.sum = GradientSum(self.parameters) if several else None
-        self.step = self._make_step()
 
     def _make_step(self) -> Step:
-        task = self.model, self.history.precision, self.device
         # A CUDA graph would record the weights of one gathering.
-        return PlainStep(*task) if self.sharded else make_step(*task, self.sum)
+        make = PlainStep if self.sharded else make_step
+        return make(self.model, self.history.precision, self.device)
 
     def __call__(self, batch: Batch, state: State | None) -> tuple[Tensor, State]:
         """Set ``.grad``; returns this process's part of the mean loss, and the next state.

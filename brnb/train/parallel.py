@@ -5,7 +5,6 @@ well be started by ``torchrun --nproc-per-node 2``. Both give the losses that on
 have with the same batch; dropout draws other masks.
 """
 
-import gc
 import os
 import pickle
 import tempfile
@@ -90,18 +89,13 @@ class GradientSum:
     """Adds up the gradients of all processes while the backward pass is still running.
 
     As `DistributedDataParallel`, but without a wrapper: the model stays itself, and the pass may
-    be compiled, or recorded as a CUDA graph together with the sending. What no hook has reported
+    be compiled, or a CUDA graph, of which only the gradients are seen. What no hook has reported
     (a graph calls none) is sent at the end.
-
-    Attributes
-    ----------
-    is_open
-        Whether the pass that comes is the last of a step, whose gradients are to be sent.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
         self.parameters = list(parameters)
-        self.is_open = False
+        self._open = False
         self._ready: list[Tensor] = []
         self._sent: set[int] = set()
         self._flying: list[tuple[dist.Work, Tensor, list[Tensor]]] = []
@@ -111,25 +105,11 @@ class GradientSum:
     @contextmanager
     def overlapping(self) -> Iterator[None]:
         """Around the last backward pass of a step: its gradients are sent as they come."""
-        self.is_open = True
+        self._open = True
         try:
             yield
         finally:
-            self.is_open = False
-
-    @contextmanager
-    def recorded(self, weights: Iterable[nn.Parameter]) -> Iterator[None]:
-        """Around `torch.autograd.grad` in a recording: what it returns will be the sums."""
-        hooks = [weight.register_hook(self._add) for weight in weights]
-        yield
-        for hook in hooks:
-            hook.remove()
-        self._send()
-        self._receive()
-
-    def was_replayed(self) -> None:
-        """Such a recording: nothing is left to be sent."""
-        self._sent.update(map(id, self.parameters))
+            self._open = False
 
     def finish(self) -> None:
         """Send the rest, wait for all, and put the sums into ``.grad``."""
@@ -137,19 +117,22 @@ class GradientSum:
             if id(parameter) not in self._sent and parameter.grad is not None:
                 self._ready.append(parameter.grad)
         self._send()
-        self._receive()
+        for work, flat, gradients in self._flying:
+            work.wait()
+            sums = flat.split([g.numel() for g in gradients])
+            torch._foreach_copy_(
+                gradients, [s.view_as(g) for s, g in zip(sums, gradients, strict=True)]
+            )
         self._sent.clear()
+        self._flying.clear()
 
     def _collect(self, parameter: nn.Parameter) -> None:
-        if self.is_open:
+        if self._open and not (parameter.is_cuda and torch.cuda.is_current_stream_capturing()):
             assert parameter.grad is not None
+            self._ready.append(parameter.grad)
             self._sent.add(id(parameter))
-            self._add(parameter.grad)
-
-    def _add(self, gradient: Tensor) -> None:
-        self._ready.append(gradient)
-        if sum(g.nbytes for g in self._ready) >= BUCKET_BYTES:
-            self._send()
+            if sum(g.nbytes for g in self._ready) >= BUCKET_BYTES:
+                self._send()
 
     def _send(self) -> None:
         if self._ready:
@@ -158,15 +141,6 @@ class GradientSum:
             work = dist.all_reduce(flat, async_op=True)
             assert work is not None
             self._flying.append((work, flat, gradients))
-
-    def _receive(self) -> None:
-        for work, flat, gradients in self._flying:
-            work.wait()
-            sums = flat.split([g.numel() for g in gradients])
-            torch._foreach_copy_(
-                gradients, [s.view_as(g) for s, g in zip(sums, gradients, strict=True)]
-            )
-        self._flying.clear()
 
 
 def wanted() -> int:
@@ -224,7 +198,6 @@ def _work(rank: int, size: int, device: str, meeting: str, task: bytes) -> None:
     dist.init_process_group(backend, meeting, world_size=size, rank=rank)
     function, arguments = pickle.loads(task)
     function(*(value.open() if isinstance(value, _Mapped) else value for value in arguments))
-    gc.collect()  # NCCL would wait for CUDA graphs that hold its kernels
     dist.destroy_process_group()
 
 

@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, cast
 
@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from brnb.models.recurrent import RecurrentLM
 from brnb.models.transformer import Block, TransformerLM
-from brnb.train.parallel import GradientSum
 from brnb.train.step import PlainStep, State, detached
 
 # PyTorch's autocast has cuDNN compute recurrences in fp16, where the gradient of one token's mean
@@ -26,14 +25,10 @@ class RecordedStep:
 
     A graph knows the weights by their addresses: if they move (`nn.LSTM` moves its weights in
     every ``.to()``), the step is recorded again.
-
-    In several processes, once memory is known to suffice, the sending of the gradients is part of
-    the recording, if a step is one micro-batch: it overlaps the backward pass.
     """
 
-    def __init__(self, plain: PlainStep, together: GradientSum | None = None) -> None:
+    def __init__(self, plain: PlainStep) -> None:
         self.plain, self.parameters = plain, list(plain.model.parameters())
-        self.together = together
         self.recordings: dict[tuple[int, ...], Recording] = {}
         self.addresses: list[int] = []
 
@@ -45,21 +40,15 @@ class RecordedStep:
         if addresses != self.addresses:
             self.recordings.clear()
             self.addresses = addresses
-        first = all(p.grad is None for p in self.parameters)
-        together = self.together if self.together and self.together.is_open and first else None
-        if shape not in self.recordings or self.recordings[shape].together is not together:
-            self.recordings.pop(shape, None)  # first: it has the memory
-            self.recordings[shape] = Recording(self.plain, x, y, together)
+        if shape not in self.recordings:
+            self.recordings[shape] = Recording(self.plain, x, y)
         return self.recordings[shape].replay(x, y, state, share)
 
 
 class Recording:
     """Forward and backward of one shape, recorded once and replayed on new tokens."""
 
-    def __init__(
-        self, plain: PlainStep, x: Tensor, y: Tensor, together: GradientSum | None = None
-    ) -> None:
-        self.together = together
+    def __init__(self, plain: PlainStep, x: Tensor, y: Tensor) -> None:
         self.parameters = [p for p in plain.model.parameters() if p.requires_grad]
         self.x, self.y, self.share = x.clone(), y.clone(), torch.ones((), device=x.device)
         self.state: State = ()
@@ -81,15 +70,14 @@ class Recording:
             self.graph = torch.cuda.CUDAGraph()
             # Of this thread alone: another may be copying a checkpoint.
             with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
-                self.loss, self.new, self.gradients = self._run(plain, weights, together)
+                self.loss, self.new, self.gradients = self._run(plain, weights)
 
     def _run(
-        self, plain: PlainStep, weights: list[nn.Parameter], together: GradientSum | None = None
+        self, plain: PlainStep, weights: list[nn.Parameter]
     ) -> tuple[Tensor, State, tuple[Tensor | None, ...]]:
         loss, new = plain.forward(self.x, self.y, self.state or None)
         larger = loss * (self.share * self.scale)
-        with together.recorded(weights) if together else nullcontext():
-            gradients = torch.autograd.grad(larger, weights, allow_unused=True)
+        gradients = torch.autograd.grad(larger, weights, allow_unused=True)
         for gradient in gradients:
             if gradient is not None and self.scale != 1:
                 gradient /= self.scale
@@ -109,8 +97,6 @@ class Recording:
             if kept is not None and kept is own:  # of the micro-batch before: about to be replaced
                 earlier[i] = own.clone()
         self.graph.replay()
-        if self.together:
-            self.together.was_replayed()
         for p, kept, own in zip(self.parameters, earlier, self.gradients, strict=True):
             p.grad = own if kept is None or own is None else kept.add_(own)
         return self.loss.clone(), tuple(part.clone() for part in self.new)

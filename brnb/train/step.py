@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from brnb.models import fp8
-from brnb.train.parallel import GradientSum
 
 State = tuple[Tensor, ...]
 
@@ -36,21 +35,18 @@ class Step(Protocol):
         """
 
 
-def make_step(
-    model: nn.Module, precision: str, device: torch.device, together: GradientSum | None = None
-) -> Step:
+def make_step(model: nn.Module, precision: str, device: torch.device) -> Step:
     """The step of a model on its device, in ``"fp32"``, ``"bf16"`` (autocast) or ``"fp8"``: bf16
     with products in 8 bits (`brnb.models.fp8`, which raises ValueError for models without).
 
-    On a GPU a call with tokens of a new shape takes seconds: it compiles and records; what adds
-    up the gradients of several processes is recorded, too.
+    On a GPU a call with tokens of a new shape takes seconds: it compiles and records.
     """
     plain = PlainStep(model, precision, device)
     if device.type != "cuda":
         return plain
     from brnb.train.recorded import RecordedStep  # it builds on this module
 
-    return RecordedStep(plain, together)
+    return RecordedStep(plain)
 
 
 class PlainStep:

@@ -1,7 +1,5 @@
 """The training step against plain autograd, and what a recording relies on."""
 
-from contextlib import contextmanager
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -147,7 +145,7 @@ class Graph:
 
     def replay(self):
         r = self.recording
-        loss, new, gradients = r._run(self.plain, r.parameters, r.together)
+        loss, new, gradients = r._run(self.plain, r.parameters)
         for kept, found in zip(
             (r.loss, *r.new, *r.gradients), (loss, *new, *gradients), strict=True
         ):
@@ -159,15 +157,14 @@ class OnCPU(Recording):
 
     made = 0
 
-    def __init__(self, plain, x, y, together=None):
+    def __init__(self, plain, x, y):
         OnCPU.made += 1
-        self.together = together
         self.parameters = list(plain.model.parameters())
         self.scale = 4096.0  # a power of two: it may not show
         self.x, self.y, self.share = x.clone(), y.clone(), torch.ones(())
         self.state = ()
         self.state = tuple(torch.zeros_like(part) for part in self._run(plain, self.parameters)[1])
-        self.loss, self.new, self.gradients = self._run(plain, self.parameters, together)
+        self.loss, self.new, self.gradients = self._run(plain, self.parameters)
         self.graph = Graph(self, plain)
 
 
@@ -210,37 +207,3 @@ def test_weights_that_move_are_recorded_again(monkeypatch):
     torch.testing.assert_close(second, expected)
     assert_gradients(model, gradients)
     assert len(step.recordings) == 1
-
-
-class TwoAlike:
-    """As `GradientSum` with a second process that has the same gradients."""
-
-    is_open, replays = False, 0
-
-    @contextmanager
-    def recorded(self, weights):
-        hooks = [weight.register_hook(lambda gradient: gradient.mul_(2)) for weight in weights]
-        yield
-        for hook in hooks:
-            hook.remove()
-
-    def was_replayed(self):
-        self.replays += 1
-
-
-@every_model
-def test_the_sum_over_processes_is_recorded_once_it_is_open(kind, monkeypatch):
-    monkeypatch.setattr(recorded, "Recording", OnCPU)
-    model, x, y = prepare(kind)
-    together = TwoAlike()
-    step = RecordedStep(PlainStep(model, "fp32", CPU), together)
-    _, gradients, _ = by_autograd(model, x, y)
-    for together.is_open, times, replays in ((False, 1, 0), (True, 2, 1), (True, 2, 2)):
-        for parameter in model.parameters():
-            parameter.grad = None
-        step(x, y, None, 1.0)
-        assert_gradients(model, [gradient * times for gradient in gradients])
-        assert together.replays == replays
-    step(x, y, None, 1.0)  # another micro-batch: only the sum of all can be sent
-    assert_gradients(model, [gradient * 3 for gradient in gradients])
-    assert (together.replays, len(step.recordings)) == (2, 1)

@@ -12,7 +12,6 @@ from torch.distributed.fsdp import FSDPModule
 
 from brnb.train import gradients, sharding
 from brnb.train.loop import Training, TrainingDiverged, train
-from brnb.train.parallel import GradientSum
 
 HALF = 6
 
@@ -64,24 +63,6 @@ def sharded(form, folder):
     return asdict(history) | {"sums": sums}
 
 
-def half_batch(rank):
-    """A model's loss of the half of a batch that a process has, and its weights."""
-    model, _ = prepare("v6", dropout=0.0)
-    ids = torch.from_numpy(TRAIN[: 4 * 9].astype("int64")).view(4, 9)[2 * rank : 2 * rank + 2]
-    return model(ids[:, :-1], None, ids[:, 1:])[0] / 2, list(model.parameters())
-
-
-def recorded():
-    """Norms of the gradients that a recording of the backward pass would hold."""
-    loss, weights = half_batch(dist.get_rank())
-    gradients = GradientSum(weights)
-    with gradients.recorded(weights):
-        found = torch.autograd.grad(loss, weights)
-    gradients.was_replayed()
-    gradients.finish()  # sends nothing: there is no .grad, and nothing is left
-    return [gradient.norm().item() for gradient in found]
-
-
 def diverge(folder):
     """What a training says that the second process poisons."""
     model, params = prepare("v4", log_every=3)
@@ -109,7 +90,6 @@ def main(folder: Path) -> None:
     resumed = Training(model, TRAIN, params, folder / "dropout", "data")
     found["random"] = resumed.world.gather(torch.rand(1).item())
     found["from_one"] = asdict(run("v2", folder / "from_one")[1])
-    found["recorded"] = recorded()
     found["memory"] = asdict(short_of_memory("v2", folder / "memory"))
     found["diverged"] = diverge(folder / "diverged")
     sharding.is_needed = lambda model, device: True
