@@ -13,7 +13,7 @@ The limit end to end is arithmetic. A generation is 4.42 TFLOP: 255 prompt token
 703 TFLOP/s in the widest of these products, so 10,180 new tokens a second; with the keys and
 values that decoding reads, 0.57 ms a generation, 9,340. Hugging Face generate reaches 2,344 to
 2,607 at batch 64, so four times its rate lies at that limit or beyond it in bf16. Ours reaches
-8,141, which is 3.1 to 3.5 times, and 87% of the limit; nine tenths of a pass over prompts are
+8,191, which is 3.1 to 3.5 times, and 88% of the limit; nine tenths of a pass over prompts are
 products. Reading prompts beside decoding steps on a second stream gains 1%, and passes of 1,024 to
 32,768 tokens are equally fast. Prompts that begin alike cost less: their beginning is read once.
 """
