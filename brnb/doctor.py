@@ -16,7 +16,7 @@ GIB = 2**30
 def examine() -> Iterator[tuple[str, bool, str]]:
     """Name, whether it is fine, and what was found (with the fix) for each thing looked at."""
     version = ".".join(map(str, sys.version_info[:3]))
-    yield "python", sys.version_info >= (3, 11), f"{version} (3.11 or newer is needed)"
+    yield "python", sys.version_info >= (3, 11, 5), f"{version} (3.11.5 or newer is needed)"
     yield _packages()
     import torch
 
