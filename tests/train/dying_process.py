@@ -10,11 +10,13 @@ import os
 import random
 import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 
 import torch
 from tiny_training import FORMS, TRAIN, VALIDATION, prepare
+from tqdm import tqdm
 
 from brnb.train.loop import Training, train
 
@@ -55,6 +57,7 @@ def in_child(*arguments, **keywords):
     """Call `attempt` in a fork; returns the signal that ended it, or 0."""
     child = os.fork()
     if child == 0:
+        tqdm.set_lock(threading.RLock())  # its own is shared with forks: the dead would keep it
         try:
             attempt(*arguments, **keywords)
         except BaseException:
