@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from brnb.report.labels import label
+from brnb.report.labels import format_number, label
 from brnb.thesis import load
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ DECIMALS = {
     | {"p_value": 4},
     "data": {"share": 4},
 }
-"""As many decimals as the dissertation printed."""
+"""As many decimals as the dissertation printed, or as our runs need."""
 
 
 def trainings(found: Mapping[str, "Trained"], lang: str) -> "pd.DataFrame":
@@ -42,7 +42,7 @@ def trainings(found: Mapping[str, "Trained"], lang: str) -> "pd.DataFrame":
         )
         rows.append(
             {"run": ours.run, "source": label("ours", lang), "base_model": ours.params["base"]}
-            | {"data": ours.params.get("instructions", ours.params.get("cleaning"))}
+            | {"data": _read(ours, lang)}
             | {"hours": ours.seconds / 3600, "usd": ours.resources["usd"]}
             | {"eval_loss": ours.metrics["eval_loss"], "ppl": ours.metrics["eval_ppl"]}
         )
@@ -152,6 +152,13 @@ def conversations(
         {name: [text[:characters] for text in texts] for name, texts in columns.items()},
         dtype=object,
     )
+
+
+def _read(ours: "Trained", lang: str) -> str:
+    """How many documents, or pairs, the training read."""
+    count = format_number(ours.metrics["train_documents"], lang)
+    kind = "instruction_pairs" if "instructions" in ours.params else "documents"
+    return f"{count} {label(kind, lang).lower()}"
 
 
 def _method(run: str) -> str:

@@ -41,13 +41,20 @@ def test_table_12_has_the_published_gains_and_ours_from_unrounded_losses():
 
 
 def test_table_11_takes_hours_and_money_from_the_receipts():
+    metrics = {"eval_loss": 2.0, "eval_ppl": 7.389, "train_documents": 12_345}
+    kinds: list[dict[str, str]] = [{"cleaning": "v6"}, {"instructions": "${MINE}"}]
     trained = {
-        run: Trained(run, {"base": "b", "cleaning": "v6"}, {"eval_loss": 2.0, "eval_ppl": 7.389},
-                     {"usd": usd}, 1800.0, {})
-        for run, usd in zip(RUNS, (None, 0.5), strict=True)
-    }  # fmt: skip
+        run: Trained(run, {"base": "b"} | read, metrics, {"usd": usd}, 1800.0, {})
+        for run, usd, read in zip(RUNS, (None, 0.5), kinds, strict=True)
+    }
     frame = track2.trainings(trained, "en")
     shown = display(frame, "tab11", lang="en", decimals=track2.DECIMALS["tab11"])
+    assert [row[3] for row in shown.cells] == [
+        "BrWaC 10k",
+        "12,345 documents",
+        "Canarim 10k",
+        "12,345 instruction pairs",
+    ]
     assert [row[4:] for row in shown.cells] == [
         ["2.350", "0.71", "2.140", "8.50"],
         ["0.500", "–", "2.000", "7.39"],
