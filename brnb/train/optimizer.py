@@ -8,7 +8,7 @@ from torch import nn
 
 from brnb.models.transformer import TransformerLM
 from brnb.train.muon import Muon
-from brnb.train.params import ModernParams
+from brnb.train.params import Recipe, V6Params
 
 if TYPE_CHECKING:
     from brnb.train.params import TrainParams
@@ -20,19 +20,27 @@ EMBEDDING_BETAS = (0.5, 0.95)  # the momentum of a rare token's row would outlas
 def schedule(step: int, params: "TrainParams") -> float:
     """Share of its peak that every learning rate has in a step, in (0, 1].
 
-    Linear warm-up to 1, then to ``final_learning_rate``: by a cosine, or, if the parameters have
-    a `cooldown`, constant first and linear over that last share of the steps (a trapezoid; Hägele
+    Linear warm-up to 1, then to ``final_learning_rate``: by a cosine, or, if the recipe says so,
+    constant first and linear over the `cooldown`, a last share of the steps (a trapezoid; Hägele
     et al., 2024).
     """
     warmup = max(1, round(params.warmup * params.steps))
     if step < warmup:
         return (step + 1) / warmup
     low = params.final_learning_rate
-    if isinstance(params, ModernParams) and params.schedule == "trapezoid":
-        left = (params.steps - step) / max(1, round(params.cooldown * params.steps))
+    recipe = recipe_of(params)
+    if recipe and recipe.schedule == "trapezoid":
+        left = (params.steps - step) / max(1, round(recipe.cooldown * params.steps))
         return low + (1 - low) * min(1.0, left)
     part = (step - warmup) / max(1, params.steps - warmup)
     return low + (1 - low) * 0.5 * (1 + math.cos(math.pi * part))
+
+
+def recipe_of(params: "TrainParams") -> Recipe | None:
+    """v7's way to train, if the parameters ask for it: v7's are one, v6's may hold one."""
+    if isinstance(params, V6Params):
+        return params.recipe
+    return params if isinstance(params, Recipe) else None
 
 
 class Together:
@@ -72,30 +80,32 @@ class Together:
 def make_optimizer(model: nn.Module, params: "TrainParams") -> Together:
     """AdamW (Loshchilov & Hutter, 2019), or Muon for hidden matrices and AdamW for the rest.
 
-    Weight decay is for matrices only. With `ModernParams` it is for hidden matrices only; these
-    and the embeddings have peaks of their own, and the embeddings less momentum.
+    Weight decay is for matrices only. With a `Recipe` it is for hidden matrices only; these and
+    the embeddings have peaks of their own, and the embeddings less momentum.
 
     Raises
     ------
     TypeError
-        If `ModernParams` are for a model that does not tell hidden matrices from embeddings.
+        If a recipe is for a model that does not tell hidden matrices from embeddings.
     """
-    if not isinstance(params, ModernParams):
+    recipe = recipe_of(params)
+    if recipe is None:
         matrices = [p for p in model.parameters() if p.dim() >= 2]
         vectors = [p for p in model.parameters() if p.dim() < 2]
         decayed = _group(matrices, params.learning_rate, params.weight_decay)
         return Together(_adamw(decayed, _group(vectors, params.learning_rate)))
     if not isinstance(model, TransformerLM):
-        raise TypeError(f"ModernParams train a TransformerLM, not a {type(model).__name__}")
+        name = type(params).__name__
+        raise TypeError(f"{name} train a TransformerLM, not a {type(model).__name__}")
     kinds = model.parameters_by_kind()
-    hidden = _group(kinds["hidden"], params.matrix_learning_rate, params.weight_decay)
+    hidden = _group(kinds["hidden"], recipe.matrix_learning_rate, params.weight_decay)
     others = (
-        _group(kinds["embedding"], params.embedding_learning_rate) | {"betas": EMBEDDING_BETAS},
+        _group(kinds["embedding"], recipe.embedding_learning_rate) | {"betas": EMBEDDING_BETAS},
         _group(kinds["head"] + kinds["vector"], params.learning_rate),
     )
-    if params.optimizer == "adamw":
+    if recipe.optimizer == "adamw":
         return Together(_adamw(hidden, *others))
-    muon = Muon([hidden], lr=hidden["peak"], normalise=params.optimizer == "normuon")
+    muon = Muon([hidden], lr=hidden["peak"], normalise=recipe.optimizer == "normuon")
     return Together(muon, _adamw(*others))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from brnb.params import Name, Params, validate
 
@@ -94,16 +94,13 @@ class TransformerParams(TrainParams):
         return self
 
 
-class ModernParams(TransformerParams):
-    """v7: a Transformer of the modern recipe, with two optimizers and a trapezoid."""
+class Recipe(BaseModel):
+    """How v7 trains, whatever the model's form: two optimizers, a trapezoid, another start."""
 
-    qk_norm: bool = Field(description="queries and keys of unit root mean square")
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
     zero_init: bool = Field(description="projections into the stream and untied heads start at 0")
     embedding_std: float = Field(gt=0, description="of the token embeddings at the start")
-    value_embeddings: bool = Field(description="in the values of every second block")
-    attention_gate: bool = Field(description="on the output of every head")
-    input_skip: bool = Field(description="every block also reads the embeddings")
-    softcap: Annotated[float, Field(gt=0)] | None = Field(description="largest logit; None: any")
 
     optimizer: Literal["adamw", "muon", "normuon"] = Field(description="of the hidden matrices")
     matrix_learning_rate: float = Field(gt=0, lt=1, description="peak, hidden matrices")
@@ -111,13 +108,36 @@ class ModernParams(TransformerParams):
     schedule: Literal["cosine", "trapezoid"]
     cooldown: Share = Field(description="share of the steps in which a trapezoid falls")
 
+    @property
+    def start(self) -> dict[str, Any]:
+        """How weights begin, as arguments of `TransformerLM`."""
+        return {"zero_init": self.zero_init, "embedding_std": self.embedding_std}
+
+
+class V6Params(TransformerParams):
+    """v6; in its form, which Llama's format can express, v7's way to train it."""
+
+    recipe: Recipe | None = Field(description="as chapter 10 trains; None: AdamW and a cosine")
+
     def choices(self, vocab_size: int) -> dict[str, Any]:
         """Arguments of `TransformerLM`."""
-        own = (
-            *("qk_norm", "zero_init", "embedding_std", "value_embeddings"),
-            *("attention_gate", "input_skip", "softcap"),
-        )
-        return super().choices(vocab_size) | {name: getattr(self, name) for name in own}
+        return super().choices(vocab_size) | (self.recipe.start if self.recipe else {})
+
+
+class ModernParams(TransformerParams, Recipe):
+    """v7: a Transformer of the modern recipe, in form and in training."""
+
+    qk_norm: bool = Field(description="queries and keys of unit root mean square")
+    value_embeddings: bool = Field(description="in the values of every second block")
+    attention_gate: bool = Field(description="on the output of every head")
+    input_skip: bool = Field(description="every block also reads the embeddings")
+    softcap: Annotated[float, Field(gt=0)] | None = Field(description="largest logit; None: any")
+
+    def choices(self, vocab_size: int) -> dict[str, Any]:
+        """Arguments of `TransformerLM`."""
+        own = "qk_norm", "value_embeddings", "attention_gate", "input_skip", "softcap"
+        found = super().choices(vocab_size) | self.start
+        return found | {name: getattr(self, name) for name in own}
 
 
 class AblationParams(ModernParams):

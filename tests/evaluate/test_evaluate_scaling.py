@@ -16,7 +16,7 @@ from brnb.params import ParameterError
 from brnb.pipeline import Pipeline, find_root
 from brnb.train.history import History
 from brnb.train.loop import Training
-from brnb.train.params import TransformerParams
+from brnb.train.params import V6Params
 from brnb.train.rows import TokenRow
 
 SIZES = np.array([1.3e6, 3.2e6, 1.1e7, 2.6e7, 5.0e7, 8.7e7])
@@ -26,7 +26,7 @@ OPTIONS = {"resamples": 200, "confidence": 0.95, "seed": 1}
 def base(profile="lab"):
     """v6 as a profile trains it."""
     pipeline = Pipeline(profile, find_root())
-    return TransformerParams(**pipeline.params("v6_rc16k_v5b_aligned"))
+    return V6Params(**pipeline.params("v6_rc16k_v5b_aligned"))
 
 
 def scaling(**change):
@@ -180,7 +180,7 @@ def test_a_sweep_trains_each_size_with_each_seed_and_only_once(rows, tmp_path, m
         "profile": "test", "width": 32, "heads": 4, "kv_heads": 4, "hidden": 48, "layers": 1,
         "batch_size": 4, "seq_len": 16, "sample_tokens": 8, "device": "cpu", "precision": "fp32",
     }  # fmt: skip
-    v6 = TransformerParams(**base().model_dump() | small)
+    v6 = V6Params(**base().model_dump() | small)
     sizes = [{"width": 8 * i, "layers": 1} for i in range(1, 6)]
     p = scaling(sizes=sizes, tokens=512, evaluate_every=4)
     found = sweep(v6, p, rows, tmp_path)

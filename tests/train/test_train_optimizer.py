@@ -9,7 +9,7 @@ from brnb.models.recurrent import RecurrentLM
 from brnb.models.transformer import TransformerLM
 from brnb.train.muon import Muon
 from brnb.train.optimizer import make_optimizer, schedule
-from brnb.train.params import ModernParams, TransformerParams
+from brnb.train.params import ModernParams, Recipe, TransformerParams, V6Params
 
 PLAIN = {
     "profile": "test", "run_id": "test", "seed": 3, "lang": "en", "tokenizer": "none",
@@ -28,10 +28,21 @@ MODERN = PLAIN | {
     "embedding_learning_rate": 3e-2, "schedule": "trapezoid", "cooldown": 0.4, "warmup": 0.0,
 }  # fmt: skip
 
+FORM = "qk_norm", "value_embeddings", "attention_gate", "input_skip"  # of v7, not of Llama
+
 
 def modern(**change):
     params = ModernParams(**MODERN | change)
     return TransformerLM(**params.choices(19)), params
+
+
+def told_of(optimizer):
+    """Which parameter is trained by what, and how."""
+    return [
+        (type(part), [id(p) for p in group["params"]], group | {"params": None})
+        for part in optimizer.parts
+        for group in part.param_groups
+    ]
 
 
 def test_the_cosine_is_that_of_torch():
@@ -92,6 +103,20 @@ def test_modern_params_have_a_peak_a_kind(kind, tied):
     assert sorted(tuple(p.shape) for p in embeddings["params"]) == [(19, 16), (19, 16)]
     found = [id(p) for group in optimizer.param_groups for p in group["params"]]
     assert sorted(found) == sorted(id(p) for p in model.parameters())
+
+
+def test_v6_trains_by_the_recipe_of_v7_or_as_ever():
+    plain = V6Params(**PLAIN | {"recipe": None})
+    told = {name: MODERN[name] for name in Recipe.model_fields}
+    v6 = V6Params(**PLAIN | {"tied": False, "warmup": 0.0, "recipe": told})
+    v7 = ModernParams(**MODERN | {"mlp": "swiglu"} | dict.fromkeys(FORM, False) | {"softcap": None})
+    assert plain.choices(19) == TransformerParams(**PLAIN).choices(19)
+    assert TransformerLM(**v6.choices(19)).choices == TransformerLM(**v7.choices(19)).choices
+    for ours, same in ((plain, TransformerParams(**PLAIN)), (v6, v7)):
+        model = TransformerLM(**ours.choices(19))
+        found, expected = (told_of(make_optimizer(model, params)) for params in (ours, same))
+        assert found == expected
+        assert [schedule(s, ours) for s in range(100)] == [schedule(s, same) for s in range(100)]
 
 
 def test_modern_params_want_a_model_that_tells_its_parameters_apart():
