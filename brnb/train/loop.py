@@ -67,7 +67,7 @@ class Training:
             if sharding.is_needed(model, self.device):
                 sharding.shard(model)
         self.parameters = list(model.parameters())
-        self.optimizer = make_optimizer(model, params)
+        self.optimizer = make_optimizer(model, params, self.world)
         batches = Streams if isinstance(model, RecurrentLM) else Windows
         shape = params.batch_size, params.seq_len
         self.rows = self.world.rows(params.batch_size)

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from brnb.train.parallel import ALONE, World
+
 ROUNDS = 5
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of Jordan: steepest at 0, so that 5 rounds suffice
 UPDATE_RMS = 0.2  # AdamW's usual: both optimizers then share one scale of rates (Liu et al., 2025)
@@ -33,6 +35,9 @@ class Muon(torch.optim.Optimizer):
         NorMuon (Li et al., 2025): neurons move alike. Each row of an update (each column, if it is
         wider than tall: then its rows have unit length already) is divided by the root of the
         running mean of its squares; the update keeps its norm.
+    world
+        The processes of a training, which have the same gradients: each makes its share of the
+        updates orthogonal, and all add up what they have.
 
     Raises
     ------
@@ -47,9 +52,10 @@ class Muon(torch.optim.Optimizer):
         momentum: float = 0.95,
         weight_decay: float = 0.1,
         normalise: bool = False,
+        world: World = ALONE,
     ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
-        self.normalise = normalise
+        self.normalise, self.world = normalise, world
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.dim() != 2:
@@ -77,12 +83,21 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_lerp_(means, gradients, 1 - momentum)
         ahead = torch._foreach_lerp(gradients, means, momentum)
         wide = torch.stack([_wide(x).bfloat16() for x in ahead])
-        stack = orthogonal(wide).to(parameters[0].dtype)
+        stack = self._orthogonal(wide).to(parameters[0].dtype)
         updates = (self._normalised(parameters, stack) if self.normalise else stack).unbind()
         rate = lr * UPDATE_RMS * math.sqrt(wide.shape[-1])
         for parameter, update in zip(parameters, updates, strict=True):
             parameter.mul_(1 - lr * decay)
             parameter.add_(update if parameter.shape == update.shape else update.T, alpha=-rate)
+
+    def _orthogonal(self, stack: Tensor) -> Tensor:
+        """`orthogonal`, of which every process computes a part."""
+        if self.world.size == 1:
+            return orthogonal(stack)
+        part = slice(self.world.rank, None, self.world.size)
+        found = torch.zeros_like(stack)
+        found[part] = orthogonal(stack[part])
+        return self.world.total(found)
 
     def _normalised(self, parameters: list[nn.Parameter], updates: Tensor) -> Tensor:
         """NorMuon's last step; the updates, shape (n, rows, columns), are not taller than wide."""

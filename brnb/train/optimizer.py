@@ -8,6 +8,7 @@ from torch import nn
 
 from brnb.models.transformer import TransformerLM
 from brnb.train.muon import Muon
+from brnb.train.parallel import ALONE, World
 from brnb.train.params import Recipe, V6Params
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Together:
             part.load_state_dict(found)
 
 
-def make_optimizer(model: nn.Module, params: "TrainParams") -> Together:
+def make_optimizer(model: nn.Module, params: "TrainParams", world: World = ALONE) -> Together:
     """AdamW (Loshchilov & Hutter, 2019), or Muon for hidden matrices and AdamW for the rest.
 
     Weight decay is for matrices only. With a `Recipe` it is for hidden matrices only; these and
@@ -105,7 +106,7 @@ def make_optimizer(model: nn.Module, params: "TrainParams") -> Together:
     )
     if recipe.optimizer == "adamw":
         return Together(_adamw(hidden, *others))
-    muon = Muon([hidden], lr=hidden["peak"], normalise=recipe.optimizer == "normuon")
+    muon = Muon([hidden], lr=hidden["peak"], normalise=recipe.optimizer == "normuon", world=world)
     return Together(muon, _adamw(*others))
 
 

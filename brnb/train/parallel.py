@@ -66,11 +66,14 @@ class World:
         return values
 
 
+ALONE = World()
+
+
 def join(device: torch.device) -> World:
     """Meet the other processes, if torchrun or `launch` started several."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        return World()
+        return ALONE
     if not dist.is_initialized():
         if device.type == "cuda":
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))

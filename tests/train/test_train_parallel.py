@@ -89,6 +89,11 @@ def test_processes_drop_different_units(two):
     assert first != second
 
 
+@pytest.mark.parametrize("optimizer", ["muon", "normuon"])
+def test_matrices_that_two_processes_share_are_updated_as_by_one(optimizer, two):
+    assert two[0]["muon"][optimizer] == pytest.approx(0, abs=1e-6)  # batched, products round alike
+
+
 def test_memory_that_one_process_lacks_makes_both_compute_less_at_a_time(two, tmp_path):
     found = two[0]["memory"]
     assert (found["micro_batch"], found["out_of_memory"]) == (1, 1)

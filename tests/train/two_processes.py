@@ -12,6 +12,8 @@ from torch.distributed.fsdp import FSDPModule
 
 from brnb.train import gradients, sharding
 from brnb.train.loop import Training, TrainingDiverged, train
+from brnb.train.muon import Muon
+from brnb.train.parallel import World
 
 HALF = 6
 
@@ -81,6 +83,26 @@ def diverge(folder):
         return str(error)
 
 
+def weights_by_muon(world, normalise):
+    """Weights after three updates; three matrices of a shape, of which one process has two."""
+    shapes = [(32, 32), (64, 32), (32, 64), (32, 64), (16, 48)]
+    drawn = torch.Generator().manual_seed(5)
+    weights = [torch.nn.Parameter(torch.randn(shape, generator=drawn)) for shape in shapes]
+    optimizer = Muon(weights, lr=1e-2, normalise=normalise, world=world)
+    for _ in range(3):
+        for weight in weights:
+            weight.grad = torch.randn(weight.shape, generator=drawn)
+        optimizer.step()
+    return [weight.detach() for weight in weights]
+
+
+def apart(normalise):
+    """Largest difference between the weights that two processes and one alone make."""
+    both = weights_by_muon(World(dist.get_rank(), 2), normalise)
+    pairs = zip(both, weights_by_muon(World(), normalise), strict=True)
+    return max((a - b).abs().max().item() for a, b in pairs)
+
+
 def main(folder: Path) -> None:
     """All of it; the first process writes what came out."""
     found = {form: asdict(run(form, folder / form)[1]) for form in ("v2", "v4", "v5", "v6", "v7")}
@@ -91,6 +113,7 @@ def main(folder: Path) -> None:
     found["random"] = resumed.world.gather(torch.rand(1).item())
     found["from_one"] = asdict(run("v2", folder / "from_one")[1])
     found["memory"] = asdict(short_of_memory("v2", folder / "memory"))
+    found["muon"] = {name: apart(name == "normuon") for name in ("muon", "normuon")}
     found["diverged"] = diverge(folder / "diverged")
     sharding.is_needed = lambda model, device: True
     found["sharded"] = {form: sharded(form, folder / "sharded" / form) for form in ("v2", "v6")}
