@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
 from tqdm import tqdm
 
 from brnb.fingerprint import digest, reached
@@ -125,9 +126,13 @@ class Training:
     def validate(self, row: np.ndarray) -> None:
         """A point of the validation curve; the weights are kept if it is the lowest so far."""
         self.save()  # first: an evaluation that dies must not cost the training
-        # Every process computes all of it: it would only wait for the first.
-        loss = self.world.gather(likelihood(self.model, row, self.params.seq_len).loss)[0]
-        point = {"step": self.step, "tokens": self.history.tokens, "loss": loss}
+        # Who holds a part of the weights has to be there for every window.
+        world = parallel.ALONE if isinstance(self.model, FSDPModule) else self.world
+        window = self.params.seq_len
+        found = likelihood(self.model, world.windows(row, window), window)
+        scores = world.gather((found.nats, found.tokens))
+        nats, tokens = (sum(part) for part in zip(*scores, strict=True))
+        point = {"step": self.step, "tokens": self.history.tokens, "loss": nats / tokens}
         self.history.validation.append(point)
         self.history.evaluation_seconds += self.clock.lap()
         if self.history.best is point and self.world.rank == 0:

@@ -50,6 +50,16 @@ class World:
             )
         return slice(self.rank * part, (self.rank + 1) * part)
 
+    def windows(self, row: np.ndarray, length: int) -> np.ndarray:
+        """This process's part of a row that is read in windows which overlap by one token.
+
+        A window is in one part. With more processes than windows some get one token: no window.
+        """
+        count = -(-(len(row) - 1) // length)
+        part = -(-count // self.size) * length
+        first = min(self.rank * part, len(row) - 1)
+        return row[first : first + part + 1]
+
     def total(self, value: Tensor) -> Tensor:
         """The sum of all processes' values; every process has to ask."""
         if self.size > 1:

@@ -138,6 +138,17 @@ def test_a_batch_that_cannot_be_split_is_refused():
     assert [World(rank, 4).rows(32) for rank in (0, 3)] == [slice(0, 8), slice(24, 32)]
 
 
+@pytest.mark.parametrize("length", [2, 8, 9, 89, 200])
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 50])
+def test_every_window_of_a_row_is_in_one_part(length, size):
+    row = np.arange(90)
+    parts = [World(rank, size).windows(row, length) for rank in range(size)]
+    windows = [part[i : i + length + 1] for part in parts for i in range(0, len(part) - 1, length)]
+    whole = [row[i : i + length + 1] for i in range(0, 89, length)]
+    assert [list(window) for window in windows] == [list(window) for window in whole]
+    assert min(map(len, parts)) >= 1
+
+
 @pytest.mark.parametrize("text", ["two", "0", "-1"])
 def test_a_number_of_processes_is_a_number(text, monkeypatch):
     monkeypatch.setenv("BRNB_PROCESSES", text)
