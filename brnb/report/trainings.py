@@ -20,7 +20,7 @@ MODELS = ("RecurrentLM", "TransformerLM")  # kinds of model.json that are traine
 
 @dataclass(frozen=True)
 class Training:
-    """A finished training from scratch.
+    """A finished training from scratch; of one on several GPUs, the share of each.
 
     Attributes
     ----------
@@ -145,14 +145,15 @@ def _training(note: receipt.Receipt, model: Mapping[str, Any]) -> Training:
     else:
         multiplied = shape.matmul_parameters
         flops = flops_per_token(shape, note.params["seq_len"])
-    batch, seq_len = note.params["batch_size"], note.params["seq_len"]
+    count = used.get("processes", 1)
+    batch, seq_len = note.params["batch_size"] // count, note.params["seq_len"]
     return Training(
         run=note.run,
         device=device or "CPU",
         gpu=hardware_id(device) if device else None,
-        tokens=used["tokens"],
+        tokens=used["tokens"] // count,
         seconds=used["training_seconds"],
-        tokens_per_second=used["tokens_per_second"],
+        tokens_per_second=used["tokens_per_second"] / count,
         multiplied=multiplied,
         flops_per_token=flops,
         layers=model["layers"],

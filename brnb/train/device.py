@@ -34,6 +34,11 @@ def pick_precision(wish: str, device: torch.device) -> str:
     return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
 
 
+def peak_memory(device: torch.device) -> int:
+    """Most bytes of a GPU that this process has used at once; 0 on a CPU."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
+
+
 class Stopwatch:
     """Times what a device does, lap after lap."""
 

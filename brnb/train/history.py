@@ -29,6 +29,8 @@ class History:
     micro_batch, out_of_memory
         Sequences that a process computes at a time, and how often that was halved because memory
         ran out; the batch of a step stays the same.
+    peak_gpu_memory
+        Bytes, of one of the GPUs.
     """
 
     train: list[dict[str, float]] = field(default_factory=list)
@@ -48,6 +50,7 @@ class History:
     processes: int = 1
     micro_batch: int = 0
     out_of_memory: int = 0
+    peak_gpu_memory: int = 0
 
     @property
     def spent(self) -> float:
@@ -74,6 +77,8 @@ class History:
             *("micro_batch", "out_of_memory", "interruptions", "earlier_seconds"),
         )
         gpus = {"gpus": self.processes} if self.device == "cuda" else {}
+        if gpus and self.processes > 1:  # the run itself has only evaluated
+            gpus["peak_gpu_memory"] = self.peak_gpu_memory
         return (
             {name: getattr(self, name) for name in shown}
             | gpus

@@ -19,7 +19,7 @@ from brnb.models.recurrent import RecurrentLM
 from brnb.train import parallel, sharding
 from brnb.train.batches import Streams, Windows
 from brnb.train.checkpoint import Checkpoint, random_state, set_random_state
-from brnb.train.device import Stopwatch, pick_device, pick_precision
+from brnb.train.device import Stopwatch, peak_memory, pick_device, pick_precision
 from brnb.train.gradients import Gradients
 from brnb.train.history import History
 from brnb.train.optimizer import make_optimizer, schedule
@@ -144,6 +144,7 @@ class Training:
         self._finite_loss()  # and after the last update, of which no loss has told yet:
         norm = sharding.whole(nn.utils.get_total_norm(self.parameters))
         self._require_finite("the weights", norm.item())
+        self.history.peak_gpu_memory = max(self.history.peak_gpu_memory, peak_memory(self.device))
         first = self.world.rank == 0
         state = {
             "step": self.step,

@@ -67,6 +67,13 @@ def test_a_transformers_receipt_has_its_shape(tmp_path):
     assert found.fact().measured.kind == "scratch"
 
 
+def test_a_training_on_several_gpus_says_what_one_did(tmp_path):
+    used = {"parameters": 504, "tokens": 1000, "training_seconds": 10.5, "tokens_per_second": 100.0}
+    (found,) = read_trainings([write_run(tmp_path / "v1", resources=used | {"processes": 2})])
+    assert (found.tokens, found.seconds, found.tokens_per_second) == (500, 10.5, 50.0)
+    assert (found.batch, found.fact().measured.seconds) == (1, 0.02)
+
+
 def test_a_run_on_a_processor_without_a_known_peak_is_no_fact(tmp_path):
     (found,) = read_trainings([write_run(tmp_path / "v1", provenance={"gpu": None})])
     assert found.fact() is None
