@@ -109,9 +109,9 @@ class GradientSum:
     def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
         self.parameters = list(parameters)
         self._open = False
-        self._ready: list[Tensor] = []
+        self._ready: list[nn.Parameter] = []
         self._sent: set[int] = set()
-        self._flying: list[tuple[dist.Work, Tensor, list[Tensor]]] = []
+        self._flying: list[tuple[dist.Work, Tensor, list[nn.Parameter]]] = []
         for parameter in self.parameters:
             parameter.register_post_accumulate_grad_hook(self._collect)
 
@@ -125,35 +125,33 @@ class GradientSum:
             self._open = False
 
     def finish(self) -> None:
-        """Send the rest, wait for all, and put the sums into ``.grad``."""
+        """Send the rest, wait for all, and let every ``.grad`` be a view of the sums."""
         for parameter in self.parameters:
             if id(parameter) not in self._sent and parameter.grad is not None:
-                self._ready.append(parameter.grad)
+                self._ready.append(parameter)
         self._send()
-        for work, flat, gradients in self._flying:
+        for work, flat, parameters in self._flying:
             work.wait()
-            sums = flat.split([g.numel() for g in gradients])
-            torch._foreach_copy_(
-                gradients, [s.view_as(g) for s, g in zip(sums, gradients, strict=True)]
-            )
+            sums = flat.split([p.numel() for p in parameters])
+            for parameter, total in zip(parameters, sums, strict=True):
+                parameter.grad = total.view_as(parameter)
         self._sent.clear()
         self._flying.clear()
 
     def _collect(self, parameter: nn.Parameter) -> None:
         if self._open and not (parameter.is_cuda and torch.cuda.is_current_stream_capturing()):
-            assert parameter.grad is not None
-            self._ready.append(parameter.grad)
+            self._ready.append(parameter)
             self._sent.add(id(parameter))
-            if sum(g.nbytes for g in self._ready) >= BUCKET_BYTES:
+            if sum(p.nbytes for p in self._ready) >= BUCKET_BYTES:
                 self._send()
 
     def _send(self) -> None:
         if self._ready:
-            gradients, self._ready = self._ready, []
-            flat = torch.cat([g.flatten() for g in gradients])
+            parameters, self._ready = self._ready, []
+            flat = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
             work = dist.all_reduce(flat, async_op=True)
             assert work is not None
-            self._flying.append((work, flat, gradients))
+            self._flying.append((work, flat, parameters))
 
 
 def wanted() -> int:
