@@ -55,7 +55,8 @@ class Gradients:
         self.sharded = model if isinstance(model, FSDPModule) else None
         self.step = self._make_step()
         several = world.size > 1 and not self.sharded
-        self.sum = GradientSum(self.parameters) if several else None
+        wire = torch.float32 if history.precision == "fp32" else torch.bfloat16
+        self.sum = GradientSum(self.parameters, wire) if several else None
 
     def _make_step(self) -> Step:
         # A CUDA graph would record the weights of one gathering.

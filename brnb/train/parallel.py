@@ -104,14 +104,25 @@ class GradientSum:
     As `DistributedDataParallel`, but without a wrapper: the model stays itself, and the pass may
     be compiled, or a CUDA graph, of which only the gradients are seen. What no hook has reported
     (a graph calls none) is sent at the end.
+
+    Parameters
+    ----------
+    parameters
+        Of the model.
+    wire
+        What matrices are sent and added up in. A backward pass in bf16 has rounded their gradients
+        to it already: one of both processes' rows would round their sum, too. Vectors stay in
+        their own precision.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
-        self.parameters = list(parameters)
+    def __init__(
+        self, parameters: Iterable[nn.Parameter], wire: torch.dtype = torch.float32
+    ) -> None:
+        self.parameters, self.wire = list(parameters), wire
         self._open = False
-        self._ready: list[nn.Parameter] = []
+        self._ready: list[Tensor] = []
         self._sent: set[int] = set()
-        self._flying: list[tuple[dist.Work, Tensor, list[nn.Parameter]]] = []
+        self._flying: list[tuple[dist.Work, list[Tensor], list[Tensor]]] = []
         for parameter in self.parameters:
             parameter.register_post_accumulate_grad_hook(self._collect)
 
@@ -125,33 +136,39 @@ class GradientSum:
             self._open = False
 
     def finish(self) -> None:
-        """Send the rest, wait for all, and let every ``.grad`` be a view of the sums."""
+        """Send the rest, wait for all, and put the sums into ``.grad``."""
         for parameter in self.parameters:
             if id(parameter) not in self._sent and parameter.grad is not None:
-                self._ready.append(parameter)
+                self._ready.append(parameter.grad)
         self._send()
-        for work, flat, parameters in self._flying:
+        for work, sums, gradients in self._flying:
             work.wait()
-            sums = flat.split([p.numel() for p in parameters])
-            for parameter, total in zip(parameters, sums, strict=True):
-                parameter.grad = total.view_as(parameter)
+            torch._foreach_copy_(gradients, sums)
         self._sent.clear()
         self._flying.clear()
 
     def _collect(self, parameter: nn.Parameter) -> None:
         if self._open and not (parameter.is_cuda and torch.cuda.is_current_stream_capturing()):
-            self._ready.append(parameter)
+            assert parameter.grad is not None
+            self._ready.append(parameter.grad)
             self._sent.add(id(parameter))
-            if sum(p.nbytes for p in self._ready) >= BUCKET_BYTES:
+            if sum(g.nbytes for g in self._ready) >= BUCKET_BYTES:
                 self._send()
 
     def _send(self) -> None:
-        if self._ready:
-            parameters, self._ready = self._ready, []
-            flat = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
+        ready, self._ready = self._ready, []
+        self._add_up([g for g in ready if g.dim() > 1], self.wire)
+        self._add_up([g for g in ready if g.dim() <= 1], torch.float32)
+
+    def _add_up(self, gradients: list[Tensor], wire: torch.dtype) -> None:
+        if gradients:
+            sizes = [g.numel() for g in gradients]
+            flat = gradients[0].new_empty(sum(sizes), dtype=wire)
+            parts = [x.view_as(g) for x, g in zip(flat.split(sizes), gradients, strict=True)]
+            torch._foreach_copy_(parts, gradients)
             work = dist.all_reduce(flat, async_op=True)
             assert work is not None
-            self._flying.append((work, flat, parameters))
+            self._flying.append((work, parts, gradients))
 
 
 def wanted() -> int:

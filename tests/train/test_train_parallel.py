@@ -94,6 +94,20 @@ def test_matrices_that_two_processes_share_are_updated_as_by_one(optimizer, two)
     assert two[0]["muon"][optimizer] == pytest.approx(0, abs=1e-6)  # batched, products round alike
 
 
+@pytest.mark.parametrize("wire", ["fp32", "bf16"])
+def test_only_matrices_are_added_up_in_the_precision_of_the_wire(wire, two):
+    found, expected = two[0]["added_up"][wire]
+    if wire == "bf16":
+        expected[0] = torch.tensor(expected[0]).bfloat16().tolist()
+    assert found == expected
+
+
+def test_two_processes_in_bf16_have_the_losses_of_one_but_for_rounding(two, tmp_path):
+    exact, rounded = (losses(run("v6", tmp_path / p, precision=p)[1]) for p in ("fp32", "bf16"))
+    assert rounded != exact
+    assert losses(two[0]["in bf16"]) == pytest.approx(rounded, rel=1e-3)
+
+
 def test_memory_that_one_process_lacks_makes_both_compute_less_at_a_time(two, tmp_path):
     found = two[0]["memory"]
     assert (found["micro_batch"], found["out_of_memory"]) == (1, 1)

@@ -13,7 +13,7 @@ from torch.distributed.fsdp import FSDPModule
 from brnb.train import gradients, sharding
 from brnb.train.loop import Training, TrainingDiverged, train
 from brnb.train.muon import Muon
-from brnb.train.parallel import World
+from brnb.train.parallel import GradientSum, World
 
 HALF = 6
 
@@ -103,6 +103,17 @@ def apart(normalise):
     return max((a - b).abs().max().item() for a, b in pairs)
 
 
+def added_up(wire):
+    """Sums of a matrix's and of a vector's gradients, and what they should be in fp32."""
+    drawn = torch.Generator().manual_seed(dist.get_rank())
+    weights = [torch.nn.Parameter(torch.zeros(shape)) for shape in ((5, 3), (7,))]
+    for weight in weights:
+        weight.grad = torch.randn(weight.shape, generator=drawn).bfloat16().float()
+    expected = [World(dist.get_rank(), 2).total(weight.grad) for weight in weights]
+    GradientSum(weights, wire).finish()
+    return [weight.grad.tolist() for weight in weights], [total.tolist() for total in expected]
+
+
 def main(folder: Path) -> None:
     """All of it; the first process writes what came out."""
     found = {form: asdict(run(form, folder / form)[1]) for form in ("v2", "v4", "v5", "v6", "v7")}
@@ -114,6 +125,9 @@ def main(folder: Path) -> None:
     found["from_one"] = asdict(run("v2", folder / "from_one")[1])
     found["memory"] = asdict(short_of_memory("v2", folder / "memory"))
     found["muon"] = {name: apart(name == "normuon") for name in ("muon", "normuon")}
+    wires = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    found["added_up"] = {name: added_up(wire) for name, wire in wires.items()}
+    found["in bf16"] = asdict(run("v6", folder / "in_bf16", precision="bf16")[1])
     found["diverged"] = diverge(folder / "diverged")
     sharding.is_needed = lambda model, device: True
     found["sharded"] = {form: sharded(form, folder / "sharded" / form) for form in ("v2", "v6")}
