@@ -8,6 +8,7 @@ have with the same batch; dropout draws other masks.
 import os
 import pickle
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -123,8 +124,14 @@ class GradientSum:
         self._ready: list[Tensor] = []
         self._sent: set[int] = set()
         self._flying: list[tuple[dist.Work, list[Tensor], list[Tensor]]] = []
+        collect = weakref.WeakMethod(self._collect)  # a hook's references are never collected
+
+        def report(parameter: nn.Parameter) -> None:
+            if found := collect():
+                found(parameter)
+
         for parameter in self.parameters:
-            parameter.register_post_accumulate_grad_hook(self._collect)
+            parameter.register_post_accumulate_grad_hook(report)
 
     @contextmanager
     def overlapping(self) -> Iterator[None]:

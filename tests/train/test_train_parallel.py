@@ -1,9 +1,11 @@
 """Two processes with gloo on the CPU train as one does with the same batch."""
 
+import gc
 import json
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from two_processes import half, run
 
 from brnb.train import parallel
 from brnb.train.loop import train
-from brnb.train.parallel import WorkerError, World, launch
+from brnb.train.parallel import GradientSum, WorkerError, World, launch
 
 CPU = torch.device("cpu")
 
@@ -135,6 +137,17 @@ def test_a_chapter_trains_in_processes_of_its_own(tmp_path, monkeypatch):
     assert found.earlier_seconds == 0
     for name, weight in alone.state_dict().items():
         torch.testing.assert_close(model.state_dict()[name], weight, rtol=1e-3, atol=1e-4)
+
+
+def test_sums_of_gradients_do_not_keep_a_model_in_memory():
+    weight = torch.nn.Parameter(torch.ones(2))
+    sums = GradientSum([weight])
+    gone = [weakref.ref(weight), weakref.ref(sums)]
+    del sums
+    weight.sum().backward()  # by itself again
+    del weight
+    gc.collect()
+    assert [reference() for reference in gone] == [None, None]
 
 
 def fail():
