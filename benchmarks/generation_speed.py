@@ -29,8 +29,9 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from brnb.evaluate.continuous import Generation, answer, flip_rate
+from brnb.evaluate.continuous import Generation, answer, generate
 from brnb.evaluate.engine import Batching, Decoding, Engine
+from brnb.evaluate.flips import by_transformers, flips, one_at_a_time
 from brnb.text import sample
 
 PROMPT, NEW = 256, 64
@@ -183,21 +184,21 @@ def milliseconds_by_kind(work: Callable[[], Any]) -> dict[str, float]:
     return {kind: round(value, 2) for kind, value in total.items()}
 
 
-def flips(folder: Path, dtype: torch.dtype) -> dict[str, Any]:
+def changed(folder: Path, dtype: torch.dtype) -> dict[str, Any]:
     """Greedy answers of a trained model: together, one at a time, and by transformers."""
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).to("cuda").eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     sentences = [pair["instruction"] for pair in sample.instructions(100, split="test")]
     asked = [tokenizer(text)["input_ids"] for text in sentences]
-    engine = Engine(model, Decoding(32), Batching(64, 256, PREFILL, graph=True))
-    with torch.inference_mode():
-        together = [one.ids for one in sorted(answer(engine, asked))]
-        alone = [next(answer(engine, [prompt])).ids for prompt in asked]
-    same = [a == b for a, b in zip(together, alone, strict=True)]
+    decoding, shape = Decoding(32), Batching(64, 256, PREFILL, graph=True)
+    together = [one.ids for one in sorted(generate(model, asked, decoding, shape))]
+    alone = one_at_a_time(model, asked, decoding, shape)
     return {
         "prompts": len(asked),
-        "same_as_one_at_a_time": sum(same) / len(same),
-        "flip_rate_against_transformers": flip_rate(model, asked, Decoding(32), together),
+        "same_as_one_at_a_time": 1 - flips(together, alone).value,
+        "flip_rate_against_transformers": flips(
+            together, by_transformers(model, asked, decoding)
+        ).value,
     }
 
 
@@ -242,7 +243,7 @@ def main() -> None:
     if arguments.trained:
         for dtype in (torch.float32, torch.bfloat16):
             name = f"trained_{dtype}".replace("torch.", "")
-            measure(name, lambda d=dtype: flips(arguments.trained, d))
+            measure(name, lambda d=dtype: changed(arguments.trained, d))
     measure("ours_256", lambda: ours(model, 256, prompts(512), bandwidth))
     measure("ours_1024", lambda: ours(model, 1024, prompts(1024), bandwidth))
 

@@ -3,14 +3,13 @@
 Shapes never depend on the company: a decoding step always computes all slots, and a pass over
 prompts always as many tokens. Every row of such a product is computed alike whatever the other
 rows hold, and attention sees one sequence at a time, so a prompt gets the same tokens in any
-order, after a restart, and among any others. One prompt at a time is another shape, in which
-rounding can turn a near tie: `flip_rate` measures how often.
+order, after a restart, alone, and among any others: `brnb.evaluate.flips` measures it.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, takewhile
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
@@ -69,7 +68,7 @@ def generate(
 def answer(engine: Engine, prompts: Sequence[Sequence[int]]) -> Iterator[Generation]:
     """Let prompts into slots as these become free, the longest first."""
     engine.share(prompts)
-    ends, most = _ends(engine.model), engine.decoding.max_new_tokens
+    ends, most = ends_of(engine.model), engine.decoding.max_new_tokens
     waiting = deque(sorted(range(len(prompts)), key=lambda i: -len(prompts[i])))
     free, written = list(range(engine.batching.slots)), dict[int, _Answer]()
     running, begun = deque[Callable[[], list[int]]](), 0
@@ -108,39 +107,6 @@ def _fitting(engine: Engine, prompts: Sequence[Sequence[int]], waiting: Sequence
     return max(1, sum(1 for _ in room))
 
 
-@torch.inference_mode()
-def flip_rate(
-    model: "PreTrainedModel",
-    prompts: Sequence[Sequence[int]],
-    decoding: Decoding,
-    answers: Sequence[Sequence[int]],
-) -> float:
-    """Share of greedy answers that differ from those of transformers, one prompt at a time.
-
-    Parameters
-    ----------
-    model, prompts, decoding
-        As for `generate`.
-    answers
-        The tokens that `generate` gave to each prompt.
-    """
-    generator: Any = model  # its mixin is not in the type
-    ends, flips = sorted(_ends(model)), 0
-    for prompt, given in zip(prompts, answers, strict=True):
-        ids = torch.tensor([list(prompt)], device=model.device)
-        alone = generator.generate(
-            ids,
-            attention_mask=torch.ones_like(ids),
-            do_sample=False,
-            max_new_tokens=decoding.max_new_tokens,
-            eos_token_id=ends or None,
-            pad_token_id=ends[0] if ends else 0,
-        )[0, len(prompt) :].tolist()
-        stop = next((i for i, token in enumerate(alone) if token in ends), len(alone))
-        flips += alone[:stop] != list(given)
-    return flips / len(prompts) if prompts else 0.0
-
-
 def _check(
     model: "PreTrainedModel", prompts: Sequence[Sequence[int]], decoding: Decoding, length: int
 ) -> None:
@@ -156,7 +122,8 @@ def _check(
             )
 
 
-def _ends(model: "PreTrainedModel") -> frozenset[int]:
+def ends_of(model: "PreTrainedModel") -> frozenset[int]:
+    """The tokens that end an answer, as the model's generation settings say."""
     found = model.generation_config.eos_token_id if model.generation_config else None
     if found is None:
         found = model.config.get_text_config().eos_token_id

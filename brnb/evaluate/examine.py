@@ -6,26 +6,31 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brnb.evaluate.continuous import flip_rate
+import torch
+
 from brnb.evaluate.cultural import choose, probes
-from brnb.evaluate.engine import Batching, Decoding
+from brnb.evaluate.engine import Batching, Decoding, slot_length
 from brnb.evaluate.extrinsic import Scores, score_answers
+from brnb.evaluate.flips import Tokens, by_transformers, flips, one_at_a_time, spread
 from brnb.evaluate.generation_settings import Setting, vary
 from brnb.evaluate.judge import Verdicts, compare
 from brnb.evaluate.params import ExtrinsicParams
 from brnb.evaluate.predictions import Answers, answer, encode
-from brnb.evaluate.safety import attacks
+from brnb.evaluate.safety import Rate, attacks
 from brnb.evaluate.testsets import TASKS, Item
 from brnb.finetune import chat
 from brnb.finetune.base import DTYPES, load_base
 from brnb.finetune.merge import load_adapted
 from brnb.finetune.params import FinetuneParams
+from brnb.fingerprint import digest, reached
 from brnb.train.device import pick_device
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 VERDICT_TOKENS = 8  # room for one letter, and for a word before it
+ANSWERING = {"precision", "max_new_tokens", "slots", "prefill_tokens"}
+"""Parameters of which answers depend."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,8 @@ class Examined:
     answers, scores
         To the items of all test sets.
     flips
-        Share of the checked answers that differ from those of one prompt at a time.
+        How many answers are another one prompt at a time: ``alone`` in our engine, and as
+        ``transformers`` generates it.
     settings
         The metrics at other temperatures.
     hidden, open
@@ -48,17 +54,33 @@ class Examined:
 
     answers: Answers
     scores: Scores
-    flips: float
+    flips: dict[str, Rate]
     settings: list[Setting]
     hidden: list[str]
     open: list[str]
     chosen: list[int]
 
 
+def identity(training: str, p: ExtrinsicParams) -> str:
+    """Name what answers depend on, so that those of another evaluation are not taken for them.
+
+    Parameters
+    ----------
+    training
+        Content of the receipt of the training (`brnb.receipt.Receipt.content`).
+    p
+        The chapter's parameters.
+    """
+    code = reached(["brnb.evaluate.predictions", "brnb.finetune.merge"])
+    return digest([training, code, p.model_dump(include=ANSWERING)])
+
+
 def load(
     base: str, adapter: Path | None, trained: FinetuneParams, p: ExtrinsicParams
 ) -> tuple["PreTrainedModel", "PreTrainedTokenizerFast"]:
     """A model with merged weights: the dequantised base, or that with its adapters.
+
+    Products of fp32 stay fp32: TF32, which some containers switch on by a variable, turns ties.
 
     Parameters
     ----------
@@ -69,6 +91,7 @@ def load(
     p
         Name the precision and the device.
     """
+    torch.set_float32_matmul_precision("highest")
     frozen, tokenizer = load_base(base, trained, pick_device(p.device))
     chat.ensure_template(tokenizer)
     return load_adapted(frozen, adapter, DTYPES[p.precision]), tokenizer
@@ -114,17 +137,34 @@ def examine(
     )
     suite = [item for attack in attacks() for item in (attack.hidden, attack.open)]
     texts = [x.text for x in ask(suite, work / "injection.jsonl", batching=shapes(p)).predictions]
-    checked = [encode(tokenizer, item) for item in items[: p.checked_items]]
-    tokens = [prediction.tokens for prediction in said.predictions[: p.checked_items]]
+    prompts = [encode(tokenizer, item) for item in items]
     return Examined(
         answers=said,
         scores=score_answers(items, said.predictions),
-        flips=flip_rate(model, checked, greedy, tokens),
+        flips=_flips(model, prompts, [prediction.tokens for prediction in said.predictions], p),
         settings=settings,
         hidden=texts[::2],
         open=texts[1::2],
         chosen=choose(model, tokenizer, probes()),
     )
+
+
+def _flips(
+    model: "PreTrainedModel", prompts: Tokens, said: Tokens, p: ExtrinsicParams
+) -> dict[str, Rate]:
+    """How many of the answers that `said` gives to all prompts are another, one at a time."""
+    greedy = Decoding(p.max_new_tokens)
+    shape = shapes(p, p.graph)(slot_length(prompts, greedy))
+
+    def differ(count: int, ask: Callable[..., Tokens]) -> Rate:
+        some = spread(len(prompts), count)
+        again = ask(model, [prompts[i] for i in some], greedy)
+        return flips([said[i] for i in some], again)
+
+    return {
+        "alone": differ(p.checked_items, partial(one_at_a_time, batching=shape)),
+        "transformers": differ(p.compared_items, by_transformers),
+    }
 
 
 def judge_pairs(

@@ -1,15 +1,13 @@
 """A model's pass over tokens in slots: Llama's with joined products, any other as it stands."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import AttentionInterface
 
 from brnb.evaluate.slots import Slots
+from brnb.finetune.attention import attention_by
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -41,14 +39,14 @@ class PlainReader:
 
     def fill(self, ids: Tensor, positions: Tensor, slots: Slots) -> None:
         """See `Reader`."""
-        with _slot_attention(self.model):
+        with attention_by(self.model, ATTENTION, _interface):
             self.model.base_model(
                 input_ids=ids[None], position_ids=positions[None], use_cache=False, slots=slots
             )
 
     def logits(self, ids: Tensor, positions: Tensor, slots: Slots) -> Tensor:
         """See `Reader`."""
-        with _slot_attention(self.model):
+        with attention_by(self.model, ATTENTION, _interface):
             found: Tensor = self.model(
                 input_ids=ids[None], position_ids=positions[None], use_cache=False, slots=slots
             ).logits[0]
@@ -175,17 +173,6 @@ def _replayed(model: "PreTrainedModel") -> bool:
     return bool(plain and size & (size - 1) == 0)  # the kernels' heads are powers of two
 
 
-@contextmanager
-def _slot_attention(model: "PreTrainedModel") -> Iterator[None]:
-    """Let a model attend through the ``slots`` that it is called with."""
-    config: Any = model.config.get_text_config()
-    before, config._attn_implementation = config._attn_implementation, ATTENTION
-    try:
-        yield
-    finally:
-        config._attn_implementation = before
-
-
 def _interface(
     module: Any,
     query: Tensor,
@@ -204,6 +191,3 @@ def _interface(
     q, k, v = (x[0].transpose(0, 1).contiguous() for x in (query, key, value))
     slots.store(module.layer_idx, k, v)
     return slots.attend(module.layer_idx, q, scaling or q.shape[-1] ** -0.5)[None], None
-
-
-AttentionInterface.register(ATTENTION, _interface)

@@ -46,7 +46,8 @@ class Rate:
         z, n, p = 1.959963984540054, self.trials, self.value
         middle = (p + z * z / (2 * n)) / (1 + z * z / n)
         half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-        return max(0.0, middle - half), min(1.0, middle + half)
+        low, high = max(0.0, middle - half), min(1.0, middle + half)
+        return low if self.successes else 0.0, high if self.successes < n else 1.0
 
 
 @dataclass(frozen=True, slots=True)

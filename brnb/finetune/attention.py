@@ -1,7 +1,7 @@
 """Causal attention that never looks across the documents of a pack."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -76,18 +76,33 @@ def _varlen(q: Tensor, k: Tensor, v: Tensor, lengths: Sequence[int], scale: floa
     return found[0]
 
 
-@contextmanager
-def packed_attention(model: "PreTrainedModel") -> Iterator[None]:
+def packed_attention(model: "PreTrainedModel") -> AbstractContextManager[None]:
     """Let a model of transformers attend within documents only.
 
     Inside, call it with ``lengths``, the tokens of each document, and with ``position_ids`` that
     begin at 0 in each, a batch of 1. It has no mask: a causal one, whole, is what `attend` is.
     """
+    return attention_by(model, PACKED, _interface)
+
+
+@contextmanager
+def attention_by(
+    model: "PreTrainedModel", name: str, function: Callable[..., tuple[Tensor, None]]
+) -> Iterator[None]:
+    """Let a model of transformers attend by a function in the form of transformers' own.
+
+    Parameters
+    ----------
+    model
+        Called inside with the keywords that the function takes beside the usual ones.
+    name, function
+        The function, and its name among those of transformers.
+    """
     from transformers import AttentionInterface
 
-    AttentionInterface.register(PACKED, _interface)
+    AttentionInterface.register(name, function)
     config = model.config.get_text_config()
-    before, config._attn_implementation = config._attn_implementation, PACKED
+    before, config._attn_implementation = config._attn_implementation, name
     try:
         yield
     finally:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from brnb.evaluate.flips import same
 from brnb.evaluate.statistics import supported
 from brnb.report.labels import label
 from brnb.thesis import load
@@ -156,6 +157,11 @@ def rates(
         row |= {"count": rate.successes, "rate": rate.value, "ci_low": low, "ci_high": high}
         rows.append(row if chance is None else row | {"chance": chance})
     return pd.DataFrame(rows, dtype=object)
+
+
+def flips(found: Mapping[tuple[str, str], "Rate"], lang: str) -> "pd.DataFrame":
+    """One row a comparison and model: how many answers changed, and whether enough did not."""
+    return rates(found, lang).assign(enough_same=[same(rate) for rate in found.values()])
 
 
 def personal_data(counts: Mapping[str, Mapping[str, int]], lang: str) -> "pd.DataFrame":

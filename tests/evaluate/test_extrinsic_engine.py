@@ -20,10 +20,12 @@ from transformers import (
 )
 
 from brnb.evaluate.continuous import answer as answer_all
-from brnb.evaluate.continuous import flip_rate, generate
+from brnb.evaluate.continuous import generate
 from brnb.evaluate.engine import Batching, Decoding, Engine, slot_length
+from brnb.evaluate.flips import by_transformers, flips, one_at_a_time, same, spread
 from brnb.evaluate.predictions import TestSetChanged, answer, encode, write
 from brnb.evaluate.readers import LlamaReader, PlainReader, reader
+from brnb.evaluate.safety import Rate
 from brnb.evaluate.testsets import Item
 
 SHAPE = Batching(slots=4, length=96, prefill_tokens=128)
@@ -72,8 +74,7 @@ def test_greedy_answers_are_those_of_transformers_one_at_a_time(kv_heads):
     assert isinstance(reader(net), LlamaReader)
     found = sorted(generate(net, asked, GREEDY, SHAPE))
     assert [one.ids for one in found] == [alone(net, prompt, 12) for prompt in asked]
-    assert flip_rate(net, asked, GREEDY, [one.ids for one in found]) == 0
-    assert flip_rate(net, asked, GREEDY, [[*one.ids, 5] for one in found]) == 1
+    assert by_transformers(net, asked, GREEDY) == [one.ids for one in found]
 
 
 def qwen():
@@ -161,6 +162,32 @@ def test_an_answer_does_not_depend_on_its_company(decoding):
     for some in (asked[::-1], asked[3:7], asked[-1:]):
         for number, ids, _ in generate(net, some, decoding, SHAPE):
             assert ids == whole[tuple(some[number])]
+
+
+def test_our_engine_says_the_same_to_one_prompt_at_a_time():
+    net, asked = model(), prompts()
+    together = [one.ids for one in sorted(generate(net, asked, GREEDY, SHAPE))]
+    assert one_at_a_time(net, asked, GREEDY, SHAPE) == together
+
+
+def test_a_flip_is_an_answer_with_another_token():
+    said = [[5, 6], [], [7]]
+    assert flips(said, [(5, 6), [], [7]]).value == 0
+    found = flips(said, [[5, 6, 6], [], [8]])
+    assert (found.successes, found.trials) == (2, 3)
+    assert same(Rate(4, 400))
+    assert not same(Rate(5, 400))
+
+
+def test_381_equal_answers_show_99_percent():
+    """Of Wilson's interval for none of n, the upper end is z^2 / (n + z^2)."""
+    assert Rate(0, 381).interval[1] < 0.01 < Rate(0, 380).interval[1]
+
+
+def test_the_answers_to_check_come_from_all_tasks():
+    assert spread(9, 3) == [0, 3, 6]
+    assert spread(7, 5) == [0, 1, 2, 4, 5]
+    assert spread(2, 5) == [0, 1]
 
 
 def test_samples_follow_the_distribution_and_the_seed():
