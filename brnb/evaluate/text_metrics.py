@@ -23,8 +23,7 @@ import math
 import re
 import string
 import unicodedata
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
@@ -32,8 +31,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from brnb.evaluate.ngrams import Integers, numbered, shared
+
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.integer]
 Pair = tuple[str, str | Sequence[str]]
 Form = Literal["legacy", "pt", "pt_folded"]
 
@@ -42,11 +42,10 @@ METRICS = ("em", "f1", "rouge1", "rouge2", "rougeL", "chrf", "length_ratio")
 
 PORTUGUESE_ARTICLES = frozenset({"o", "a", "os", "as", "um", "uma", "uns", "umas"})
 CHRF_ORDER, CHRF_BETA = 6, 2
-AREA = 2**17  # characters counted at once on each side: some MB
-PAD = np.iinfo(np.int64).max
+BLOCK = 2**11  # pairs scored at once: some tens of MB
 
 _LEGACY_WORD = re.compile("[a-z0-9]+")
-_WORD = re.compile("(?:[^\\W_][\u0300-\u036f]*)+")
+_WORD = re.compile("[^\\W_]+(?:[\u0300-\u036f]+[^\\W_]*)*")
 _MARKS = re.compile("[\u0300-\u036f]+")
 _ENGLISH_ARTICLE = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]+")
@@ -121,12 +120,10 @@ def score(pairs: Iterable[Pair], form: Form) -> dict[str, Floats]:
     predictions, references, first = _flatten(pairs)
     if not predictions:
         return {name: np.empty(0) for name in METRICS}
-    rows, characters, read = [], [], FORMS[form]
-    for prediction, reference in zip(map(read, predictions), map(read, references), strict=True):
-        rows.append(_word_scores(prediction, reference))
-        characters.append((prediction.characters, reference.characters))
-    *by_word, ratio = np.array(rows).T
-    best = [np.maximum.reduceat(values, first) for values in (*by_word, _chrf(characters))]
+    blocks = [slice(start, start + BLOCK) for start in range(0, len(predictions), BLOCK)]
+    scores = [_scores(predictions[at], references[at], FORMS[form]) for at in blocks]
+    *values, ratio = np.concatenate(scores, axis=1)
+    best = [np.maximum.reduceat(of_all, first) for of_all in values]
     pair = np.repeat(np.arange(len(first)), np.diff(first, append=len(ratio)))
     nearest = np.lexsort((np.abs(ratio - 1), pair))[first]  # NaN comes last
     return dict(zip(METRICS, (*best, ratio[nearest]), strict=True))
@@ -152,34 +149,35 @@ def _flatten(pairs: Iterable[Pair]) -> tuple[list[str], list[str], Integers]:
     return predictions, references, np.array(first, dtype=np.int64)
 
 
-def _word_scores(prediction: Reading, reference: Reading) -> tuple[float, ...]:
-    """EM, F1, ROUGE-1, ROUGE-2, ROUGE-L and the length ratio of one pair."""
-    guess, answer = prediction.answer, reference.answer
-    words, expected = prediction.words, reference.words
-    bigrams, expected_bigrams = list(pairwise(words)), list(pairwise(expected))
-    return (
-        float(guess == answer),
-        _f1(_common(guess, answer), guess, answer) if guess or answer else 1.0,
-        _f1(_common(words, expected), words, expected),
-        _f1(_common(bigrams, expected_bigrams), bigrams, expected_bigrams),
-        _f1(_longest_common(words, expected), words, expected),
-        len(words) / len(expected) if expected else math.nan,
-    )
+def _scores(predictions: Sequence[str], references: Sequence[str], read: Reader) -> Floats:
+    """The rows are `METRICS`, the columns pairs of a prediction and one reference."""
+    readings = [read(text) for pair in zip(predictions, references, strict=True) for text in pair]
+    pairs = list(zip(readings[::2], readings[1::2], strict=True))
+    equal = np.array([guess.answer == answer.answer for guess, answer in pairs], dtype=float)
+    (f1,), sizes = _f_measures([reading.answer for reading in readings], 1)
+    f1[~sizes.any(axis=1)] = 1.0
+    words = [reading.words for reading in readings]
+    (rouge1, rouge2), sizes = _f_measures(words, 2)
+    longest = np.array([_longest_common(guess.words, text.words) for guess, text in pairs])
+    given, expected = sizes.T
+    ratio = np.where(expected > 0, given / np.maximum(expected, 1), math.nan)
+    chrf = _chrf([reading.characters for reading in readings])
+    return np.array([equal, f1, rouge1, rouge2, _f1(longest, sizes), chrf, ratio])
 
 
-def _f1(shared: int, one: Sequence[object], other: Sequence[object]) -> float:
-    precision, recall = shared / max(len(one), 1), shared / max(len(other), 1)
-    return 2 * precision * recall / (precision + recall) if shared else 0.0
+def _f_measures(texts: Sequence[Sequence[str]], orders: int) -> tuple[list[Floats], Integers]:
+    """F1 of the n-grams of words that each two texts share, and how many words they have."""
+    symbols, sizes = numbered(texts)
+    sizes = sizes.reshape(-1, 2)
+    found = shared(symbols, sizes, orders).T
+    return [_f1(both, sizes - n) for n, both in enumerate(found)], sizes
 
 
-def _common(one: Iterable[Hashable], other: Iterable[Hashable]) -> int:
-    """Size of the intersection with repetition."""
-    left, shared = Counter(other), 0
-    for item in one:
-        if times := left.get(item):
-            left[item] = times - 1
-            shared += 1
-    return shared
+def _f1(both: Integers, sizes: Integers) -> Floats:
+    """Shapes (N,) and (N, 2)."""
+    precision, recall = (both[:, None] / np.maximum(sizes, 1)).T
+    total = precision + recall
+    return 2 * precision * recall / np.where(total > 0, total, 1)
 
 
 def _longest_common(one: list[str], other: list[str]) -> int:
@@ -198,65 +196,18 @@ def _longest_common(one: list[str], other: list[str]) -> int:
     return len(other) - row.bit_count()
 
 
-def _chrf(pairs: list[tuple[str, str]]) -> Floats:
+def _chrf(texts: Sequence[str]) -> Floats:
     """F-measure of the precision and the recall averaged over the orders that both texts reach."""
-    texts = ["".join(text.split()) for pair in pairs for text in pair]
+    kept = ["".join(text.split()) for text in texts]
     # a model's bytes can hold half of a surrogate pair: a character like any other here
-    symbols = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    lengths = np.array([len(text) for text in texts]).reshape(-1, 2)
-    totals = np.maximum(lengths[:, :, None] - np.arange(CHRF_ORDER), 0)
-    ratios = _shared_ngrams(symbols, lengths, totals)[:, None, :] / np.maximum(totals, 1)
+    symbols = np.frombuffer("".join(kept).encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    lengths = np.array([len(text) for text in kept]).reshape(-1, 2)
+    totals = np.maximum(lengths[:, :, None] - np.arange(CHRF_ORDER), 1)
+    ratios = shared(symbols, lengths, CHRF_ORDER)[:, None, :] / totals
     orders = np.clip(lengths.min(axis=1), 1, CHRF_ORDER)
     precision, recall = (ratios.sum(axis=2) / orders[:, None]).T
     weighted = CHRF_BETA**2 * precision + recall
     return (1 + CHRF_BETA**2) * precision * recall / np.where(weighted > 0, weighted, 1)
-
-
-def _shared_ngrams(symbols: Integers, lengths: Integers, totals: Integers) -> Integers:
-    """Count the n-grams, n = 1, 2, ..., that the texts of each pair share: shape (N, orders).
-
-    `symbols` are the code points of the first prediction, the first reference, and so on;
-    `lengths` (N, 2) and `totals` (N, 2, orders) count those, and the n-grams, of each text.
-    """
-    starts = (np.cumsum(lengths) - lengths.ravel()).reshape(-1, 2)
-    longest = lengths.max(axis=1)
-    rest = np.argsort(longest, kind="stable")  # equal lengths together: little padding
-    shared = np.zeros((len(rest), totals.shape[2]), dtype=np.int64)
-    while len(rest) and (width := longest[rest[-1]]):
-        rest, chunk = np.split(rest, [-max(1, AREA // width)])
-        columns = np.arange(width)
-        inside = columns < lengths[chunk, :, None]
-        places = np.where(inside, starts[chunk, :, None] + columns, 0)
-        ranks = np.cumsum(np.bincount(symbols[places].ravel()) > 0)
-        codes, alphabet = ranks[symbols[places]] - 1, int(ranks[-1])
-        grams, distinct = np.zeros((len(chunk), 2, width + 1), dtype=np.int64), 1
-        for n in range(1, min(shared.shape[1], width) + 1):
-            if distinct * alphabet >= 2**61:  # no room to append a character
-                values, grams = np.unique(grams, return_inverse=True)
-                distinct = len(values)
-            grams = grams[:, :, :-1] * alphabet + codes[:, :, n - 1 :]
-            distinct *= alphabet
-            total = totals[chunk, :, n - 1]
-            shared[chunk, n - 1] = (total.sum(axis=1) - _unshared(grams, total)) // 2
-    return shared
-
-
-def _unshared(grams: Integers, totals: Integers) -> Integers:
-    """How far the counts of n-grams on two sides differ in sum, shape (B,).
-
-    Of `grams`, shape (B, 2, width), the first `totals`, shape (B, 2), are counted.
-    """
-    counted = np.arange(grams.shape[2]) < totals[:, :, None]
-    keys = np.where(counted, 2 * grams + np.array([[0], [1]]), PAD).reshape(len(grams), -1)
-    keys.sort(axis=1)
-    new = np.ones(keys.shape, dtype=bool)
-    new[:, 1:] = keys[:, 1:] >> 1 != keys[:, :-1] >> 1
-    starts = np.flatnonzero(new)
-    of_reference = np.add.reduceat(keys.ravel() & 1, starts)
-    differences = np.abs(np.diff(starts, append=keys.size) - 2 * of_reference)
-    rows = np.searchsorted(starts, np.arange(len(keys)) * keys.shape[1])
-    padding = keys.shape[1] - totals.sum(axis=1)  # odd, as if of the reference
-    return np.add.reduceat(differences, rows) - padding
 
 
 @dataclass(frozen=True)
