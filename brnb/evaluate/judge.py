@@ -16,7 +16,7 @@ from brnb.evaluate.testsets import Item
 
 Choice = Literal["first", "second", "tie"]
 Judge = Callable[[list[str]], list[str]]
-"""Answers to prompts: a model behind `brnb.evaluate.engine.generate`, an API, a person."""
+"""Answers to prompts: a model behind `brnb.evaluate.predictions.answer`, an API, a person."""
 
 _SWAPPED: dict[Choice, Choice] = {"first": "second", "second": "first", "tie": "tie"}
 _LETTERS: dict[str, Choice] = {"A": "first", "B": "second", "E": "tie"}

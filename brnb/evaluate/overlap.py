@@ -2,9 +2,13 @@
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
+from brnb import receipt
 from brnb.evaluate.testsets import Item
+from brnb.finetune.params import RUN
+from brnb.text import finished
 from brnb.text.hashing import hash64
 from brnb.text.overlap import Overlap
 
@@ -76,6 +80,21 @@ def exclude(
         clean[task] = [item for item, kind in zip(items, kinds, strict=True) if kind is None]
         excluded[task] = Counter({name: kinds.count(name) for name in KINDS})
     return clean, excluded
+
+
+def read_by(base: str, folder: Callable[[str], Path]) -> Iterator[str]:
+    """The texts that a base of ours was trained on; what another has read nobody says.
+
+    Parameters
+    ----------
+    base
+        As the parameters of the training name it: ``run:<id>`` is ours.
+    folder
+        Of a run (`brnb.pipeline.Pipeline.folder`).
+    """
+    if base.startswith(RUN):
+        trained = receipt.read(folder(base.removeprefix(RUN)) / "receipt.json")
+        yield from finished.texts(folder("corpus"), trained.params["cleaning"], "train")
 
 
 def core(item: Item) -> str:

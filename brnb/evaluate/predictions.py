@@ -57,8 +57,8 @@ def answer(
     """Answer every item once, going on where an earlier process stopped.
 
     The file grows by one line an answer; a last line that a kill has torn is dropped. Because
-    answers do not depend on what is batched together (see `brnb.evaluate.engine`), an interrupted
-    evaluation ends with the same answers as one that was not.
+    answers do not depend on what is batched together (see `brnb.evaluate.continuous`), an
+    interrupted evaluation ends with the same answers as one that was not.
 
     Parameters
     ----------

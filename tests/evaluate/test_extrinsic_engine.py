@@ -22,7 +22,9 @@ from transformers import (
 from brnb.evaluate.continuous import answer as answer_all
 from brnb.evaluate.continuous import generate
 from brnb.evaluate.engine import Batching, Decoding, Engine, slot_length
+from brnb.evaluate.examine import identity
 from brnb.evaluate.flips import by_transformers, flips, one_at_a_time, same, spread
+from brnb.evaluate.params import ExtrinsicParams
 from brnb.evaluate.predictions import TestSetChanged, answer, encode, write
 from brnb.evaluate.readers import LlamaReader, PlainReader, reader
 from brnb.evaluate.safety import Rate
@@ -188,6 +190,16 @@ def test_the_answers_to_check_come_from_all_tasks():
     assert spread(9, 3) == [0, 3, 6]
     assert spread(7, 5) == [0, 1, 2, 4, 5]
     assert spread(2, 5) == [0, 1]
+
+
+def test_answers_of_other_settings_are_not_taken_for_these():
+    values = {"precision": "fp32", "max_new_tokens": 96, "slots": 128, "prefill_tokens": 8192}
+    p = ExtrinsicParams.model_construct(**values, resamples=100)
+    name = identity("training", p)
+    assert identity("training", p.model_copy(update={"resamples": 200})) == name
+    assert identity("another", p) != name
+    for other in ({"precision": "bf16"}, {"max_new_tokens": 32}, {"slots": 64}):
+        assert identity("training", p.model_copy(update=other)) != name
 
 
 def test_samples_follow_the_distribution_and_the_seed():

@@ -2,16 +2,19 @@
 
 import json
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from brnb import receipt
 from brnb.evaluate import testsets
-from brnb.evaluate.overlap import Seen, exclude, held_by, normalised
+from brnb.evaluate.overlap import Seen, exclude, held_by, normalised, read_by
 from brnb.evaluate.testsets import Item, distinct, draw, pool, read, task_of, write
 from brnb.finetune.data import Pair
 from brnb.text import sample
+from brnb.text.finished import split_file
 
 TEXT = "A prefeitura de uma cidade do interior inaugurou ontem uma escola. " * 5
 
@@ -204,6 +207,18 @@ def test_a_text_to_summarise_is_looked_for_without_its_instruction():
     clean, counts = exclude({"summarisation": [item]}, Seen([], 0.8), [f"Notícia. {TEXT} Fim."])
     assert clean == {"summarisation": []}
     assert counts["summarisation"]["document"] == 1
+
+
+def test_what_a_base_of_ours_has_read_is_known(tmp_path, monkeypatch):
+    params = SimpleNamespace(params={"cleaning": "v6"})
+    monkeypatch.setattr(receipt, "read", {tmp_path / "v6" / "receipt.json": params}.__getitem__)
+    for split, text in (("train", "lido"), ("validation", "não lido")):
+        path = tmp_path / "corpus" / split_file("v6", split)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"doc_id": "1", "title": "", "text": text}) + "\n")
+    (tmp_path / "corpus" / "report.json").touch()
+    assert list(read_by("run:v6", tmp_path.joinpath)) == ["lido"]
+    assert list(read_by("meta-llama/Llama-3.1-8B", tmp_path.joinpath)) == []
 
 
 @example("𝚨", "")  # a capital whose small form is that of its decomposition
