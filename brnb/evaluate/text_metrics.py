@@ -42,13 +42,17 @@ METRICS = ("em", "f1", "rouge1", "rouge2", "rougeL", "chrf", "length_ratio")
 
 PORTUGUESE_ARTICLES = frozenset({"o", "a", "os", "as", "um", "uma", "uns", "umas"})
 CHRF_ORDER, CHRF_BETA = 6, 2
+HALVES = "surrogatepass"  # a model's bytes can hold half of a surrogate pair: like any character
 BLOCK = 2**11  # pairs scored at once: some tens of MB
 
-_LEGACY_WORD = re.compile("[a-z0-9]+")
-_WORD = re.compile("[^\\W_]+(?:[\u0300-\u036f]+[^\\W_]*)*")
+_ASCII_WORD = bytes(
+    c if chr(c) in string.ascii_lowercase + string.digits else 32 for c in range(256)
+)
+_WORD = re.compile("\\w[\\w\u0300-\u036f]*")
 _MARKS = re.compile("[\u0300-\u036f]+")
-_ENGLISH_ARTICLE = re.compile(r"\b(a|an|the)\b")
-_PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]+")
+_ENGLISH_ARTICLE = re.compile(r"a(?<!\wa)n?\b|t(?<!\wt)he\b")  # fast: it begins with a letter
+_PUNCTUATION = string.punctuation.encode()
+_BLANKS = np.array([c for c in range(2**16) if chr(c).isspace()], dtype="<u4")
 _NO_WIDTH = str.maketrans("", "", "\u00ad\u200b\u200c\u200d\u2060\ufeff")
 
 
@@ -62,13 +66,14 @@ class Reading(NamedTuple):
 
 def _legacy(text: str) -> Reading:
     lower = text.lower()
-    answer = _ENGLISH_ARTICLE.sub(" ", _PUNCTUATION.sub("", lower)).split()
-    return Reading(_LEGACY_WORD.findall(lower), answer, text)
+    words = lower.encode("ascii", "replace").translate(_ASCII_WORD).decode().split()
+    plain = lower.encode("utf-8", HALVES).translate(None, _PUNCTUATION).decode("utf-8", HALVES)
+    return Reading(words, _ENGLISH_ARTICLE.sub(" ", plain).split(), text)
 
 
 def _pt(text: str) -> Reading:
     visible = text if text.isprintable() else text.translate(_NO_WIDTH)
-    words = _WORD.findall(unicodedata.normalize("NFC", visible.lower()))
+    words = _WORD.findall(unicodedata.normalize("NFC", visible.lower()).replace("_", " "))
     answer = [word for word in words if word not in PORTUGUESE_ARTICLES]
     return Reading(words, answer or words, unicodedata.normalize("NFC", visible))
 
@@ -198,10 +203,11 @@ def _longest_common(one: list[str], other: list[str]) -> int:
 
 def _chrf(texts: Sequence[str]) -> Floats:
     """F-measure of the precision and the recall averaged over the orders that both texts reach."""
-    kept = ["".join(text.split()) for text in texts]
-    # a model's bytes can hold half of a surrogate pair: a character like any other here
-    symbols = np.frombuffer("".join(kept).encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    lengths = np.array([len(text) for text in kept]).reshape(-1, 2)
+    symbols = np.frombuffer("".join(texts).encode("utf-32-le", HALVES), dtype="<u4")
+    seen = ~np.isin(symbols, _BLANKS)
+    ends = np.cumsum([0, *map(len, texts)])
+    lengths = np.diff(np.append(0, np.cumsum(seen))[ends]).reshape(-1, 2)
+    symbols = symbols[seen]
     totals = np.maximum(lengths[:, :, None] - np.arange(CHRF_ORDER), 1)
     ratios = shared(symbols, lengths, CHRF_ORDER)[:, None, :] / totals
     orders = np.clip(lengths.min(axis=1), 1, CHRF_ORDER)
