@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 Integers = npt.NDArray[np.integer]
 
-AREA = 2**16  # symbols looked at together on each side: some MB
+AREA = 2**14  # symbols looked at together on each side: what a cache holds
 BITS = 62  # of a key, beside the one that says whose it is
 
 
