@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from brnb.evaluate.flips import same
 from brnb.evaluate.statistics import supported
 from brnb.report.labels import label
 from brnb.thesis import load
@@ -161,6 +160,8 @@ def rates(
 
 def flips(found: Mapping[tuple[str, str], "Rate"], lang: str) -> "pd.DataFrame":
     """One row a comparison and model: how many answers changed, and whether enough did not."""
+    from brnb.evaluate.flips import same
+
     return rates(found, lang).assign(enough_same=[same(rate) for rate in found.values()])
 
 

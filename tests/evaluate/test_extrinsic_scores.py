@@ -12,6 +12,7 @@ from brnb.evaluate import harness
 from brnb.evaluate.cultural import probes
 from brnb.evaluate.extrinsic import all_means, score_answers, table13
 from brnb.evaluate.predictions import Prediction
+from brnb.evaluate.safety import Rate
 from brnb.evaluate.statistics import supported
 from brnb.evaluate.testsets import TASKS, Item
 from brnb.report import extrinsic as report
@@ -130,6 +131,17 @@ def test_every_metric_has_a_mean():
     assert means["qa", "pt", "adapted"]["em"] == pytest.approx(0.6)
     assert not math.isnan(means["qa", "pt", "baseline"]["length_ratio"])
     assert len(report.all_metrics(means, "en")) == 18
+
+
+def test_the_table_of_flips_says_where_99_percent_are_the_same():
+    found = {
+        ("flips_alone", "adapted"): Rate(4, 400),
+        ("flips_transformers", "adapted"): Rate(5, 400),
+    }
+    frame = report.flips(found, "en")
+    assert frame["enough_same"].tolist() == [True, False]
+    assert frame["rate"].tolist() == [0.01, 0.0125]
+    assert display(frame, "tab-flips", lang="en").headers[-1] == "At least 99% the same"
 
 
 def test_figures_draw():
