@@ -24,6 +24,9 @@ from brnb.text.hashing import fraction
 
 TASKS = ("qa", "summarisation", "rewriting")
 
+HELD_OUT = ("test", "validation")
+"""Items of a file are the records of the first of these splits in it, and those without one."""
+
 QA_WORDS = 8
 """A short answer has at most so many words (the dissertation: "referências curtas")."""
 
@@ -136,8 +139,8 @@ SHAPES: dict[frozenset[str], Callable[[Mapping[str, Any]], tuple[str, str, Any]]
 """Fields that a record must have, and how instruction, input and references are found in it."""
 
 
-def read(path: Path, task: str | None = None, split: str = "test") -> list[Item]:
-    """Read items from JSON Lines of any of `SHAPES`.
+def read(path: Path, task: str | None = None) -> list[Item]:
+    """Read the items of `HELD_OUT` from JSON Lines of any of `SHAPES`.
 
     Parameters
     ----------
@@ -145,8 +148,6 @@ def read(path: Path, task: str | None = None, split: str = "test") -> list[Item]
         ``.jsonl`` or ``.jsonl.gz``.
     task
         Task of all items; by default each record's own ``task``, else what `task_of` says.
-    split
-        Records that name another split are left out.
 
     Raises
     ------
@@ -157,12 +158,14 @@ def read(path: Path, task: str | None = None, split: str = "test") -> list[Item]
     """
     if not path.name.lower().endswith((".jsonl", ".jsonl.gz")):
         raise ValueError(f"{path}: test sets are JSON Lines; give a .jsonl or .jsonl.gz file")
+    named = [row.get("split") for _, row in rows_of(path) if not isinstance(row, Malformed)]
+    split = next((name for name in HELD_OUT if name in named), None)
     items: dict[str, Item] = {}
     for line, row in rows_of(path):
         where = f"{path}:{line}"
         if isinstance(row, Malformed):
             raise ValueError(f"{where}: {row.reason}")
-        if row.get("split", split) != split:
+        if row.get("split") not in (split, None):
             continue
         item = _item(row, task, where)
         if item.id in items:
@@ -171,7 +174,7 @@ def read(path: Path, task: str | None = None, split: str = "test") -> list[Item]
             raise ValueError(f"{where}: {item.id!r} was changed after its hash was written")
         items[item.id] = item
     if not items:
-        raise ValueError(f"{path}: no item of the split {split!r} in it")
+        raise ValueError(f"{path}: no item of the split {' or '.join(map(repr, HELD_OUT))} in it")
     return list(items.values())
 
 
@@ -195,7 +198,7 @@ def _item(row: Mapping[str, Any], task: str | None, where: str) -> Item:
     instruction, given, found = SHAPES[shape](row)
     references = tuple(found) if isinstance(found, list) else (found,)
     texts = (instruction, given, *references)
-    if not references or not all(isinstance(text, str) for text in texts):
+    if not (references and all(isinstance(text, str) for text in texts)):
         raise ValueError(f"{where}: prompt and references must be texts, and one reference is due")
     if not instruction.strip():
         raise ValueError(f"{where}: the instruction is empty")

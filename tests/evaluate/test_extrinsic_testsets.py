@@ -118,6 +118,20 @@ def test_other_shapes_of_records_are_read(tmp_path, record, references):
 
 
 @pytest.mark.parametrize(
+    ("splits", "kept"),
+    [
+        (("train", "validation", "test", None), [2, 3]),
+        (("train", "validation"), [1]),  # FaQuAD has no test split
+        ((None, None), [0, 1]),
+    ],
+)
+def test_items_are_held_out_ones(tmp_path, splits, kept):
+    rows = [{"id": i, "question": "Q?", "answer": "a", "split": s} for i, s in enumerate(splits)]
+    (tmp_path / "x.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [item.id for item in read(tmp_path / "x.jsonl", "qa")] == [str(i) for i in kept]
+
+
+@pytest.mark.parametrize(
     ("lines", "message"),
     [
         (b'{"question": "Quem?", "answer": "a"}\n' * 2 + b"{", r"x\.jsonl:3: invalid JSON"),
