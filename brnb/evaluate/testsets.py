@@ -152,9 +152,8 @@ def read(path: Path, task: str | None = None) -> list[Item]:
     Raises
     ------
     ValueError
-        Another format; a record that is damaged, not UTF-8, without the fields or without a text
-        where one must be, an id that came before, a hash that is not that of the item, or no item
-        at all; names file and line.
+        Another format; a record that is damaged, not UTF-8, without the fields or a text where one
+        must be, with an id that came before or another item's hash; no item. Names file and line.
     """
     if not path.name.lower().endswith((".jsonl", ".jsonl.gz")):
         raise ValueError(f"{path}: test sets are JSON Lines; give a .jsonl or .jsonl.gz file")
@@ -185,8 +184,7 @@ def external(files: Mapping[str, str]) -> dict[str, Path]:
 
 def write(path: Path, items: Iterable[Item]) -> None:
     """Write items as JSON Lines, each with its hash."""
-    rows = [asdict(item) | {"hash": item.hash} for item in items]
-    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+    lines = [json.dumps(asdict(i) | {"hash": i.hash}, ensure_ascii=False) + "\n" for i in items]
     write_atomic(path, "".join(lines))
 
 
