@@ -172,7 +172,8 @@ class Engine:
         slots = self.slots.direct(self.begins + self.position, self.position)
         logits = self.reader.logits(self.last, self.position, slots)
         self.last.copy_(self._choose(logits))
-        self.position.add_(1).clamp_(max=self.slots.length - 1)
+        taken = self.begins < self.nowhere  # a free slot stays where it has nothing to attend to
+        self.position.add_(taken).clamp_(max=self.slots.length - 1)
 
     def _choose(self, logits: Tensor) -> Tensor:
         """The most probable tokens, or where each slot's luck falls among the probabilities."""
