@@ -123,7 +123,7 @@ SHAPES = {
 SHAPES |= {
     f"{name}, products in fp8": dataclasses.replace(shape, precision="fp8")
     for name, shape in SHAPES.items()
-    if shape.d >= 512 and shape.h
+    if shape.h
 }
 
 

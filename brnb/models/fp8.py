@@ -7,6 +7,10 @@ kept from step to step, and nothing is read twice only to be measured.
 
 The matrix units read both operands along the sum. The gradient of a weight sums over tokens: what
 it multiplies is needed turned, too, and leaves the kernel that makes it both ways.
+
+The inner values of an MLP are four times as wide as its input. The product that makes them passes
+on their activation and, for the backward pass, its slopes, all in 8 bits: they themselves are never
+written.
 """
 
 from collections.abc import Sequence
@@ -23,7 +27,8 @@ INPUTS = 4.0  # up to 112; no value of a normed vector is above sqrt(width)
 WEIGHTS = 64.0  # up to 7, and 2^-9 of where weights start
 GRADIENTS = 2.0**10  # for the largest of the sample: 56 times larger ones still fit
 SAMPLED = 64  # every such token is looked at
-UNIT, TOKENS = 32, 128  # widths and micro-batches are multiples of these: kernels' tiles fit
+ATTENTION = 512  # below this width its projections are faster in bf16: less is made twice
+UNIT, TOKENS = 32, 256  # widths and micro-batches are multiples of these: kernels' tiles fit
 
 
 def use(model: nn.Module) -> None:
@@ -47,9 +52,10 @@ def use(model: nn.Module) -> None:
                 f'precision = "fp8" needs multiples of {UNIT}, and {name} = {size}: '
                 'change it, or take "bf16"'
             )
-    parts: list[Any] = [module for module in model.modules() if hasattr(module, "in_fp8")]
-    for module in parts:
-        module.in_fp8 = True
+    module: Any
+    for name, module in model.named_modules():
+        if hasattr(module, "in_fp8"):
+            module.in_fp8 = c.width >= ATTENTION or not name.endswith("attention")
 
 
 def together(x: Tensor, maps: Sequence[nn.Linear], in_fp8: bool) -> Tensor:
@@ -102,14 +108,14 @@ class Product(torch.autograd.Function):
         x_dtype, w_dtype, has_bias = ctx.dtypes
         scale = fitting(dy[::SAMPLED])
         g8, g8t = both_ways(dy, scale, E5M2)
-        dx = times_back(g8, turned(w8), 1 / (scale * WEIGHTS), torch.bfloat16)
+        dx = times(g8, turned(w8), 1 / (scale * WEIGHTS))
         dw = times_back(g8t, turned(x8), 1 / (scale * INPUTS), torch.float32)
         db = dy.float().sum(0).to(w_dtype) if has_bias else None
         return dx.to(x_dtype), dw.to(w_dtype), db
 
 
 class FeedForward(torch.autograd.Function):
-    """down(f(up(x))) of an MLP, its inner values kept in bf16."""
+    """down(f(up(x))) of an MLP, its inner values never in more than 8 bits outside a kernel."""
 
     @staticmethod
     def forward(
@@ -124,24 +130,24 @@ class FeedForward(torch.autograd.Function):
         """Shape (M, width), bf16."""
         x8, u8, d8 = rounded(x, INPUTS, E4M3), *(rounded(w, WEIGHTS, E4M3) for w in (up, down))
         factor = number(1 / (INPUTS * WEIGHTS), x)
-        before = times(x8, u8, factor, up_bias)
-        ctx.save_for_backward(x8, u8, d8, before)
-        ctx.rest = x.dtype, up.dtype, up_bias is not None, down_bias is not None, kind
-        return times(activated(before, kind), d8, factor, down_bias)
+        a8, a8t, slopes = activated(x8, u8, up_bias, factor, kind)
+        ctx.save_for_backward(x8, u8, d8, a8t, slopes)
+        ctx.rest = x.dtype, up.dtype, up_bias is not None, down_bias is not None
+        return times(a8, d8, factor, down_bias)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of x, up and down, in their precision."""
-        x8, u8, d8, before = ctx.saved_tensors
-        x_dtype, w_dtype, up_bias, down_bias, kind = ctx.rest
+        x8, u8, d8, a8t, slopes = ctx.saved_tensors
+        x_dtype, w_dtype, up_bias, down_bias = ctx.rest
         scale = fitting(dy[::SAMPLED])
         g8, g8t = both_ways(dy, scale, E5M2)
-        da = times_back(g8, turned(d8), 1 / (scale * WEIGHTS), torch.bfloat16)
-        few = slice(None, None, SAMPLED)
-        inner = fitting(activation_back(kind, da[few].float(), *halves(before[few].float(), kind)))
-        b8, b8t, a8t = activated_back(da, before, inner, kind)
+        d8t, factor = turned(d8), 1 / (scale * WEIGHTS * INPUTS)
+        sample = times(g8[::SAMPLED].contiguous(), d8t, factor)
+        inner = fitting(sloped(sample, slopes[::SAMPLED]))
+        b8, b8t = activated_back(g8, d8t, slopes, factor * inner)
         d_down = times_back(g8t, a8t, 1 / (scale * INPUTS), torch.float32)
-        dx = times_back(b8, turned(u8), 1 / (inner * WEIGHTS), torch.bfloat16)
+        dx = times(b8, turned(u8), 1 / (inner * WEIGHTS))
         d_up = times_back(b8t, turned(x8), 1 / (inner * INPUTS), torch.float32)
         d_up_bias = (b8.float().sum(0) / inner).to(w_dtype) if up_bias else None
         d_down_bias = dy.float().sum(0).to(w_dtype) if down_bias else None
@@ -154,6 +160,11 @@ def halves(before: Tensor, kind: str) -> tuple[Tensor, ...]:
         return (before,)
     gate, up = before.chunk(2, dim=-1)
     return up, gate
+
+
+def sloped(d: Tensor, slopes: Tensor) -> Tensor:
+    """Gradient of the values before an activation, where that of the activation is d; fp32."""
+    return d.float().repeat(1, slopes.shape[1] // d.shape[1]) * slopes.float()
 
 
 def fitting(sample: Tensor) -> Tensor:
@@ -182,8 +193,8 @@ def times(a: Tensor, b: Tensor, factor: Tensor, bias: Tensor | None = None) -> T
 
 
 def times_back(a: Tensor, b: Tensor, factor: Tensor, dtype: torch.dtype) -> Tensor:
-    """factor · a @ b.T, summed in fp32: a gradient has few large terms and many small ones, which
-    would vanish beside them."""
+    """factor · a @ b.T, summed in fp32: over many tokens or pieces, gradients have few large terms
+    and many small ones, which would vanish beside them."""
     if a.is_cuda:
         return torch._scaled_mm(a, b.t(), factor, number(1.0, a), out_dtype=dtype)
     with torch.autocast(a.device.type, enabled=False):
@@ -209,19 +220,32 @@ def turned(x: Tensor) -> Tensor:
 
 
 @torch.library.custom_op("brnb::activated", mutates_args=(), device_types="cpu")
-def activated(before: Tensor, kind: str) -> Tensor:
-    """The activation of an MLP's inner values (M, ·), as 8-bit input of a product."""
-    return rounded(activation(kind, *halves(before.float(), kind)), INPUTS, E4M3)
+def activated(
+    x8: Tensor, u8: Tensor, bias: Tensor | None, factor: Tensor, kind: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The activation of an MLP's inner values ``factor · x8 @ u8.T + bias``.
+
+    Returns
+    -------
+    active, turned, slopes
+        The activation as 8-bit input of a product, (M, hidden), its transpose, and how much it
+        grows with every inner value, in 8 bits, too.
+    """
+    before = times_back(x8, u8, factor, torch.float32)
+    parts = halves(before if bias is None else before + bias.float(), kind)
+    small = rounded(activation(kind, *parts), INPUTS, E4M3)
+    slopes = activation_back(kind, torch.ones_like(parts[0]), *parts)
+    return small, small.t().contiguous(), rounded(slopes, INPUTS, E4M3)
 
 
 @torch.library.custom_op("brnb::activated_back", mutates_args=(), device_types="cpu")
 def activated_back(
-    d: Tensor, before: Tensor, scale: Tensor, kind: str
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradient of `before` times `scale` in 8 bits, both ways, and `activated` turned."""
-    gradient = activation_back(kind, d.float(), *halves(before.float(), kind))
-    small = rounded(gradient, scale, E5M2)
-    return small, small.t().contiguous(), activated(before, kind).t().contiguous()
+    g8: Tensor, d8t: Tensor, slopes: Tensor, factor: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Gradient of the inner values in 8 bits, both ways, where that of their activation is
+    ``factor · g8 @ d8t.T``."""
+    found = rounded(sloped(times_back(g8, d8t, factor, torch.float32), slopes), 1.0, E5M2)
+    return found, found.t().contiguous()
 
 
 @both_ways.register_fake
@@ -235,25 +259,24 @@ def _(x: Tensor) -> Tensor:
 
 
 @activated.register_fake
-def _(before: Tensor, kind: str) -> Tensor:
-    width = before.shape[1] // (2 if kind == "swiglu" else 1)
-    return before.new_empty((before.shape[0], width), dtype=E4M3)
+def _(
+    x8: Tensor, u8: Tensor, bias: Tensor | None, factor: Tensor, kind: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    rows, wide = len(x8), len(u8)
+    columns = wide // 2 if kind == "swiglu" else wide
+    shapes = (rows, columns), (columns, rows), (rows, wide)
+    return tuple(x8.new_empty(shape, dtype=E4M3) for shape in shapes)  # type: ignore[return-value]
 
 
 @activated_back.register_fake
-def _(d: Tensor, before: Tensor, scale: Tensor, kind: str) -> tuple[Tensor, Tensor, Tensor]:
-    turned_before = before.new_empty(before.shape[::-1], dtype=E5M2)
-    return (
-        before.new_empty(before.shape, dtype=E5M2),
-        turned_before,
-        d.new_empty(d.shape[::-1], dtype=E4M3),
-    )
+def _(g8: Tensor, d8t: Tensor, slopes: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
+    return torch.empty_like(slopes, dtype=E5M2), slopes.new_empty(slopes.shape[::-1], dtype=E5M2)
 
 
 if torch.cuda.is_available():  # Triton comes with PyTorch for GPUs only
-    from brnb.models import fp8_kernel as kernel
+    from brnb.models import fp8_kernel, mlp_kernel
 
-    both_ways.register_kernel("cuda", kernel.both_ways)
-    turned.register_kernel("cuda", kernel.turned)
-    activated.register_kernel("cuda", kernel.activated)
-    activated_back.register_kernel("cuda", kernel.activated_back)
+    both_ways.register_kernel("cuda", fp8_kernel.both_ways)
+    turned.register_kernel("cuda", fp8_kernel.turned)
+    activated.register_kernel("cuda", mlp_kernel.activated)
+    activated_back.register_kernel("cuda", mlp_kernel.activated_back)

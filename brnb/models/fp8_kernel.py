@@ -1,7 +1,7 @@
 """The passes between products in 8 bits, as GPU kernels in Triton; import it where there is a GPU.
 
 Each reads its input once. To turn a matrix, bytes of four rows are packed into words first: a
-word moves between threads as fast as a byte. Rows are a multiple of 128 and columns of 32, so that
+word moves between threads as fast as a byte. Rows are a multiple of 256 and columns of 32, so that
 a tile always fits.
 """
 
@@ -10,13 +10,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from brnb.models.activation import CUBE, SQUEEZE
-
 ROWS, COLUMNS = (256, 128), (64, 32)  # of a tile: the first that fits
-PASS, BACK = (128, 64), (128, 32)  # the largest worth it, as measured on an H200
-FLAT = 4096
-E4M3, E5M2 = torch.float8_e4m3fn, torch.float8_e5m2
-INPUTS = 4.0
+PASS = (128, 64)  # the largest worth it, as measured on an H200
 
 
 def both_ways(x: Tensor, scale: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -41,34 +36,6 @@ def turned(x: Tensor) -> Tensor:
     grid, tile = tiles(rows, columns, PASS)
     _turned[grid](x.view(torch.uint8), found.view(torch.int32), columns, rows // 4, *tile)
     return found
-
-
-def activated(before: Tensor, kind: str) -> Tensor:
-    """See `brnb.models.fp8`."""
-    rows, wide = before.shape
-    columns = wide // 2 if kind == "swiglu" else wide
-    small = torch.empty(rows, columns, dtype=E4M3, device=before.device)
-    _activated[(triton.cdiv(rows * columns, FLAT),)](
-        before, small, INPUTS, rows * columns, columns, kind, SQUEEZE, CUBE, FLAT, num_warps=8
-    )
-    return small
-
-
-def activated_back(
-    d: Tensor, before: Tensor, scale: Tensor, kind: str
-) -> tuple[Tensor, Tensor, Tensor]:
-    """See `brnb.models.fp8`."""
-    (rows, wide), columns = before.shape, d.shape[1]
-    small = torch.empty(rows, wide, dtype=E5M2, device=d.device)
-    turned = torch.empty(wide, rows, dtype=E5M2, device=d.device)
-    active = torch.empty(columns, rows, dtype=E4M3, device=d.device)
-    grid, tile = tiles(rows, columns, BACK)
-    _activated_back[grid](
-        d, before, small, turned.view(torch.int32), active.view(torch.int32), scale, INPUTS,
-        columns, wide, rows // 4, kind, SQUEEZE, CUBE, *tile,
-    )  # fmt: skip
-    must_be_turned("activated_back", small, turned)
-    return small, turned, active
 
 
 _seen = set[str]()  # kernels whose first result was right
@@ -106,14 +73,13 @@ def _both_ways(  # type: ignore[no-untyped-def]
 ):
     four, column = tile(FOURS, COLUMNS)
     factor = tl.load(scale)
-    words = tl.zeros((FOURS, COLUMNS), tl.int32)
+    found = ()  # type: tuple[tl.tensor, ...]
     for i in tl.static_range(4):
         row = four * 4 + i
-        found = tl.load(x + row * apart + column).to(tl.float32) * factor
-        found = found.to(small.dtype.element_ty)
-        tl.store(small + row * columns + column, found)
-        words |= byte(found, i)
-    tl.store(turned + column * fours + four, words)
+        y = tl.load(x + row * apart + column).to(tl.float32) * factor
+        found += (rounded(y, small.dtype.element_ty),)
+        tl.store(small + row * columns + column, found[i])
+    tl.store(turned + column * fours + four, words(*found))
 
 
 @triton.jit
@@ -121,72 +87,10 @@ def _turned(  # type: ignore[no-untyped-def]
     x, turned, columns, fours, FOURS: tl.constexpr, COLUMNS: tl.constexpr
 ):
     four, column = tile(FOURS, COLUMNS)
-    words = tl.zeros((FOURS, COLUMNS), tl.int32)
+    found = ()  # type: tuple[tl.tensor, ...]
     for i in tl.static_range(4):
-        words |= byte(tl.load(x + (four * 4 + i) * columns + column), i)
-    tl.store(turned + column * fours + four, words)
-
-
-@triton.jit
-def _activated(  # type: ignore[no-untyped-def]
-    before, small, factor, total, columns, KIND: tl.constexpr,
-    SQUEEZE: tl.constexpr, CUBE: tl.constexpr, FLAT: tl.constexpr,
-):  # fmt: skip
-    at = tl.program_id(0).to(tl.int64) * FLAT + tl.arange(0, FLAT)
-    inside = at < total
-    if KIND == "swiglu":
-        gate = at // columns * 2 * columns + at % columns
-        x = tl.load(before + gate, mask=inside, other=0.0).to(tl.float32)
-        up = tl.load(before + gate + columns, mask=inside, other=0.0).to(tl.float32)
-        a = x * tl.sigmoid(x) * up
-    else:
-        x = tl.load(before + at, mask=inside, other=0.0).to(tl.float32)
-        if KIND == "relu2":
-            a = tl.maximum(x, 0.0) * tl.maximum(x, 0.0)
-        else:
-            a = x * tl.sigmoid(SQUEEZE * x * (1 + CUBE * x * x))
-    tl.store(small + at, (a * factor).to(small.dtype.element_ty), mask=inside)
-
-
-@triton.jit
-def _activated_back(  # type: ignore[no-untyped-def]
-    d, before, small, turned, active, scale, input_factor, columns, wide, fours,
-    KIND: tl.constexpr, SQUEEZE: tl.constexpr, CUBE: tl.constexpr,
-    FOURS: tl.constexpr, COLUMNS: tl.constexpr,
-):  # fmt: skip
-    four, column = tile(FOURS, COLUMNS)
-    factor = tl.load(scale)
-    words = tl.zeros((FOURS, COLUMNS), tl.int32)
-    seconds = tl.zeros((FOURS, COLUMNS), tl.int32)
-    actives = tl.zeros((FOURS, COLUMNS), tl.int32)
-    for i in tl.static_range(4):
-        row = four * 4 + i
-        at = row * wide + column
-        dy = tl.load(d + row * columns + column).to(tl.float32) * factor
-        x = tl.load(before + at).to(tl.float32)
-        if KIND == "swiglu":
-            up = tl.load(before + at + columns).to(tl.float32)
-            s = tl.sigmoid(x)
-            a = x * s * up
-            dx = dy * up * s * (1 + x * (1 - s))
-            second = (dy * x * s).to(small.dtype.element_ty)
-            tl.store(small + at + columns, second)
-            seconds |= byte(second, i)
-        elif KIND == "relu2":
-            a = tl.maximum(x, 0.0) * tl.maximum(x, 0.0)
-            dx = 2 * dy * tl.maximum(x, 0.0)
-        else:
-            s = tl.sigmoid(SQUEEZE * x * (1 + CUBE * x * x))
-            a = x * s
-            dx = dy * s * (1 + x * (1 - s) * SQUEEZE * (1 + 3 * CUBE * x * x))
-        found = dx.to(small.dtype.element_ty)
-        tl.store(small + at, found)
-        words |= byte(found, i)
-        actives |= byte((a * input_factor).to(tl.float8e4nv), i)
-    tl.store(turned + column * fours + four, words)
-    tl.store(active + column * fours + four, actives)
-    if KIND == "swiglu":
-        tl.store(turned + (column + columns) * fours + four, seconds)
+        found += (tl.load(x + (four * 4 + i) * columns + column),)
+    tl.store(turned + column * fours + four, words(*found))
 
 
 @triton.jit
@@ -194,6 +98,53 @@ def tile(FOURS: tl.constexpr, COLUMNS: tl.constexpr):  # type: ignore[no-untyped
     """Rows in fours, and columns, of this program."""
     four = (tl.program_id(1) * FOURS + tl.arange(0, FOURS)).to(tl.int64)[:, None]
     return four, (tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)).to(tl.int64)[None, :]
+
+
+# Rounding writes half a register. Where two packings share such halves, as those of a matrix and of
+# its transpose do, ptxas of CUDA 12.8 mixes them up and that of 13.0 crashes. What was xor-ed with
+# a zero that it does not know of is a word to it, and stays one.
+_ROUND = """{
+    .reg .b16 low, high;
+    .reg .b32 word;
+    cvt.rn.satfinite.FORMAT.f32 low, $2, $1;
+    cvt.rn.satfinite.FORMAT.f32 high, $4, $3;
+    mov.b32 word, {low, high};
+    xor.b32 $0, word, $5;
+}"""
+TO_E4M3 = tl.constexpr(_ROUND.replace("FORMAT", "e4m3x2"))
+TO_E5M2 = tl.constexpr(_ROUND.replace("FORMAT", "e5m2x2"))
+TURN = tl.constexpr("""{
+    .reg .b32 first, second;
+    prmt.b32 first, $4, $5, 0x5140;
+    prmt.b32 second, $6, $7, 0x5140;
+    prmt.b32 $0, first, second, 0x5410;
+    prmt.b32 $1, first, second, 0x7632;
+    prmt.b32 first, $4, $5, 0x7362;
+    prmt.b32 second, $6, $7, 0x7362;
+    prmt.b32 $2, first, second, 0x5410;
+    prmt.b32 $3, first, second, 0x7632;
+}""")
+
+
+@triton.jit
+def rounded(x, dtype: tl.constexpr):  # type: ignore[no-untyped-def]
+    """fp32 in 8 bits, cut to the largest number that these hold."""
+    zero = tl.zeros(x.shape, tl.int32) + tl.program_id(2)
+    found = tl.inline_asm_elementwise(
+        TO_E5M2 if dtype == tl.float8e5 else TO_E4M3, "=r,f,f,f,f,r,r,r,r", [x, zero],
+        dtype=tl.uint8, is_pure=True, pack=4,
+    )  # fmt: skip
+    return found.to(dtype, bitcast=True)
+
+
+@triton.jit
+def words(a, b, c, d):  # type: ignore[no-untyped-def]
+    """Bytes of four rows, as words that have one of each."""
+    a, b = a.to(tl.uint8, bitcast=True), b.to(tl.uint8, bitcast=True)
+    c, d = c.to(tl.uint8, bitcast=True), d.to(tl.uint8, bitcast=True)
+    return tl.inline_asm_elementwise(
+        TURN, "=&r,=&r,=&r,=&r,r,r,r,r", [a, b, c, d], dtype=tl.int32, is_pure=True, pack=4
+    )
 
 
 @triton.jit

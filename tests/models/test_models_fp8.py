@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -91,6 +92,41 @@ def test_the_gradient_of_an_activation_is_autograds(kind):
 
 @every_kind
 @pytest.mark.parametrize("bias", [True, False])
+def test_inner_values_and_slopes_are_those_of_autograd(kind, bias):
+    random = torch.Generator().manual_seed(0)
+    x8 = fp8.rounded(torch.randn(64, 32, generator=random), fp8.INPUTS, fp8.E4M3)
+    u8 = fp8.rounded(0.3 * torch.randn(96, 32, generator=random), fp8.WEIGHTS, fp8.E4M3)
+    offset = torch.randn(96, generator=random) if bias else None
+    before = F.linear(x8.float() / fp8.INPUTS, u8.float() / fp8.WEIGHTS, offset).requires_grad_()
+    if kind == "swiglu":
+        gate, up = before.chunk(2, dim=-1)
+        expected = F.silu(gate) * up
+    else:
+        expected = F.gelu(before, approximate="tanh") if kind == "gelu" else F.relu(before) ** 2
+    (slopes,) = torch.autograd.grad(expected.sum(), before)
+    factor = torch.tensor(1 / (fp8.INPUTS * fp8.WEIGHTS))
+    found, turned, found_slopes = fp8.activated(x8, u8, offset, factor, kind)
+    near = {"rtol": 1 / 16, "atol": 2**-10 / fp8.INPUTS}  # half a unit of e4m3
+    torch.testing.assert_close(found.float() / fp8.INPUTS, expected.detach(), **near)
+    torch.testing.assert_close(found_slopes.float() / fp8.INPUTS, slopes, **near)
+    assert torch.equal(turned.float(), found.float().t())
+
+
+@pytest.mark.parametrize("halves", [1, 2])
+def test_a_gradient_goes_back_through_slopes(halves):
+    random = torch.Generator().manual_seed(0)
+    g8 = (4 * torch.randn(64, 32, generator=random)).to(fp8.E5M2)
+    d8t = (4 * torch.randn(48, 32, generator=random)).to(fp8.E4M3)
+    slopes = torch.randn(64, 48 * halves, generator=random).to(fp8.E4M3)
+    found, turned = fp8.activated_back(g8, d8t, slopes, torch.tensor(0.5))
+    through = torch.cat([0.5 * g8.float() @ d8t.float().t()] * halves, dim=1)
+    expected = through * slopes.float()
+    torch.testing.assert_close(found.float(), expected, rtol=1 / 8, atol=1e-4)
+    assert torch.equal(turned.float(), found.float().t())
+
+
+@every_kind
+@pytest.mark.parametrize("bias", [True, False])
 def test_an_mlp_stays_within_the_rounding_of_8_bits(kind, bias):
     torch.manual_seed(0)
     ups = [nn.Linear(64, 128, bias) for _ in range(2 if kind == "swiglu" else 1)]
@@ -135,7 +171,7 @@ def test_what_is_too_large_is_cut_and_no_gradient_has_a_scale():
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_model_computes_in_8_bits_in_training_only(form):
-    model, ids = build(form), torch.randint(96, (4, 33))
+    model, ids = build(form), torch.randint(96, (8, 33))
     x, y = ids[:, :-1], ids[:, 1:]
     exact = copy.deepcopy(model)
     expected, _ = make_step(exact, "fp32", CPU)(x, y, None, 1.0)
@@ -180,5 +216,5 @@ def test_what_cannot_be_in_8_bits_is_an_error():
 
 def test_a_micro_batch_that_does_not_fit_the_matrix_units_is_an_error():
     step, ids = make_step(build("gpt"), "fp8", CPU), torch.zeros(1, 9, dtype=torch.long)
-    with pytest.raises(ValueError, match="multiple of 128 tokens, not 9: change batch_size"):
+    with pytest.raises(ValueError, match="multiple of 256 tokens, not 9: change batch_size"):
         step(ids, ids, None, 1.0)
