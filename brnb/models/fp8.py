@@ -28,6 +28,7 @@ WEIGHTS = 64.0  # up to 7, and 2^-9 of where weights start
 GRADIENTS = 2.0**10  # for the largest of the sample: 56 times larger ones still fit
 SAMPLED = 64  # every such token is looked at
 ATTENTION = 512  # below this width its projections are faster in bf16: less is made twice
+WIDEST = 2048  # input of an MLP whose weights a kernel can keep beside it
 UNIT, TOKENS = 32, 256  # widths and micro-batches are multiples of these: kernels' tiles fit
 
 
@@ -219,7 +220,7 @@ def turned(x: Tensor) -> Tensor:
     return x.t().contiguous()
 
 
-@torch.library.custom_op("brnb::activated", mutates_args=(), device_types="cpu")
+@torch.library.custom_op("brnb::activated", mutates_args=())
 def activated(
     x8: Tensor, u8: Tensor, bias: Tensor | None, factor: Tensor, kind: str
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -231,6 +232,10 @@ def activated(
         The activation as 8-bit input of a product, (M, hidden), its transpose, and how much it
         grows with every inner value, in 8 bits, too.
     """
+    if in_one_kernel(x8):
+        from brnb.models import mlp_kernel
+
+        return mlp_kernel.activated(x8, u8, bias, factor, kind)
     before = times_back(x8, u8, factor, torch.float32)
     parts = halves(before if bias is None else before + bias.float(), kind)
     small = rounded(activation(kind, *parts), INPUTS, E4M3)
@@ -238,14 +243,24 @@ def activated(
     return small, small.t().contiguous(), rounded(slopes, INPUTS, E4M3)
 
 
-@torch.library.custom_op("brnb::activated_back", mutates_args=(), device_types="cpu")
+@torch.library.custom_op("brnb::activated_back", mutates_args=())
 def activated_back(
     g8: Tensor, d8t: Tensor, slopes: Tensor, factor: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Gradient of the inner values in 8 bits, both ways, where that of their activation is
     ``factor · g8 @ d8t.T``."""
+    if in_one_kernel(g8):
+        from brnb.models import mlp_kernel
+
+        return mlp_kernel.activated_back(g8, d8t, slopes, factor)
     found = rounded(sloped(times_back(g8, d8t, factor, torch.float32), slopes), 1.0, E5M2)
     return found, found.t().contiguous()
+
+
+def in_one_kernel(x: Tensor) -> bool:
+    """Whether there is a kernel for products of x with what follows them: for Hopper's units."""
+    fits = x.is_cuda and x.shape[1] <= WIDEST
+    return fits and torch.cuda.get_device_capability(x.device)[0] == 9
 
 
 @both_ways.register_fake
@@ -274,9 +289,7 @@ def _(g8: Tensor, d8t: Tensor, slopes: Tensor, factor: Tensor) -> tuple[Tensor, 
 
 
 if torch.cuda.is_available():  # Triton comes with PyTorch for GPUs only
-    from brnb.models import fp8_kernel, mlp_kernel
+    from brnb.models import fp8_kernel
 
     both_ways.register_kernel("cuda", fp8_kernel.both_ways)
     turned.register_kernel("cuda", fp8_kernel.turned)
-    activated.register_kernel("cuda", mlp_kernel.activated)
-    activated_back.register_kernel("cuda", mlp_kernel.activated_back)

@@ -28,8 +28,10 @@ FOURS, PART = 64, 256  # rows of a product, terms of a sum at a time
 # memory must be left for another program or two beside it.
 WIDE, NARROW = ((128, 8), (64, 4), (32, 4)), ((64, 4), (32, 4))
 BACK = ((128, 4), (64, 4), (32, 4))
+KEPT = 2**17  # bytes of weights in shared memory
 E4M3, E5M2 = torch.float8_e4m3fn, torch.float8_e5m2
 INPUTS = 4.0
+barrier = gl.thread_barrier if hasattr(gl, "thread_barrier") else gl.barrier  # up to Triton 3.6
 OPERAND = gl.NVMMASharedLayout(swizzle_byte_width=128, element_bitwidth=8, rank=2)
 
 
@@ -43,7 +45,7 @@ def activated(
     turned = torch.empty(columns, rows, dtype=E4M3, device=x8.device)
     slopes = torch.empty(rows, wide, dtype=E4M3, device=x8.device)
     parts = triton.cdiv(x8.shape[1], PART)
-    sizes = tiles(x8, u8, columns, WIDE if halves == 1 and parts == 2 else NARROW)
+    sizes = tiles(x8, u8, columns, halves, WIDE if halves == 1 and parts == 2 else NARROW)
     _activated[sizes.pop("grid")](
         bias=factor if bias is None else bias, active=active, turned=turned.view(torch.int32),
         slopes=slopes, factor=factor, KIND=kind, BIASED=bias is not None,
@@ -61,7 +63,7 @@ def activated_back(
     small = torch.empty(rows, wide, dtype=E5M2, device=g8.device)
     turned = torch.empty(wide, rows, dtype=E5M2, device=g8.device)
     roomy = wide == columns and g8.shape[1] <= 2 * PART
-    sizes = tiles(g8, d8t, columns, BACK if roomy else NARROW)
+    sizes = tiles(g8, d8t, columns, 1, BACK if roomy else NARROW)
     _activated_back[sizes.pop("grid")](
         slopes=slopes, small=small, turned=turned.view(torch.int32), factor=factor,
         HALVES=wide // columns, **sizes,
@@ -71,12 +73,13 @@ def activated_back(
 
 
 def tiles(
-    x: Tensor, weight: Tensor, columns: int, sizes: Sequence[tuple[int, int]]
+    x: Tensor, weight: Tensor, columns: int, halves: int, sizes: Sequence[tuple[int, int]]
 ) -> dict[str, Any]:
     """Grid of programs, and the arguments that both kernels have."""
     rows, width = x.shape
     parts = triton.cdiv(width, PART)
-    size, warps = next(pair for pair in sizes if columns % pair[0] == 0)
+    most = KEPT // (halves * parts * PART)
+    size, warps = next(pair for pair in sizes if columns % pair[0] == 0 and pair[0] <= most)
     across = size // 16  # threads, of 16 bytes each
     # A matrix (M, K) as one of (M/4, 4K), of which a box holds every fourth row.
     fours = TensorDescriptor.from_tensor(x.view(rows // 4, 4 * width), [FOURS, PART], OPERAND)
@@ -225,7 +228,7 @@ def product(  # type: ignore[no-untyped-def]
         if HALVES == 2:
             z = warpgroup_mma(part, kept.index(PARTS + k).permute((1, 0)), z)
         if i * PARTS + k + SLOTS < 4 * PARTS:
-            gl.thread_barrier()  # all warps have read it
+            barrier()  # all warps have read it
             fetch(i * PARTS + k + SLOTS, x, first, width, slots, bars, FOURS, PART, PARTS, SLOTS)
     return y, z
 
