@@ -1,8 +1,8 @@
-"""Causal attention over a packed projection, as GPU kernels in Triton, for short sequences.
+"""`brnb.models.attention` as GPU kernels in Triton; import it where there is a GPU.
 
-Reads queries, keys and values where one product left them, side by side, and writes their gradients
-the same way: nothing is transposed, concatenated or converted in between. Softmax as it goes
-(Dao et al., 2022), in powers of two.
+Softmax as it goes (Dao et al., 2022), in powers of two. Such sequences are bound by exponentials
+and by waiting: what counts is how many programs a multiprocessor holds. Gradients of queries, and
+of keys and values, are therefore two kernels of half the registers, which compute the scores twice.
 """
 
 import math
@@ -13,195 +13,233 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+Sizes = dict[int, tuple[int, int, int, int | None]]
+
 LOG2_E = 1 / math.log(2)
-BLOCK, STREAM = 64, 64  # rows a program owns, and rows it looks at in a turn
-FORWARD, BACKWARD = (4, 3), (4, 2)  # warps and stages, as measured on an H200
-HEAD_DIMS, LONGEST = (32, 64), 1024  # what was measured, and is faster than cuDNN's
+# By head_dim: rows that it looks at in a turn, warps, stages, and, where the compiler takes more
+# than let three programs share a multiprocessor, registers; as measured on an H200.
+FORWARD: Sizes = {32: (64, 4, 3, None), 64: (64, 4, 3, None)}
+QUERIES: Sizes = {32: (32, 4, 3, None), 64: (64, 4, 2, None)}
+KEYS: Sizes = {32: (64, 4, 2, None), 64: (64, 4, 2, 168)}
+LINES = 32  # heads of tokens that a program turns
+BLOCK = 64  # rows that a program owns
 
 
-def fits(length: int, head_dim: int) -> bool:
-    """Whether sequences are worth these kernels."""
-    return length % BLOCK == 0 and length <= LONGEST and head_dim in HEAD_DIMS
-
-
-@torch.library.custom_op("brnb::attention", mutates_args=(), device_types="cuda")
-def attention(qkv: Tensor, heads: int) -> tuple[Tensor, Tensor]:
-    """Causal attention.
-
-    Parameters
-    ----------
-    qkv
-        Queries, keys and values of all heads side by side, bf16 of shape (B, T, 3·width).
-    heads
-        Number of them.
-
-    Returns
-    -------
-    out, normalisers
-        Shape (B, T, width), and for the backward pass the logarithms to base 2 of the sums that
-        probabilities were divided by, (B, heads, T).
-    """
-    B, T, D = *qkv.shape[:2], qkv.shape[2] // (3 * heads)
-    out = torch.empty(B, T, heads * D, dtype=qkv.dtype, device=qkv.device)
+def attention(
+    qkv: Tensor, cos: Tensor | None, sin: Tensor | None, heads: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """See `brnb.models.attention`."""
+    B, T, width = *qkv.shape[:2], qkv.shape[2] // 3
+    turned = qkv.new_empty(0)
+    if cos is not None:
+        turned = qkv.new_empty(B, T, 2 * width)
+        _turn[(B * T * 2 * heads // LINES,)](
+            qkv, turned, cos, sin, T, 2 * heads, width // heads, LINES, num_warps=2
+        )
+    out = torch.empty(B, T, width, dtype=qkv.dtype, device=qkv.device)
     normalisers = torch.empty(B, heads, T, dtype=torch.float32, device=qkv.device)
-    warps, stages = FORWARD
+    stream, tuned = _tuned(FORWARD, width // heads)
     _forward[(T // BLOCK, B * heads)](
-        qkv, out, normalisers, LOG2_E / math.sqrt(D), T, heads, D, BLOCK, STREAM,
-        num_warps=warps, num_stages=stages,
+        *_apart(qkv, turned), out, normalisers, LOG2_E / math.sqrt(width // heads), T,
+        heads, width // heads, BLOCK, stream, **tuned,
     )  # fmt: skip
-    return out, normalisers
+    return out, normalisers, turned
 
 
-@torch.library.custom_op("brnb::attention_back", mutates_args=(), device_types="cuda")
-def attention_back(d: Tensor, qkv: Tensor, out: Tensor, normalisers: Tensor, heads: int) -> Tensor:
-    """Gradient of `qkv`, where that of `out` is d."""
+def attention_back(
+    d: Tensor,
+    qkv: Tensor,
+    out: Tensor,
+    normalisers: Tensor,
+    turned: Tensor,
+    cos: Tensor | None,
+    sin: Tensor | None,
+    heads: int,
+) -> Tensor:
+    """See `brnb.models.attention`."""
     B, T, D = *qkv.shape[:2], qkv.shape[2] // (3 * heads)
     found, deltas = torch.empty_like(qkv), torch.empty_like(normalisers)
-    grid, (warps, stages) = (T // BLOCK, B * heads), BACKWARD
-    _deltas[grid](d, out, deltas, T, heads, D, BLOCK)
-    _backward[grid](
-        d, qkv, deltas, normalisers, found, LOG2_E / math.sqrt(D), 1 / math.sqrt(D),
-        T, heads, D, BLOCK, STREAM, num_warps=warps, num_stages=stages,
-    )  # fmt: skip
+    grid, parts = (T // BLOCK, B * heads), _apart(qkv, turned)
+    scales = 1 / math.sqrt(D), LOG2_E / math.sqrt(D)  # a product in the kernel costs registers
+    for kernel, sizes in ((_queries_back, QUERIES), (_keys_back, KEYS)):
+        stream, tuned = _tuned(sizes, D)
+        kernel[grid](
+            d, *parts, out, deltas, normalisers, found, cos, sin, *scales, T,
+            heads, D, BLOCK, stream, cos is not None, **tuned,
+        )  # fmt: skip
     return found
 
 
-@attention.register_fake
-def _(qkv: Tensor, heads: int) -> tuple[Tensor, Tensor]:
-    B, T, wide = qkv.shape
-    normalisers = qkv.new_empty(B, heads, T, dtype=torch.float32)
-    return qkv.new_empty(B, T, wide // 3), normalisers
+def _tuned(sizes: Sizes, head_dim: int) -> tuple[int, dict[str, Any]]:
+    stream, warps, stages, registers = sizes[head_dim]
+    return stream, {"num_warps": warps, "num_stages": stages, "maxnreg": registers}
 
 
-@attention_back.register_fake
-def _(d: Tensor, qkv: Tensor, out: Tensor, normalisers: Tensor, heads: int) -> Tensor:
-    return torch.empty_like(qkv)
+def _apart(qkv: Tensor, turned: Tensor) -> tuple[Tensor, int, Tensor, int]:
+    """Where queries and then keys start, and how far one token's are from the next; and values."""
+    wide = qkv.shape[2]
+    asking = turned if turned.numel() else qkv
+    return asking, asking.shape[2], qkv[..., wide // 3 * 2 :], wide
 
 
-def _keep(ctx: Any, inputs: Any, output: Any) -> None:
-    ctx.save_for_backward(inputs[0], *output)
-    ctx.heads = inputs[1]
-
-
-def _gradients(ctx: Any, d: Tensor, _: Tensor) -> tuple[Tensor, None]:
-    qkv, out, normalisers = ctx.saved_tensors
-    return attention_back(d.contiguous(), qkv, out, normalisers, ctx.heads), None
-
-
-attention.register_autograd(_gradients, setup_context=_keep)
+@triton.jit
+def _turn(  # type: ignore[no-untyped-def]
+    qkv, turned, cos, sin, T, HEADS: tl.constexpr, D: tl.constexpr, LINES: tl.constexpr
+):
+    """Queries and keys by the angles of their tokens: HEADS of both together, a line each."""
+    line = tl.program_id(0).to(tl.int64) * LINES + tl.arange(0, LINES)
+    token, half = line // HEADS, tl.arange(0, D // 2)[None, :]
+    at = (token * HEADS // 2 * 3 + line % HEADS)[:, None] * D + half
+    first, second = tl.load(qkv + at).to(tl.float32), tl.load(qkv + at + D // 2).to(tl.float32)
+    angle = (token % T)[:, None] * (D // 2) + half
+    c, s = tl.load(cos + angle), tl.load(sin + angle)
+    to = turned + line[:, None] * D + half
+    tl.store(to, (first * c - second * s).to(turned.dtype.element_ty))
+    tl.store(to + D // 2, (second * c + first * s).to(turned.dtype.element_ty))
 
 
 @triton.jit
 def _forward(  # type: ignore[no-untyped-def]
-    qkv, out, normalisers, scale, T, HEADS: tl.constexpr, D: tl.constexpr,
-    BLOCK: tl.constexpr, STREAM: tl.constexpr,
+    asking, apart, values, values_apart, out, normalisers, scale, T,
+    HEADS: tl.constexpr, D: tl.constexpr, BLOCK: tl.constexpr, STREAM: tl.constexpr,
 ):  # fmt: skip
     block = tl.num_programs(0) - 1 - tl.program_id(0)  # the longest first
     batch, head = (tl.program_id(1) // HEADS).to(tl.int64), tl.program_id(1) % HEADS
     WIDTH: tl.constexpr = HEADS * D
     d = tl.arange(0, D)[None, :]
     query = block * BLOCK + tl.arange(0, BLOCK)
-    start = qkv + batch * T * 3 * WIDTH + head * D
-    q = tl.load(start + query[:, None] * 3 * WIDTH + d)
+    queries = asking + batch * T * apart + head * D
+    values += batch * T * values_apart + head * D
+    q = tl.load(queries + query[:, None] * apart + d)
     largest = tl.full((BLOCK,), float("-inf"), tl.float32)
     total = tl.zeros((BLOCK,), tl.float32)
     y = tl.zeros((BLOCK, D), tl.float32)
     for first in range(0, block * BLOCK, STREAM):
         y, total, largest = _seen(
-            y, total, largest, q, start, first, query, scale, d, WIDTH, STREAM, False
-        )
+            y, total, largest, q, queries + WIDTH, apart, values, values_apart, first, query,
+            scale, d, STREAM, False,
+        )  # fmt: skip
     for first in range(block * BLOCK, (block + 1) * BLOCK, STREAM):
         y, total, largest = _seen(
-            y, total, largest, q, start, first, query, scale, d, WIDTH, STREAM, True
-        )
+            y, total, largest, q, queries + WIDTH, apart, values, values_apart, first, query,
+            scale, d, STREAM, True,
+        )  # fmt: skip
     y = (y / total[:, None]).to(out.dtype.element_ty)
     tl.store(out + (batch * T + query[:, None]) * WIDTH + head * D + d, y)
-    tl.store(normalisers + tl.program_id(1) * T + query, largest + tl.log2(total))
+    tl.store(normalisers + tl.program_id(1) * T + query, largest * scale + tl.log2(total))
 
 
 @triton.jit
 def _seen(  # type: ignore[no-untyped-def]
-    y, total, largest, q, start, first, query, scale, d,
-    WIDTH: tl.constexpr, STREAM: tl.constexpr, DIAGONAL: tl.constexpr,
+    y, total, largest, q, keys, apart, values, values_apart, first, query, scale, d,
+    STREAM: tl.constexpr, DIAGONAL: tl.constexpr,
 ):  # fmt: skip
     """After more keys."""
     key = first + tl.arange(0, STREAM)
-    at = start + key[:, None] * 3 * WIDTH + d
-    s = tl.dot(q, tl.trans(tl.load(at + WIDTH))) * scale
+    s = tl.dot(q, tl.trans(tl.load(keys + key[:, None] * apart + d)))
     if DIAGONAL:
         s = tl.where(key[None, :] <= query[:, None], s, float("-inf"))
     larger = tl.maximum(largest, tl.max(s, 1))
-    p = tl.exp2(s - larger[:, None])
-    less = tl.exp2(largest - larger)
-    v = tl.load(at + 2 * WIDTH)
+    p = tl.exp2(s * scale - (larger * scale)[:, None])
+    less = tl.exp2((largest - larger) * scale)
+    v = tl.load(values + key[:, None] * values_apart + d)
     y = tl.dot(p.to(v.dtype), v, y * less[:, None])
     return y, total * less + tl.sum(p, 1), larger
 
 
 @triton.jit
-def _deltas(  # type: ignore[no-untyped-def]
-    d_out, out, deltas, T, HEADS: tl.constexpr, D: tl.constexpr, BLOCK: tl.constexpr
-):
+def _queries_back(  # type: ignore[no-untyped-def]
+    d_out, asking, apart, values, values_apart, out, deltas, normalisers, found, cos, sin,
+    scale, twos, T, HEADS: tl.constexpr, D: tl.constexpr,
+    BLOCK: tl.constexpr, STREAM: tl.constexpr, TURN: tl.constexpr,
+):  # fmt: skip
+    """Gradients of a block's queries; and `deltas`, by which a probability's gradient is less."""
+    block, line = tl.num_programs(0) - 1 - tl.program_id(0), tl.program_id(1) * T
     batch, head = (tl.program_id(1) // HEADS).to(tl.int64), tl.program_id(1) % HEADS
-    row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    at = (batch * T + row[:, None]) * HEADS * D + head * D + tl.arange(0, D)[None, :]
-    delta = tl.sum(tl.load(d_out + at).to(tl.float32) * tl.load(out + at).to(tl.float32), 1)
-    tl.store(deltas + tl.program_id(1) * T + row, delta)
+    WIDTH: tl.constexpr = HEADS * D
+    d = tl.arange(0, D)[None, :]
+    query = block * BLOCK + tl.arange(0, BLOCK)
+    queries = asking + batch * T * apart + head * D
+    values += batch * T * values_apart + head * D
+    at = (batch * T + query[:, None]) * WIDTH + head * D + d
+    q, do, y = tl.load(queries + query[:, None] * apart + d), tl.load(d_out + at), tl.load(out + at)
+    normaliser = tl.load(normalisers + line + query)
+    delta = tl.sum(do.to(tl.float32) * y.to(tl.float32), 1)
+    tl.store(deltas + line + query, delta)
+    dq = tl.zeros((BLOCK, D), tl.float32)
+    for first in range(0, block * BLOCK, STREAM):
+        dq = _looked_at(
+            dq, q, do, queries + WIDTH, apart, values, values_apart, normaliser, delta, first,
+            query, twos, d, STREAM, False,
+        )  # fmt: skip
+    for first in range(block * BLOCK, (block + 1) * BLOCK, STREAM):
+        dq = _looked_at(
+            dq, q, do, queries + WIDTH, apart, values, values_apart, normaliser, delta, first,
+            query, twos, d, STREAM, True,
+        )  # fmt: skip
+    to = found + batch * T * 3 * WIDTH + head * D + query[:, None] * 3 * WIDTH
+    _put(to, dq * scale, cos, sin, query, BLOCK, D, TURN)
 
 
 @triton.jit
-def _backward(  # type: ignore[no-untyped-def]
-    d_out, qkv, deltas, normalisers, found, scale, plain_scale, T,
-    HEADS: tl.constexpr, D: tl.constexpr, BLOCK: tl.constexpr, STREAM: tl.constexpr,
+def _keys_back(  # type: ignore[no-untyped-def]
+    d_out, asking, apart, values, values_apart, out, deltas, normalisers, found, cos, sin,
+    scale, twos, T, HEADS: tl.constexpr, D: tl.constexpr,
+    BLOCK: tl.constexpr, STREAM: tl.constexpr, TURN: tl.constexpr,
 ):  # fmt: skip
-    """Gradients of a block's keys and values, then of its queries: together as much for all."""
+    """Gradients of a block's keys and values."""
     block, line = tl.program_id(0), tl.program_id(1) * T
     batch, head = (tl.program_id(1) // HEADS).to(tl.int64), tl.program_id(1) % HEADS
     WIDTH: tl.constexpr = HEADS * D
     d = tl.arange(0, D)[None, :]
-    own = block * BLOCK + tl.arange(0, BLOCK)
-    start = qkv + batch * T * 3 * WIDTH + head * D
-    d_start = d_out + batch * T * WIDTH + head * D
+    key = block * BLOCK + tl.arange(0, BLOCK)
+    queries = asking + batch * T * apart + head * D
+    values += batch * T * values_apart + head * D
+    d_out += batch * T * WIDTH + head * D
     normalisers, deltas = normalisers + line, deltas + line
-    at = own[:, None] * 3 * WIDTH + d
-    to = found + batch * T * 3 * WIDTH + head * D + at
-    k, v = tl.load(start + at + WIDTH), tl.load(start + at + 2 * WIDTH)
+    k = tl.load(queries + WIDTH + key[:, None] * apart + d)
+    v = tl.load(values + key[:, None] * values_apart + d)
     dk, dv = tl.zeros((BLOCK, D), tl.float32), tl.zeros((BLOCK, D), tl.float32)
     for first in range(block * BLOCK, (block + 1) * BLOCK, STREAM):
         dk, dv = _asked(
-            dk, dv, k, v, start, d_start, normalisers, deltas, first, own, scale, d,
-            WIDTH, STREAM, True,
+            dk, dv, k, v, queries, apart, d_out, normalisers, deltas, first, key,
+            twos, d, WIDTH, STREAM, True,
         )  # fmt: skip
     for first in range((block + 1) * BLOCK, T, STREAM):
         dk, dv = _asked(
-            dk, dv, k, v, start, d_start, normalisers, deltas, first, own, scale, d,
-            WIDTH, STREAM, False,
+            dk, dv, k, v, queries, apart, d_out, normalisers, deltas, first, key,
+            twos, d, WIDTH, STREAM, False,
         )  # fmt: skip
-    tl.store(to + 2 * WIDTH, dv.to(found.dtype.element_ty))
-    tl.store(to + WIDTH, (dk * plain_scale).to(found.dtype.element_ty))
-    q, do = tl.load(start + at), tl.load(d_start + own[:, None] * WIDTH + d)
-    normaliser, delta = tl.load(normalisers + own), tl.load(deltas + own)
-    dq = tl.zeros((BLOCK, D), tl.float32)
-    for first in range(0, block * BLOCK, STREAM):
-        dq = _looked_at(
-            dq, q, do, start, normaliser, delta, first, own, scale, d, WIDTH, STREAM, False
-        )
-    for first in range(block * BLOCK, (block + 1) * BLOCK, STREAM):
-        dq = _looked_at(
-            dq, q, do, start, normaliser, delta, first, own, scale, d, WIDTH, STREAM, True
-        )
-    tl.store(to, (dq * plain_scale).to(found.dtype.element_ty))
+    to = found + batch * T * 3 * WIDTH + head * D + key[:, None] * 3 * WIDTH
+    tl.store(to + 2 * WIDTH + d, dv.to(found.dtype.element_ty))
+    _put(to + WIDTH, dk * scale, cos, sin, key, BLOCK, D, TURN)
+
+
+@triton.jit
+def _looked_at(  # type: ignore[no-untyped-def]
+    dq, q, do, keys, apart, values, values_apart, normaliser, delta, first, query, scale, d,
+    STREAM: tl.constexpr, DIAGONAL: tl.constexpr,
+):  # fmt: skip
+    """Gradient of queries after more keys."""
+    key = first + tl.arange(0, STREAM)
+    k = tl.load(keys + key[:, None] * apart + d)
+    v = tl.load(values + key[:, None] * values_apart + d)
+    p = tl.exp2(tl.dot(q, tl.trans(k)) * scale - normaliser[:, None])
+    if DIAGONAL:
+        p = tl.where(key[None, :] <= query[:, None], p, 0.0)
+    ds = p * (tl.dot(do, tl.trans(v)) - delta[:, None])
+    return tl.dot(ds.to(k.dtype), k, dq)
 
 
 @triton.jit
 def _asked(  # type: ignore[no-untyped-def]
-    dk, dv, k, v, start, d_start, normalisers, deltas, first, key, scale, d,
+    dk, dv, k, v, queries, apart, d_out, normalisers, deltas, first, key, scale, d,
     WIDTH: tl.constexpr, STREAM: tl.constexpr, DIAGONAL: tl.constexpr,
 ):  # fmt: skip
     """Gradients of keys and values after more queries; scores are (keys, queries)."""
     query = first + tl.arange(0, STREAM)
-    q = tl.load(start + query[:, None] * 3 * WIDTH + d)
-    do = tl.load(d_start + query[:, None] * WIDTH + d)
+    q = tl.load(queries + query[:, None] * apart + d)
+    do = tl.load(d_out + query[:, None] * WIDTH + d)
     p = tl.exp2(tl.dot(k, tl.trans(q)) * scale - tl.load(normalisers + query)[None, :])
     if DIAGONAL:
         p = tl.where(key[:, None] <= query[None, :], p, 0.0)
@@ -210,16 +248,16 @@ def _asked(  # type: ignore[no-untyped-def]
 
 
 @triton.jit
-def _looked_at(  # type: ignore[no-untyped-def]
-    dq, q, do, start, normaliser, delta, first, query, scale, d,
-    WIDTH: tl.constexpr, STREAM: tl.constexpr, DIAGONAL: tl.constexpr,
-):  # fmt: skip
-    """Gradient of queries after more keys."""
-    key = first + tl.arange(0, STREAM)
-    at = start + key[:, None] * 3 * WIDTH + d
-    k, v = tl.load(at + WIDTH), tl.load(at + 2 * WIDTH)
-    p = tl.exp2(tl.dot(q, tl.trans(k)) * scale - normaliser[:, None])
-    if DIAGONAL:
-        p = tl.where(key[None, :] <= query[:, None], p, 0.0)
-    ds = p * (tl.dot(do, tl.trans(v)) - delta[:, None])
-    return tl.dot(ds.to(k.dtype), k, dq)
+def _put(  # type: ignore[no-untyped-def]
+    to, gradient, cos, sin, row, ROWS: tl.constexpr, D: tl.constexpr, TURN: tl.constexpr
+):
+    """Store gradients of queries or keys, turned back."""
+    if TURN:
+        first, second = tl.split(tl.permute(tl.reshape(gradient, (ROWS, 2, D // 2)), (0, 2, 1)))
+        half = tl.arange(0, D // 2)[None, :]
+        angle = row[:, None] * (D // 2) + half
+        c, s = tl.load(cos + angle), tl.load(sin + angle)
+        tl.store(to + half, (first * c + second * s).to(to.dtype.element_ty))
+        tl.store(to + half + D // 2, (second * c - first * s).to(to.dtype.element_ty))
+    else:
+        tl.store(to + tl.arange(0, D)[None, :], gradient.to(to.dtype.element_ty))

@@ -12,14 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from brnb.models import fp8
+from brnb.models import attention, fp8
 from brnb.models.activation import activation
 from brnb.models.choices import INITIAL_STD, Choices
 from brnb.models.loss import fused_cross_entropy
 from brnb.models.rope import rope_table, rotate
-
-if torch.cuda.is_available():  # Triton comes with PyTorch for GPUs only
-    from brnb.models import attention_kernel
 
 State = tuple[Tensor, ...]
 Rotation = tuple[Tensor, Tensor] | None
@@ -223,8 +220,9 @@ class Attention(nn.Module):
             q, k = rotate(q, *rotation), rotate(k, *rotation)
         if past:
             k, v = torch.cat((past[0], k), dim=2), torch.cat((past[1], v), dim=2)
-        if packed is not None and rotation is None and self._has_kernel(packed, past):
-            y = self._heads(torch.ops.brnb.attention(packed, c.heads)[0])
+        if packed is not None and self._has_kernel(packed, past):
+            angles = rotation or (None, None)
+            y = self._heads(attention.attention(packed, *angles, c.heads)[0])
         else:
             y = self._attend(q, k, v, past)
         if self.gate is not None:
@@ -240,14 +238,14 @@ class Attention(nn.Module):
         return F.scaled_dot_product_attention(q, k, v, mask, dropout, not past, enable_gqa=grouped)
 
     def _has_kernel(self, packed: Tensor, past: State) -> bool:
-        """Whether attention is that of `brnb.models.attention_kernel`; to pack again what was
-        turned, normed or mixed costs more than it saves."""
+        """Whether attention is that of `brnb.models.attention`; to pack again what was normed or
+        mixed costs more than it saves."""
         c = self.choices
         plain = not (past or c.dropout or c.qk_norm or c.value_embeddings)
         plain = plain and c.kv_heads == c.heads
         if not (plain and packed.is_cuda and packed.dtype == torch.bfloat16):
             return False
-        return attention_kernel.fits(packed.shape[1], c.head_dim)
+        return attention.fits(packed.shape[1], c.head_dim)
 
     def _heads(self, x: Tensor) -> Tensor:
         """(B, T, n·head_dim) to (B, n, T, head_dim)."""
