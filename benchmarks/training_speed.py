@@ -33,8 +33,26 @@ of the plain peer           21.6  37.0  60.4
 
 Products of these widths are bound by memory: 8 bits make those of v6 1.55 times as fast, and of v5,
 with 16 inputs and outputs of 67 MB a layer and direction, hardly any. The passes between them run
-at 70 to 95% of the memory's rate. 1.5 times the peer is 24.7 ms for v6 and 14.4 for v5; what is
-left is to keep the inner values of MLPs on the chip.
+at 70 to 95% of the memory's rate. 1.5 times the peer is 24.7 ms for v6 and 14.4 for v5.
+
+Since that profile the products of an MLP pass on their activation, or its gradient, themselves
+(`brnb.models.mlp_kernel`): v6 in fp8 took 27.0 ms where the peer took 38.8. Microseconds of one
+layer on an H200 (kernels alone, in a CUDA graph):
+
+==================================================== ==== ==== ====
+..                                                     v5   v6 124M
+==================================================== ==== ==== ====
+product `up`, values of bf16 written for a pass       107  129  137
+the same with activation, its transpose and slopes    161  219  230
+product `down` backward, written in bf16 for a pass   114  144  143
+the same with the gradient of `up`, both ways         148  190  211
+both at 4.2 TB/s of memory, each                      104  104   78
+at the rate of 8-bit products (1,979 TFLOP/s), each    35   69   78
+==================================================== ==== ==== ====
+
+So the kernels are at 40 to 70% of their bounds. A tile's product, activation and stores wait for
+each other, and only what two to four programs on a multiprocessor do at a time overlaps; products
+of the next tile beside the stores of this one are what is left to do.
 """
 
 import dataclasses
