@@ -61,7 +61,7 @@ def attention_back(
     found, deltas = torch.empty_like(qkv), torch.empty_like(normalisers)
     grid, parts = (T // BLOCK, B * heads), _apart(qkv, turned)
     scales = 1 / math.sqrt(D), LOG2_E / math.sqrt(D)  # a product in the kernel costs registers
-    for kernel, sizes in ((_queries_back, QUERIES), (_keys_back, KEYS)):
+    for kernel, sizes in ((_queries_back, QUERIES), (_keys_back, KEYS)):  # the first makes deltas
         stream, tuned = _tuned(sizes, D)
         kernel[grid](
             d, *parts, out, deltas, normalisers, found, cos, sin, *scales, T,
