@@ -36,8 +36,8 @@ with 16 inputs and outputs of 67 MB a layer and direction, hardly any. The passe
 at 70 to 95% of the memory's rate. 1.5 times the peer is 24.7 ms for v6 and 14.4 for v5.
 
 Since that profile the products of an MLP pass on their activation, or its gradient, themselves
-(`brnb.models.mlp_kernel`): v6 in fp8 took 27.0 ms where the peer took 38.8. Microseconds of one
-layer on an H200 (kernels alone, in a CUDA graph):
+(`brnb.models.mlp_kernel`): in fp8 a step of v6 takes 26.1 ms where the peer takes 38.4, of v5 15.0
+where it takes 22.1. Microseconds of one layer on an H200 (kernels alone, in a CUDA graph):
 
 ==================================================== ==== ==== ====
 ..                                                     v5   v6 124M

@@ -7,10 +7,11 @@ agrees in fp32 but for the rarest tie, and in bf16 less often, the flatter the m
 probabilities are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+from tqdm import tqdm
 
 from brnb.evaluate.continuous import answer, ends_of
 from brnb.evaluate.engine import Batching, Decoding, Engine
@@ -38,7 +39,7 @@ def one_at_a_time(
         The shapes in which the prompts were answered together.
     """
     engine = Engine(model.eval(), decoding, batching)
-    return [only.ids for prompt in prompts for only in answer(engine, [prompt])]
+    return [only.ids for prompt in _each(prompts) for only in answer(engine, [prompt])]
 
 
 @torch.inference_mode()
@@ -55,7 +56,7 @@ def by_transformers(
     generator: Any = model.eval()  # its mixin is not in the type
     ends = sorted(ends_of(model))
     answers = []
-    for prompt in prompts:
+    for prompt in _each(prompts):
         ids = torch.tensor([list(prompt)], device=model.device)
         said = generator.generate(
             ids,
@@ -68,6 +69,11 @@ def by_transformers(
         stop = next((i for i, token in enumerate(said) if token in ends), len(said))
         answers.append(said[:stop])
     return answers
+
+
+def _each(prompts: Tokens) -> Iterable[Sequence[int]]:
+    """With progress: one at a time is slow."""
+    return tqdm(prompts, desc="one at a time", unit="item", mininterval=5)
 
 
 def flips(together: Tokens, alone: Tokens) -> Rate:
