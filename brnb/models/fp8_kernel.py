@@ -145,9 +145,3 @@ def words(a, b, c, d):  # type: ignore[no-untyped-def]
     return tl.inline_asm_elementwise(
         TURN, "=&r,=&r,=&r,=&r,r,r,r,r", [a, b, c, d], dtype=tl.int32, is_pure=True, pack=4
     )
-
-
-@triton.jit
-def byte(x, place: tl.constexpr):  # type: ignore[no-untyped-def]
-    """An 8-bit value at its place in a word."""
-    return x.to(tl.uint8, bitcast=True).to(tl.int32) << (8 * place)

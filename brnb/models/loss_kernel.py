@@ -5,7 +5,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from brnb.models.fp8_kernel import byte, must_be_turned, tile, tiles
+from brnb.models.fp8_kernel import must_be_turned, rounded, tile, tiles, words
 
 WIDEST = 16_384  # logits that one program holds in registers at a time
 TILE = (256, 32)  # the largest worth it, as measured on an H200
@@ -84,7 +84,7 @@ def _tiles_to_gradients(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """One program a tile, which it writes as it is and, in words of four rows, turned."""
     four, column = tile(FOURS, COLUMNS)
-    words = tl.zeros((FOURS, COLUMNS), tl.int32)
+    found = ()  # type: tuple[tl.tensor, ...]
     for i in tl.static_range(4):
         row = four * 4 + i
         z = _capped(tl.load(logits + row * columns + column).to(tl.float32), softcap, CAPPED)
@@ -92,10 +92,9 @@ def _tiles_to_gradients(  # type: ignore[no-untyped-def]
         gradient -= tl.where(column == tl.load(targets + row), 1.0, 0.0)
         if CAPPED:
             gradient *= 1 - (z / softcap) * (z / softcap)
-        found = (gradient * scale).to(gradients.dtype.element_ty)
-        tl.store(gradients + row * columns + column, found)
-        words |= byte(found, i)
-    tl.store(turned + column * fours + four, words)
+        found += (rounded(gradient * scale, gradients.dtype.element_ty),)
+        tl.store(gradients + row * columns + column, found[i])
+    tl.store(turned + column * fours + four, words(*found))
 
 
 @triton.jit

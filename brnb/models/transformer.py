@@ -16,6 +16,7 @@ from brnb.models import attention, fp8
 from brnb.models.activation import activation
 from brnb.models.choices import INITIAL_STD, Choices
 from brnb.models.loss import fused_cross_entropy
+from brnb.models.norm import branch
 from brnb.models.rope import rope_table, rotate
 
 State = tuple[Tensor, ...]
@@ -125,11 +126,18 @@ class TransformerLM(nn.Module):
         rope = self.choices.position == "rope"
         rotation = (self.cos[past:end], self.sin[past:end]) if rope else None
         start = x = self._embed(ids, past)
+        y: Tensor | None = None
         new: list[Tensor] = []
         for i, block in enumerate(self.blocks):
-            x, *pair = block(x, start, ids, rotation, state[2 * i : 2 * i + 2] if state else ())
+            own = state[2 * i : 2 * i + 2] if state else ()
+            x, y, *pair = block(x, y, start, ids, rotation, own)
             new += pair
-        return self.norm(x), tuple(new)
+        return self._normed(x, y), tuple(new)
+
+    def _normed(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """What the head reads, of the stream after the last block."""
+        normed: Tensor = self.norm(_whole(x, y))
+        return normed
 
     def _embed(self, ids: Tensor, past: int) -> Tensor:
         """The stream before the first block, from `past` tokens on."""
@@ -162,7 +170,10 @@ class TransformerLM(nn.Module):
 
 
 class Block(nn.Module):
-    """x + Attention(norm(x)), then x + MLP(norm(x)); each addition is a branch."""
+    """x + Attention(norm(x)), then x + MLP(norm(x)); each addition is a branch.
+
+    The last one is left to whoever reads the stream next, with a norm: compiled, that is one pass.
+    """
 
     def __init__(self, c: Choices, value_embedding: bool) -> None:
         super().__init__()
@@ -172,15 +183,30 @@ class Block(nn.Module):
         self.mix = nn.Parameter(torch.tensor([1.0, 0.0])) if c.input_skip else None
 
     def forward(
-        self, x: Tensor, start: Tensor, ids: Tensor, rotation: Rotation, past: State
+        self,
+        x: Tensor,
+        y: Tensor | None,
+        start: Tensor,
+        ids: Tensor,
+        rotation: Rotation,
+        past: State,
     ) -> State:
-        """The stream after this block, and the keys and values so far; `start` is the stream
-        before the first block."""
+        """The stream after this block, in two parts to add, and the keys and values so far.
+
+        Parameters
+        ----------
+        x, y
+            The stream, in two parts to add, or one and None.
+        start
+            The stream before the first block.
+        """
+        x = _whole(x, y)
         if self.mix is not None:
             x = self.mix[0] * x + self.mix[1] * start
-        y, k, v = self.attention(self.attention_norm(x), ids, rotation, past)
-        x = x + self.dropout(y)
-        return x + self.dropout(self.mlp(self.mlp_norm(x))), k, v
+        x, normed = branch(self.attention_norm, x)
+        y, k, v = self.attention(normed, ids, rotation, past)
+        x, normed = branch(self.mlp_norm, x + self.dropout(y))
+        return x, self.dropout(self.mlp(normed)), k, v
 
 
 class Attention(nn.Module):
@@ -282,6 +308,11 @@ def _joins(part: Attention | MLP, x: Tensor) -> bool:
     """Whether maps of one input become one product, of weights copied side by side: that is too
     much for a generated token, and for a CPU."""
     return part.training and (x.is_cuda or part.in_fp8)
+
+
+def _whole(x: Tensor, y: Tensor | None) -> Tensor:
+    """A stream of one part or two."""
+    return x if y is None else x + y
 
 
 def _norm(c: Choices) -> nn.Module:

@@ -148,7 +148,7 @@ def compiled_parts(model: nn.Module) -> Iterator[None]:
         return
     parts: list[tuple[nn.Module, str, Callable[..., Any]]] = [
         (model, "_embed", TransformerLM._embed),
-        (model.norm, "forward", _norm),
+        (model, "_normed", _normed),
         *((block, "forward", _block) for block in model.blocks),
     ]
     for part, name, function in parts:
@@ -166,14 +166,14 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return torch.compile(function, dynamic=False)
 
 
-def _block(block: Block, *inputs: Any) -> tuple[Tensor]:
+def _block(block: Block, *inputs: Any) -> tuple[Tensor, ...]:
     """Without keys and values: as results they would get gradients, of zeros."""
-    return Block.forward(block, *inputs)[:1]  # type: ignore[return-value]
+    return Block.forward(block, *inputs)[:2]
 
 
-def _norm(norm: nn.Module, x: Tensor) -> Tensor:
+def _normed(model: TransformerLM, *inputs: Tensor) -> Tensor:
     """In the precision of the head's products: it would read it in fp32 only to convert it."""
-    found: Tensor = type(norm).forward(norm, x)
+    found = TransformerLM._normed(model, *inputs)
     if torch.is_autocast_enabled("cuda"):
         found = found.to(torch.get_autocast_dtype("cuda"))
     return found
