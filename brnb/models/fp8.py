@@ -2,8 +2,9 @@
 
 Inputs and weights are in e4m3 at fixed scales: what a Transformer multiplies was normed or
 activated just before, and its weights are small. Gradients are in e5m2, which has the range of
-fp16, at a scale that their largest value asks for, seen on a sample of the tokens. So nothing is
-kept from step to step, and nothing is read twice only to be measured.
+fp16, at a scale that their largest value asks for, seen on a sample of the tokens; inside an MLP
+they stay at that scale. So nothing is kept from step to step, and nothing is read twice only to be
+measured.
 
 The matrix units read both operands along the sum. The gradient of a weight sums over tokens: what
 it multiplies is needed turned, too, and leaves the kernel that makes it both ways.
@@ -129,28 +130,25 @@ class FeedForward(torch.autograd.Function):
         kind: str,
     ) -> Tensor:
         """Shape (M, width), bf16."""
-        x8, u8, d8 = rounded(x, INPUTS, E4M3), *(rounded(w, WEIGHTS, E4M3) for w in (up, down))
-        factor = number(1 / (INPUTS * WEIGHTS), x)
+        x8, factor = rounded(x, INPUTS, E4M3), number(1 / (INPUTS * WEIGHTS), x)
+        (u8, u8t), (d8, d8t) = (both_ways(w, number(WEIGHTS, x), E4M3) for w in (up, down))
         a8, a8t, slopes = activated(x8, u8, up_bias, factor, kind)
-        ctx.save_for_backward(x8, u8, d8, a8t, slopes)
+        ctx.save_for_backward(x8, u8t, d8t, a8t, slopes)
         ctx.rest = x.dtype, up.dtype, up_bias is not None, down_bias is not None
         return times(a8, d8, factor, down_bias)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of x, up and down, in their precision."""
-        x8, u8, d8, a8t, slopes = ctx.saved_tensors
+        x8, u8t, d8t, a8t, slopes = ctx.saved_tensors
         x_dtype, w_dtype, up_bias, down_bias = ctx.rest
         scale = fitting(dy[::SAMPLED])
         g8, g8t = both_ways(dy, scale, E5M2)
-        d8t, factor = turned(d8), 1 / (scale * WEIGHTS * INPUTS)
-        sample = times(g8[::SAMPLED].contiguous(), d8t, factor)
-        inner = fitting(sloped(sample, slopes[::SAMPLED]))
-        b8, b8t = activated_back(g8, d8t, slopes, factor * inner)
+        b8, b8t = activated_back(g8, d8t, slopes, number(1 / (INPUTS * WEIGHTS), dy))
         d_down = times_back(g8t, a8t, 1 / (scale * INPUTS), torch.float32)
-        dx = times(b8, turned(u8), 1 / (inner * WEIGHTS))
-        d_up = times_back(b8t, turned(x8), 1 / (inner * INPUTS), torch.float32)
-        d_up_bias = (b8.float().sum(0) / inner).to(w_dtype) if up_bias else None
+        dx = times(b8, u8t, 1 / (scale * WEIGHTS))
+        d_up = times_back(b8t, turned(x8), 1 / (scale * INPUTS), torch.float32)
+        d_up_bias = (b8.float().sum(0) / scale).to(w_dtype) if up_bias else None
         d_down_bias = dy.float().sum(0).to(w_dtype) if down_bias else None
         return dx.to(x_dtype), d_up.to(w_dtype), d_up_bias, d_down.to(w_dtype), d_down_bias, None
 
@@ -193,11 +191,10 @@ def times(a: Tensor, b: Tensor, factor: Tensor, bias: Tensor | None = None) -> T
     return (y if bias is None else y + bias).bfloat16()
 
 
+@torch.library.custom_op("brnb::times_back", mutates_args=(), device_types="cpu")
 def times_back(a: Tensor, b: Tensor, factor: Tensor, dtype: torch.dtype) -> Tensor:
-    """factor · a @ b.T, summed in fp32: over many tokens or pieces, gradients have few large terms
-    and many small ones, which would vanish beside them."""
-    if a.is_cuda:
-        return torch._scaled_mm(a, b.t(), factor, number(1.0, a), out_dtype=dtype)
+    """factor · a @ b.T, summed in fp32 or in parts of some thousand terms: over many tokens or
+    pieces, gradients have few large terms and many small ones, which would vanish beside them."""
     with torch.autocast(a.device.type, enabled=False):
         return (factor * (a.float() @ b.float().t())).to(dtype)
 
@@ -273,6 +270,11 @@ def _(x: Tensor) -> Tensor:
     return x.new_empty(x.shape[::-1])
 
 
+@times_back.register_fake
+def _(a: Tensor, b: Tensor, factor: Tensor, dtype: torch.dtype) -> Tensor:
+    return a.new_empty(len(a), len(b), dtype=dtype)
+
+
 @activated.register_fake
 def _(
     x8: Tensor, u8: Tensor, bias: Tensor | None, factor: Tensor, kind: str
@@ -289,7 +291,8 @@ def _(g8: Tensor, d8t: Tensor, slopes: Tensor, factor: Tensor) -> tuple[Tensor, 
 
 
 if torch.cuda.is_available():  # Triton comes with PyTorch for GPUs only
-    from brnb.models import fp8_kernel
+    from brnb.models import fp8_kernel, split_k_kernel
 
     both_ways.register_kernel("cuda", fp8_kernel.both_ways)
     turned.register_kernel("cuda", fp8_kernel.turned)
+    times_back.register_kernel("cuda", split_k_kernel.times_back)

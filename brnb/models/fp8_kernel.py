@@ -1,8 +1,8 @@
 """The passes between products in 8 bits, as GPU kernels in Triton; import it where there is a GPU.
 
 Each reads its input once. To turn a matrix, bytes of four rows are packed into words first: a
-word moves between threads as fast as a byte. Rows are a multiple of 256 and columns of 32, so that
-a tile always fits.
+word moves between threads as fast as a byte. Rows and columns are multiples of 32, so that a tile
+always fits.
 """
 
 import torch
@@ -10,7 +10,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-ROWS, COLUMNS = (256, 128), (64, 32)  # of a tile: the first that fits
+ROWS, COLUMNS = (256, 128, 64, 32), (64, 32)  # of a tile: the first that fits
 PASS = (128, 64)  # the largest worth it, as measured on an H200
 
 

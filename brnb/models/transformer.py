@@ -16,7 +16,6 @@ from brnb.models import attention, fp8
 from brnb.models.activation import activation
 from brnb.models.choices import INITIAL_STD, Choices
 from brnb.models.loss import fused_cross_entropy
-from brnb.models.norm import branch
 from brnb.models.rope import rope_table, rotate
 
 State = tuple[Tensor, ...]
@@ -203,10 +202,9 @@ class Block(nn.Module):
         x = _whole(x, y)
         if self.mix is not None:
             x = self.mix[0] * x + self.mix[1] * start
-        x, normed = branch(self.attention_norm, x)
-        y, k, v = self.attention(normed, ids, rotation, past)
-        x, normed = branch(self.mlp_norm, x + self.dropout(y))
-        return x, self.dropout(self.mlp(normed)), k, v
+        y, k, v = self.attention(self.attention_norm(x), ids, rotation, past)
+        x = x + self.dropout(y)
+        return x, self.dropout(self.mlp(self.mlp_norm(x))), k, v
 
 
 class Attention(nn.Module):
