@@ -36,12 +36,12 @@ def times_back(a: Tensor, b: Tensor, factor: Tensor, dtype: torch.dtype) -> Tens
 
 def parts_of(rows: int, columns: int, terms: int, multiprocessors: int = 132) -> int:
     """Of every sum, so that all tiles' programs run at a time; 1 if sizes do not fit the kernel."""
-    tiles = rows // ROWS * (columns // COLUMNS)
-    parts = 1
+    if rows % ROWS or columns % COLUMNS:
+        return 1
+    parts, tiles = 1, rows // ROWS * (columns // COLUMNS)
     while 2 * parts * tiles <= multiprocessors:
         parts *= 2
-    fits = rows % ROWS == 0 and columns % COLUMNS == 0 and terms % (parts * TERMS) == 0
-    return parts if fits and terms <= parts * MOST else 1
+    return parts if terms % (parts * TERMS) == 0 and terms <= parts * MOST else 1
 
 
 @triton.jit
