@@ -15,44 +15,30 @@ training is from itself when the batches come in another order.
 The results go to ``benchmarks/results/training_speed.json`` as they come, beside those of other
 shapes.
 
-Why not faster: milliseconds of a step on an H200 by its profile, attention in the last two still
-cuDNN's; with `brnb.models.attention_kernel` they took 26.8 and 41.7.
+Where the time of a step goes, in milliseconds of an H200's kernels with products in 8 bits, by a
+profile (kernels alone, before the split-K kernel took 0.6 ms off v5's products and 0.3 off v6's):
 
-========================== ===== ===== =====
-..                          v5    v6   124M
-========================== ===== ===== =====
-precision                   bf16   fp8   fp8
-products                     7.3  11.6  18.5
-attention                    3.7   5.0   8.0
-GELU, norms, residuals       4.5   8.4  10.3
-loss                         0.6   2.2   3.7
-optimizer, embedding, rest   0.8   1.3   2.5
-a step                      16.8  28.5  43.0
-of the plain peer           21.6  37.0  60.4
-========================== ===== ===== =====
+==================================== ===== =====
+..                                      v5    v6
+==================================== ===== =====
+products                               5.1  10.0
+MLP: products with activation, slopes  1.9   3.5
+attention                              3.0   4.4
+norms, residuals, rounding             2.0   2.1
+turning matrices, in 8 bits            0.4   1.5
+loss                                   0.9   1.8
+optimizer, clipping, embedding, rest   0.5   1.1
+==================================== ===== =====
 
-Products of these widths are bound by memory: 8 bits make those of v6 1.55 times as fast, and of v5,
-with 16 inputs and outputs of 67 MB a layer and direction, hardly any. The passes between them run
-at 70 to 95% of the memory's rate. 1.5 times the peer is 24.7 ms for v6 and 14.4 for v5.
+Between its 360 to 480 kernels a step waits 0.5 ms, and after a second the GPU stands at its power
+limit (690 W) and is another 5% slower, beside the peer as well. Passes between products run at 70
+to 95% of the memory's rate. The MLP's two kernels are at 40 to 60% of their bounds: what is left to
+do is to compute a tile's product beside the stores of the one before. Attention is at a third of
+the matrix units' rate (cuDNN's takes 640 us a layer of v6, ours 500).
 
-Since that profile the products of an MLP pass on their activation, or its gradient, themselves
-(`brnb.models.mlp_kernel`): in fp8 a step of v6 takes 26.1 ms where the peer takes 38.4, of v5 15.0
-where it takes 22.1. Microseconds of one layer on an H200 (kernels alone, in a CUDA graph):
-
-==================================================== ==== ==== ====
-..                                                     v5   v6 124M
-==================================================== ==== ==== ====
-product `up`, values of bf16 written for a pass       107  129  137
-the same with activation, its transpose and slopes    161  219  230
-product `down` backward, written in bf16 for a pass   114  144  143
-the same with the gradient of `up`, both ways         148  190  211
-both at 4.2 TB/s of memory, each                      104  104   78
-at the rate of 8-bit products (1,979 TFLOP/s), each    35   69   78
-==================================================== ==== ==== ====
-
-So the kernels are at 40 to 70% of their bounds. A tile's product, activation and stores wait for
-each other, and only what two to four programs on a multiprocessor do at a time overlaps; products
-of the next tile beside the stores of this one are what is left to do.
+Tried, and not faster: one-pass attention backward; programs that own a whole sequence, or 128
+queries; the loss in parts that stay in the cache; a norm of our own that adds the stream's gradient
+(the compiler's does, since additions stand beside the norm that reads them).
 """
 
 import dataclasses
