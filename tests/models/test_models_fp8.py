@@ -127,10 +127,12 @@ def test_a_gradient_goes_back_through_slopes(halves):
 
 @every_kind
 @pytest.mark.parametrize("bias", [True, False])
-def test_an_mlp_stays_within_the_rounding_of_8_bits(kind, bias):
+@pytest.mark.parametrize("growth", [1 / 16, 1, 30])  # of what inner gradients are scaled by
+def test_an_mlp_stays_within_the_rounding_of_8_bits(kind, bias, growth):
     torch.manual_seed(0)
     ups = [nn.Linear(64, 128, bias) for _ in range(2 if kind == "swiglu" else 1)]
     down, x = nn.Linear(128, 64, bias), torch.randn(2, 64, 64, requires_grad=True)
+    down.weight.data *= growth
     leaves = [x, *(p for part in (*ups, down) for p in part.parameters())]
     expected = down(activation(kind, *(part(x) for part in reversed(ups))))
     found = fp8.mlp(x, ups, down, kind)
