@@ -21,7 +21,7 @@ from brnb import fingerprint, receipt
 from brnb.params import ParameterError, literals, nearest
 
 State = Literal["done", "stale", "failed", "missing"]
-DATA = ("BRNB_DATA", "BRNB_INSTRUCTIONS")  # variables that name files or folders of data
+DATA = "BRNB_"  # variables that begin so may name files or folders of data
 
 
 class LockedError(RuntimeError):
@@ -192,12 +192,14 @@ class Pipeline:
 
 
 def portable(path: Path, root: Path) -> str:
-    """A path that means the same on another machine: in the project, or under one of `DATA`."""
+    """A path that means the same on another machine: in the project, or under a `DATA` variable."""
     path = path.resolve()
     if path.is_relative_to(root):
         return path.relative_to(root).as_posix()
-    for name in filter(os.environ.get, DATA):
-        place = Path(os.environ[name]).resolve()
+    for name, value in sorted(os.environ.items()):
+        if not (name.startswith(DATA) and value):
+            continue
+        place = Path(value).resolve()
         if path == place:
             return f"${{{name}}}"
         if path.is_relative_to(place):

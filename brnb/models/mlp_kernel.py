@@ -21,6 +21,7 @@ from triton.experimental.gluon.language.nvidia.hopper import mbarrier, tma, warp
 from triton.experimental.gluon.nvidia.hopper import TensorDescriptor
 
 from brnb.models.activation import CUBE, SQUEEZE
+from brnb.models.fp8 import E4M3, E5M2, INPUTS
 from brnb.models.fp8_kernel import TO_E4M3, TO_E5M2, TURN, must_be_turned
 
 FOURS, PART = 64, 256  # rows of a product, terms of a sum at a time
@@ -29,8 +30,6 @@ FOURS, PART = 64, 256  # rows of a product, terms of a sum at a time
 WIDE, NARROW = ((128, 8), (64, 4), (32, 4)), ((64, 4), (32, 4))
 BACK = ((128, 4), (64, 4), (32, 4))
 KEPT = 2**17  # bytes of weights in shared memory
-E4M3, E5M2 = torch.float8_e4m3fn, torch.float8_e5m2
-INPUTS = 4.0
 barrier = gl.thread_barrier if hasattr(gl, "thread_barrier") else gl.barrier  # up to Triton 3.6
 OPERAND = gl.NVMMASharedLayout(swizzle_byte_width=128, element_bitwidth=8, rank=2)
 

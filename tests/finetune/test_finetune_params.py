@@ -51,11 +51,17 @@ def test_a_variant_keeps_the_data():
         Ablation(name="typo", changes={"rnak": 10})
 
 
-def test_a_file_of_instructions_is_recorded_by_the_variable_that_names_it(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["BRNB_INSTRUCTIONS", "BRNB_SUMMARIES"])
+def test_a_file_is_recorded_by_the_variable_that_names_it(name, tmp_path, monkeypatch):
+    monkeypatch.setenv(name, str(tmp_path / "pairs.jsonl"))
+    assert portable(tmp_path / "pairs.jsonl", tmp_path / "project") == f"${{{name}}}"
+
+
+def test_a_file_is_recorded_under_the_variable_that_names_its_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("BRNB_DATA", raising=False)
     file, root = tmp_path / "data/pairs.jsonl", tmp_path / "project"
-    monkeypatch.setenv("BRNB_INSTRUCTIONS", str(file))
-    assert portable(file, root) == "${BRNB_INSTRUCTIONS}"
+    monkeypatch.setenv("BRNB_PROCESSES", "2")
+    assert portable(file, root) == file.as_posix()
     monkeypatch.setenv("BRNB_INSTRUCTIONS", str(file.parent))
     assert portable(file, root) == "${BRNB_INSTRUCTIONS}/pairs.jsonl"
     monkeypatch.setenv("BRNB_DATA", str(file.parent))

@@ -13,6 +13,7 @@ from brnb.models import fp8
 from brnb.models.activation import activation, activation_back
 from brnb.models.loss import fused_cross_entropy
 from brnb.models.recurrent import RecurrentLM
+from brnb.models.split_k import parts
 from brnb.models.transformer import TransformerLM
 from brnb.train.step import make_step
 
@@ -220,3 +221,26 @@ def test_a_micro_batch_that_does_not_fit_the_matrix_units_is_an_error():
     step, ids = make_step(build("gpt"), "fp8", CPU), torch.zeros(1, 9, dtype=torch.long)
     with pytest.raises(ValueError, match="multiple of 256 tokens, not 9: change batch_size"):
         step(ids, ids, None, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ((1024, 256, 131_072), 16),  # v5's MLP: 8 tiles, 128 programs of 132
+        ((2048, 512, 65_536), 4),  # v6's MLP: 32 tiles
+        ((4096, 256, 131_072), 1),  # v5's head: 4 parts would be twice too long
+        ((3072, 768, 32_768), 1),  # GPT-2's MLP: 72 tiles
+        ((384, 96, 4096), 1),  # narrower than a tile
+    ],
+)
+def test_long_sums_of_few_tiles_are_made_in_parts(sizes, expected):
+    assert parts(*sizes) == expected
+
+
+@given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 2**11))
+def test_parts_run_at_a_time_and_leave_nothing_out(high, wide, terms):
+    count = parts(128 * high, 256 * wide, 128 * terms)
+    if count > 1:
+        assert count * high * wide <= 132
+        assert terms % count == 0
+        assert 128 * terms // count <= 2**14
