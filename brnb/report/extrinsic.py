@@ -159,10 +159,14 @@ def rates(
 
 
 def flips(found: Mapping[tuple[str, str], "Rate"], lang: str) -> "pd.DataFrame":
-    """One row a comparison and model: how many answers changed, and whether enough did not."""
+    """One row a comparison and model: how many answers changed, and whether the interval shows
+    that enough did not."""
+    import pandas as pd
+
     from brnb.evaluate.flips import same
 
-    return rates(found, lang).assign(enough_same=[same(rate) for rate in found.values()])
+    shown = pd.Series([same(rate) for rate in found.values()], dtype=object)
+    return rates(found, lang).assign(enough_same=shown)
 
 
 def personal_data(counts: Mapping[str, Mapping[str, int]], lang: str) -> "pd.DataFrame":

@@ -135,13 +135,16 @@ def test_every_metric_has_a_mean():
 
 def test_the_table_of_flips_says_where_99_percent_are_the_same():
     found = {
-        ("flips_alone", "adapted"): Rate(4, 400),
-        ("flips_transformers", "adapted"): Rate(5, 400),
+        ("flips_alone", "adapted"): Rate(0, 400),
+        ("flips_alone", "baseline"): Rate(0, 10),
+        ("flips_transformers", "adapted"): Rate(10, 400),
     }
     frame = report.flips(found, "en")
-    assert frame["enough_same"].tolist() == [True, False]
-    assert frame["rate"].tolist() == [0.01, 0.0125]
-    assert display(frame, "tab-flips", lang="en").headers[-1] == "At least 99% the same"
+    assert frame["enough_same"].tolist() == [True, None, False]
+    assert frame["rate"].tolist() == [0, 0, 0.025]
+    shown = display(frame, "tab-flips", lang="en")
+    assert shown.headers[-1] == "At least 99% the same"
+    assert [cells[-1] for cells in shown.cells] == ["yes", "–", "no"]
 
 
 def test_figures_draw():
