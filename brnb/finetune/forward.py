@@ -8,10 +8,10 @@ from torch import Tensor
 
 from brnb.finetune.attention import packed_attention
 from brnb.finetune.base import quiet
-from brnb.finetune.head import target_nats, targets_of
 from brnb.finetune.layers import LlamaStack, supported
 from brnb.finetune.lora import base_of, trained
 from brnb.finetune.shards import shards_of
+from brnb.ops.frozen_head import target_nats, targets_of
 
 if TYPE_CHECKING:
     from peft import PeftModel

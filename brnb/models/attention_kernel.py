@@ -1,4 +1,4 @@
-"""`brnb.models.attention` as GPU kernels in Triton; import it where there is a GPU.
+"""`brnb.ops.attention` as GPU kernels in Triton; import it where there is a GPU.
 
 Softmax as it goes (Dao et al., 2022), in powers of two. Such sequences are bound by exponentials
 and by waiting: what counts is how many programs a multiprocessor holds. Gradients of queries, and
@@ -28,7 +28,7 @@ BLOCK = 64  # rows that a program owns
 def attention(
     qkv: Tensor, cos: Tensor | None, sin: Tensor | None, heads: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """See `brnb.models.attention`."""
+    """See `brnb.ops.attention`."""
     B, T, width = *qkv.shape[:2], qkv.shape[2] // 3
     turned = qkv.new_empty(0)
     if cos is not None:
@@ -56,7 +56,7 @@ def attention_back(
     sin: Tensor | None,
     heads: int,
 ) -> Tensor:
-    """See `brnb.models.attention`."""
+    """See `brnb.ops.attention`."""
     B, T, D = *qkv.shape[:2], qkv.shape[2] // (3 * heads)
     found, deltas = torch.empty_like(qkv), torch.empty_like(normalisers)
     grid, parts = (T // BLOCK, B * heads), _apart(qkv, turned)

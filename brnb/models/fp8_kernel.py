@@ -15,7 +15,7 @@ PASS = (128, 64)  # the largest worth it, as measured on an H200
 
 
 def both_ways(x: Tensor, scale: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """See `brnb.models.fp8`; rows of x may lie apart."""
+    """See `brnb.ops.fp8`; rows of x may lie apart."""
     if x.stride(1) != 1:
         x = x.contiguous()
     rows, columns = x.shape
@@ -30,7 +30,7 @@ def both_ways(x: Tensor, scale: Tensor, dtype: torch.dtype) -> tuple[Tensor, Ten
 
 
 def turned(x: Tensor) -> Tensor:
-    """See `brnb.models.fp8`."""
+    """See `brnb.ops.fp8`."""
     rows, columns = x.shape
     found = torch.empty(columns, rows, dtype=x.dtype, device=x.device)
     grid, tile = tiles(rows, columns, PASS)

@@ -20,9 +20,9 @@ from triton.experimental.gluon import language as gl
 from triton.experimental.gluon.language.nvidia.hopper import mbarrier, tma, warpgroup_mma
 from triton.experimental.gluon.nvidia.hopper import TensorDescriptor
 
-from brnb.models.activation import CUBE, SQUEEZE
-from brnb.models.fp8 import E4M3, E5M2, INPUTS
 from brnb.models.fp8_kernel import TO_E4M3, TO_E5M2, TURN, must_be_turned
+from brnb.ops.activation import CUBE, SQUEEZE
+from brnb.ops.formats import E4M3, E5M2, INPUTS
 
 FOURS, PART = 64, 256  # rows of a product, terms of a sum at a time
 # Columns and warps of a program: the first that fit, as measured on an H200. Registers and shared
@@ -37,7 +37,7 @@ OPERAND = gl.NVMMASharedLayout(swizzle_byte_width=128, element_bitwidth=8, rank=
 def activated(
     x8: Tensor, u8: Tensor, bias: Tensor | None, factor: Tensor, kind: str
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """See `brnb.models.fp8`."""
+    """See `brnb.ops.fp8`."""
     rows, wide, halves = len(x8), len(u8), 2 if kind == "swiglu" else 1
     columns = wide // halves
     active = torch.empty(rows, columns, dtype=E4M3, device=x8.device)
@@ -57,7 +57,7 @@ def activated(
 def activated_back(
     g8: Tensor, d8t: Tensor, slopes: Tensor, factor: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """See `brnb.models.fp8`."""
+    """See `brnb.ops.fp8`."""
     (rows, wide), columns = slopes.shape, len(d8t)
     small = torch.empty(rows, wide, dtype=E5M2, device=g8.device)
     turned = torch.empty(wide, rows, dtype=E5M2, device=g8.device)

@@ -4,7 +4,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from brnb.models.loss import fused_cross_entropy
+from brnb.ops.loss import fused_cross_entropy
 
 State = tuple[Tensor, ...]
 

@@ -1,5 +1,5 @@
 """Products in 8 bits that sum over many tokens, as a GPU kernel in Triton; import it where there
-is a GPU. See `brnb.models.split_k`.
+is a GPU. See `brnb.ops.split_k`.
 """
 
 import torch
@@ -8,13 +8,13 @@ import triton.language as tl
 from torch import Tensor
 from triton.tools.tensor_descriptor import TensorDescriptor
 
-from brnb.models.split_k import COLUMNS, ROWS, TERMS, parts
+from brnb.ops.split_k import COLUMNS, ROWS, TERMS, parts
 
 HOPPER = 9  # whose multiprocessors, and tensor descriptors, these are
 
 
 def times_back(a: Tensor, b: Tensor, factor: Tensor, dtype: torch.dtype) -> Tensor:
-    """See `brnb.models.fp8`."""
+    """See `brnb.ops.fp8`."""
     (rows, terms), columns = a.shape, len(b)
     count = parts(rows, columns, terms)
     if count == 1 or torch.cuda.get_device_capability(a.device)[0] != HOPPER:

@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from brnb.models import attention, fp8
-from brnb.models.activation import activation
 from brnb.models.choices import INITIAL_STD, Choices
-from brnb.models.loss import fused_cross_entropy
-from brnb.models.rope import rope_table, rotate
+from brnb.ops import attention, fp8
+from brnb.ops.activation import activation
+from brnb.ops.loss import fused_cross_entropy
+from brnb.ops.rope import rope_table, rotate
 
 State = tuple[Tensor, ...]
 Rotation = tuple[Tensor, Tensor] | None
@@ -33,7 +33,7 @@ class TransformerLM(nn.Module):
 
     cos: Tensor
     sin: Tensor
-    in_fp8 = False  # the head's products in training; see `brnb.models.fp8.use`
+    in_fp8 = False  # the head's products in training; see `brnb.ops.fp8.use`
 
     def __init__(self, **choices: Any) -> None:
         super().__init__()
@@ -210,7 +210,7 @@ class Block(nn.Module):
 class Attention(nn.Module):
     """Causal attention in several heads, softmax(QK^T / sqrt(d_k)) V in each (Eq. 3.1)."""
 
-    in_fp8 = False  # see `brnb.models.fp8.use`
+    in_fp8 = False  # see `brnb.ops.fp8.use`
 
     def __init__(self, c: Choices, value_embedding: bool) -> None:
         super().__init__()
@@ -262,7 +262,7 @@ class Attention(nn.Module):
         return F.scaled_dot_product_attention(q, k, v, mask, dropout, not past, enable_gqa=grouped)
 
     def _has_kernel(self, packed: Tensor, past: State) -> bool:
-        """Whether attention is that of `brnb.models.attention`; to pack again what was normed or
+        """Whether attention is that of `brnb.ops.attention`; to pack again what was normed or
         mixed costs more than it saves."""
         c = self.choices
         plain = not (past or c.dropout or c.qk_norm or c.value_embeddings)

@@ -27,7 +27,7 @@ GIB = 2**30
 CONTEXT = 600 * 2**20  # CUDA context and library buffers on Ampere to Hopper, about 0.6 GiB
 BF16, FP32 = 2, 4
 LOGIT_BYTES = {"plain": 12, "compiled": 2}
-FROZEN_LOGITS = 2**27  # that a frozen head has at once (`brnb.finetune.head`)
+FROZEN_LOGITS = 2**27  # that a frozen head has at once (`brnb.ops.frozen_head`)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class Step:
         ``plain`` has three fp32 tensors of the logits alive at once (log-probabilities, their
         gradient, the logits'), 12 bytes a logit; ``compiled`` keeps bf16 logits and overwrites
         them; ``chunked`` never has them all (Liger's fused linear cross-entropy), nor has
-        ``frozen`` (`brnb.finetune.head`), whose chunks are of one size.
+        ``frozen`` (`brnb.ops.frozen_head`), whose chunks are of one size.
     recomputed
         Layers that keep only their input and run again in the backward pass; None for all.
     dequantised

@@ -5,7 +5,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from brnb.models import fp8
+from brnb.ops import fp8
 
 State = tuple[Tensor, ...]
 
@@ -37,7 +37,7 @@ class Step(Protocol):
 
 def make_step(model: nn.Module, precision: str, device: torch.device) -> Step:
     """The step of a model on its device, in ``"fp32"``, ``"bf16"`` (autocast) or ``"fp8"``: bf16
-    with products in 8 bits (`brnb.models.fp8`, which raises ValueError for models without).
+    with products in 8 bits (`brnb.ops.fp8`, which raises ValueError for models without).
 
     On a GPU a call with tokens of a new shape takes seconds: it compiles and records.
     """

@@ -7,14 +7,16 @@ import tiny
 import torch
 import torch.nn.functional as F
 
-from brnb.finetune import head, layers
-from brnb.finetune.attention import attend, packed_attention
+from brnb.finetune import layers
+from brnb.finetune.attention import packed_attention
 from brnb.finetune.budget import Plan
 from brnb.finetune.forward import Losses, PlainStack, check_head
-from brnb.finetune.head import target_nats, targets_of
 from brnb.finetune.layers import LlamaStack, supported
 from brnb.finetune.lora import base_of, trained
 from brnb.finetune.maps import quantised as is_quantised
+from brnb.ops import frozen_head
+from brnb.ops.frozen_head import target_nats, targets_of
+from brnb.ops.packed_attention import attend
 
 CLOSE = {"rtol": 1e-3, "atol": 1e-4}  # gradients are of order 1; fp32 sums in other orders
 LENGTHS = (5, 9, 1, 17)
@@ -106,7 +108,7 @@ def test_lengths_have_to_add_up():
 
 
 def test_the_head_in_chunks_has_pytorchs_loss_and_gradient(monkeypatch):
-    monkeypatch.setattr("brnb.finetune.head.FROZEN_LOGITS", 3 * 50)  # three rows at a time
+    monkeypatch.setattr("brnb.ops.frozen_head.FROZEN_LOGITS", 3 * 50)  # three rows at a time
     torch.manual_seed(0)
     hidden = torch.randn(10, 8, requires_grad=True)
     weight, targets, share = torch.randn(50, 8), torch.randint(50, (10,)), torch.randn(10)
@@ -149,7 +151,7 @@ def test_what_is_compiled_gets_its_tokens_as_rows_of_matrices(monkeypatch):
     names = {"rms_norm", "rms_norm_backward", "swiglu", "swiglu_backward", "rotate"}
     for name in names:
         watched(layers, name)
-    watched(head, "_nats")
+    watched(frozen_head, "_nats")
     model, pack = tiny.model(), tiny.pack((7, 4))
     ours(model, LlamaStack(model), pack)
     assert {name for name, _ in calls} == names | {"_nats"}

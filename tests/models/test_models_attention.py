@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from model_forms import FORMS, build, ids_for
 
 from brnb.models import transformer
-from brnb.models.attention import attention, fits
-from brnb.models.rope import rope_table, rotate
+from brnb.ops.attention import attention, fits
+from brnb.ops.rope import rope_table, rotate
 
 
 def plain(qkv, cos, sin, heads):

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from brnb.models import fp8
-from brnb.models.activation import activation, activation_back
-from brnb.models.loss import fused_cross_entropy
 from brnb.models.recurrent import RecurrentLM
-from brnb.models.split_k import parts
 from brnb.models.transformer import TransformerLM
+from brnb.ops import formats, fp8
+from brnb.ops.activation import activation, activation_back
+from brnb.ops.loss import fused_cross_entropy
+from brnb.ops.split_k import parts
 from brnb.train.step import make_step
 
 CPU = torch.device("cpu")
@@ -95,30 +95,32 @@ def test_the_gradient_of_an_activation_is_autograds(kind):
 @pytest.mark.parametrize("bias", [True, False])
 def test_inner_values_and_slopes_are_those_of_autograd(kind, bias):
     random = torch.Generator().manual_seed(0)
-    x8 = fp8.rounded(torch.randn(64, 32, generator=random), fp8.INPUTS, fp8.E4M3)
-    u8 = fp8.rounded(0.3 * torch.randn(96, 32, generator=random), fp8.WEIGHTS, fp8.E4M3)
+    x8 = fp8.rounded(torch.randn(64, 32, generator=random), formats.INPUTS, formats.E4M3)
+    u8 = fp8.rounded(0.3 * torch.randn(96, 32, generator=random), formats.WEIGHTS, formats.E4M3)
     offset = torch.randn(96, generator=random) if bias else None
-    before = F.linear(x8.float() / fp8.INPUTS, u8.float() / fp8.WEIGHTS, offset).requires_grad_()
+    before = F.linear(
+        x8.float() / formats.INPUTS, u8.float() / formats.WEIGHTS, offset
+    ).requires_grad_()
     if kind == "swiglu":
         gate, up = before.chunk(2, dim=-1)
         expected = F.silu(gate) * up
     else:
         expected = F.gelu(before, approximate="tanh") if kind == "gelu" else F.relu(before) ** 2
     (slopes,) = torch.autograd.grad(expected.sum(), before)
-    factor = torch.tensor(1 / (fp8.INPUTS * fp8.WEIGHTS))
+    factor = torch.tensor(1 / (formats.INPUTS * formats.WEIGHTS))
     found, turned, found_slopes = fp8.activated(x8, u8, offset, factor, kind)
-    near = {"rtol": 1 / 16, "atol": 2**-10 / fp8.INPUTS}  # half a unit of e4m3
-    torch.testing.assert_close(found.float() / fp8.INPUTS, expected.detach(), **near)
-    torch.testing.assert_close(found_slopes.float() / fp8.INPUTS, slopes, **near)
+    near = {"rtol": 1 / 16, "atol": 2**-10 / formats.INPUTS}  # half a unit of e4m3
+    torch.testing.assert_close(found.float() / formats.INPUTS, expected.detach(), **near)
+    torch.testing.assert_close(found_slopes.float() / formats.INPUTS, slopes, **near)
     assert torch.equal(turned.float(), found.float().t())
 
 
 @pytest.mark.parametrize("halves", [1, 2])
 def test_a_gradient_goes_back_through_slopes(halves):
     random = torch.Generator().manual_seed(0)
-    g8 = (4 * torch.randn(64, 32, generator=random)).to(fp8.E5M2)
-    d8t = (4 * torch.randn(48, 32, generator=random)).to(fp8.E4M3)
-    slopes = torch.randn(64, 48 * halves, generator=random).to(fp8.E4M3)
+    g8 = (4 * torch.randn(64, 32, generator=random)).to(formats.E5M2)
+    d8t = (4 * torch.randn(48, 32, generator=random)).to(formats.E4M3)
+    slopes = torch.randn(64, 48 * halves, generator=random).to(formats.E4M3)
     found, turned = fp8.activated_back(g8, d8t, slopes, torch.tensor(0.5))
     through = torch.cat([0.5 * g8.float() @ d8t.float().t()] * halves, dim=1)
     expected = through * slopes.float()
@@ -166,10 +168,10 @@ def test_the_loss_of_a_head_in_8_bits_and_its_gradients(softcap):
 
 
 def test_what_is_too_large_is_cut_and_no_gradient_has_a_scale():
-    assert fp8.rounded(torch.tensor([1e9, -1e9]), 4.0, fp8.E4M3).float().tolist() == [448, -448]
-    assert fp8.rounded(torch.tensor([1e9]), 4.0, fp8.E5M2).float().item() == 57344
+    assert fp8.rounded(torch.tensor([1e9, -1e9]), 4.0, formats.E4M3).float().tolist() == [448, -448]
+    assert fp8.rounded(torch.tensor([1e9]), 4.0, formats.E5M2).float().item() == 57344
     zeros = torch.zeros(4, 4)
-    assert (fp8.rounded(zeros, fp8.fitting(zeros), fp8.E5M2).float() == 0).all()
+    assert (fp8.rounded(zeros, fp8.fitting(zeros), formats.E5M2).float() == 0).all()
 
 
 @pytest.mark.parametrize("form", FORMS)

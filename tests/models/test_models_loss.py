@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brnb.models.loss import InParts, fused_cross_entropy, turn_into_gradient
 from brnb.models.recurrent import RecurrentLM
 from brnb.models.transformer import TransformerLM
+from brnb.ops.loss import InParts, fused_cross_entropy, turn_into_gradient
 
 
 def plain(hidden, weight, bias, targets, softcap):

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from model_forms import FORMS, LLAMA, SHAPE, build, forms, ids_for
 
 from brnb.models.choices import Choices
-from brnb.models.rope import rope_table, rotate
 from brnb.models.store import load, save
 from brnb.models.transformer import Attention, TransformerLM
+from brnb.ops.rope import rope_table, rotate
 
 
 def size(**choices) -> int:

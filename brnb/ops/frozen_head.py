@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from brnb.finetune.elementwise import fused_on_gpu
+from brnb.ops.elementwise import fused_on_gpu
 from brnb.theory.memory import FROZEN_LOGITS
 
 

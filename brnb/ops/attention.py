@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from brnb.models.rope import rotate
+from brnb.ops.rope import rotate
 
 BLOCK, HEAD_DIMS, LONGEST = 64, (32, 64), 2048  # what was measured, and is faster than cuDNN's
 
@@ -34,7 +34,7 @@ def attention(
     qkv
         Queries, keys and values of all heads side by side, shape (B, T, 3·width); bf16 on a GPU.
     cos, sin
-        Of the angles that RoPE turns queries and keys by (`brnb.models.rope`), fp32 of shape
+        Of the angles that RoPE turns queries and keys by (`brnb.ops.rope`), fp32 of shape
         (T, head_dim / 2); None for positions that are not turned.
     heads
         Number of them.

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from brnb.models import fp8
+from brnb.ops import formats, fp8
 
 # At a time, 1 GiB in bf16: enough for matrix products of full speed. Parts that stay in an H200's
 # cache (16 to 64 MiB, on one stream or two) are read faster, yet took 5 to 30% longer in all.
@@ -41,7 +41,7 @@ def fused_cross_entropy(
     softcap
         Largest size of a logit, c·tanh(logit/c); None for no limit.
     in_fp8
-        Products in 8 bits (`brnb.models.fp8`), of a head without bias; two bytes per logit are
+        Products in 8 bits (`brnb.ops.fp8`), of a head without bias; two bytes per logit are
         kept, for products that the backward pass makes.
 
     Returns
@@ -127,11 +127,11 @@ class InPartsIn8Bits(torch.autograd.Function):
     ) -> Tensor:
         """Mean loss; see `fused_cross_entropy`."""
         n, v, number = len(hidden), len(weight), partial(fp8.number, like=hidden)
-        x8, x8t = fp8.both_ways(hidden, number(fp8.INPUTS), fp8.E4M3)
-        w8, w8t = fp8.both_ways(weight, number(fp8.WEIGHTS), fp8.E4M3)
-        factor = number(1 / (fp8.INPUTS * fp8.WEIGHTS))
-        g8 = torch.empty(n, v, dtype=fp8.E5M2, device=hidden.device)
-        g8t = torch.empty(v, n, dtype=fp8.E5M2, device=hidden.device)
+        x8, x8t = fp8.both_ways(hidden, number(formats.INPUTS), formats.E4M3)
+        w8, w8t = fp8.both_ways(weight, number(formats.WEIGHTS), formats.E4M3)
+        factor = number(1 / (formats.INPUTS * formats.WEIGHTS))
+        g8 = torch.empty(n, v, dtype=formats.E5M2, device=hidden.device)
+        g8t = torch.empty(v, n, dtype=formats.E5M2, device=hidden.device)
         total = number(0.0)
         for start in range(0, n, rows):
             part = slice(start, start + rows)
@@ -147,8 +147,8 @@ class InPartsIn8Bits(torch.autograd.Function):
         """Gradients of hidden and weight."""
         (g8, g8t, x8t, w8t), (dtype, w_dtype) = ctx.saved_tensors, ctx.dtypes
         share = grad.float() / (len(g8) * LOGIT_GRADIENTS)
-        dx = fp8.times_back(g8, w8t, share / fp8.WEIGHTS, torch.bfloat16)
-        dw = fp8.times_back(g8t, x8t, share / fp8.INPUTS, torch.float32)
+        dx = fp8.times_back(g8, w8t, share / formats.WEIGHTS, torch.bfloat16)
+        dw = fp8.times_back(g8t, x8t, share / formats.INPUTS, torch.float32)
         return dx.to(dtype), dw.to(w_dtype), None, None, None
 
 
@@ -162,7 +162,7 @@ def gradients_in_8_bits(
         return loss_kernel.gradients_in_8_bits(logits, targets, softcap, LOGIT_GRADIENTS, g8, g8t)
     logits = logits.float()
     loss = turn_into_gradient(logits, targets, softcap)
-    g8.copy_(fp8.rounded(logits, LOGIT_GRADIENTS, fp8.E5M2))
+    g8.copy_(fp8.rounded(logits, LOGIT_GRADIENTS, formats.E5M2))
     g8t.copy_(g8.t())
     return loss
 

@@ -21,12 +21,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from brnb.models.activation import activation, activation_back
+from brnb.ops.activation import activation, activation_back
+from brnb.ops.formats import E4M3, E5M2, GRADIENTS, INPUTS, WEIGHTS
 
-E4M3, E5M2 = torch.float8_e4m3fn, torch.float8_e5m2
-INPUTS = 4.0  # up to 112; no value of a normed vector is above sqrt(width)
-WEIGHTS = 64.0  # up to 7, and 2^-9 of where weights start
-GRADIENTS = 2.0**10  # for the largest of the sample: 56 times larger ones still fit
 SAMPLED = 64  # every such token is looked at
 ATTENTION = 512  # below this width its projections are faster in bf16: less is made twice
 WIDEST = 2048  # input of an MLP whose weights a kernel can keep beside it
