@@ -107,7 +107,7 @@ class _Layer:
         """Store keys and values; return the queries (N, H, D)."""
         both = F.linear(_rms_norm(x, self.first), self.qkv)
         if x.is_cuda:
-            from brnb.evaluate.kernels import turn_and_store
+            from brnb.ops.kernels.decoding import turn_and_store
 
             keys, values = (of[self.number].flatten(0, 1) for of in (slots.keys, slots.values))
             return turn_and_store(both, rope, slots.rows, keys, values)
@@ -140,7 +140,7 @@ def joined(*maps: nn.Linear) -> Tensor:
 
 def _rms_norm(x: Tensor, norm: Any) -> Tensor:
     if x.is_cuda:
-        from brnb.evaluate.kernels import rms_norm
+        from brnb.ops.kernels.decoding import rms_norm
 
         return rms_norm(x, norm.weight, norm.variance_epsilon)
     found: Tensor = norm(x)
@@ -149,7 +149,7 @@ def _rms_norm(x: Tensor, norm: Any) -> Tensor:
 
 def _swiglu(both: Tensor) -> Tensor:
     if both.is_cuda:
-        from brnb.evaluate.kernels import swiglu
+        from brnb.ops.kernels.decoding import swiglu
 
         return swiglu(both)
     gate, up = both.chunk(2, -1)

@@ -86,7 +86,7 @@ class Slots:
                 return _flash(q, keys, values, self.edges, self.pieces, scale)
             return _piece_by_piece(q, keys, values, self.pieces, scale)
         if q.is_cuda and keys.shape[-1] in (16, 32, 64, 128, 256):
-            from brnb.evaluate.kernels import attend_slots
+            from brnb.ops.kernels.decoding import attend_slots
 
             return attend_slots(q, keys, values, self.positions, scale)
         return _slot_by_slot(q, keys[: self.count], values[: self.count], self.positions, scale)

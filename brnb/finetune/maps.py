@@ -31,11 +31,11 @@ def matrix(module: Any, dtype: torch.dtype, out: Tensor | None = None) -> Tensor
         return module.weight.to(dtype) if out is None else out.copy_(module.weight)
     data, state = module.weight.data, module.weight.quant_state
     if data.is_cuda:
-        from brnb.finetune import nf4_kernel  # Triton comes with PyTorch for GPUs only
+        from brnb.ops.kernels import nf4  # Triton comes with PyTorch for GPUs only
 
-        if nf4_kernel.readable(data, state):
+        if nf4.readable(data, state):
             full = torch.empty(state.shape, dtype=dtype, device=data.device) if out is None else out
-            return nf4_kernel.dequantise(data, state, full)
+            return nf4.dequantise(data, state, full)
     import bitsandbytes.functional as bnb
 
     full = bnb.dequantize_4bit(data, state).to(dtype)

@@ -4,7 +4,7 @@ Reads queries, keys and values where one product left them, side by side, and wr
 the same way: nothing is transposed, concatenated or converted in between. Queries and keys that
 RoPE turns are written once, turned; their gradients are turned back on the way out.
 
-The definition here, exact and for small CPU tensors, is what `brnb.models.attention_kernel` does.
+The definition here, exact and for small CPU tensors, is what `brnb.ops.kernels.attention` does.
 """
 
 import math
@@ -136,7 +136,7 @@ attention.register_autograd(_gradients, setup_context=_keep)
 
 
 if torch.cuda.is_available():  # Triton comes with PyTorch for GPUs only
-    from brnb.models import attention_kernel as kernel
+    from brnb.ops.kernels import attention as kernel
 
     attention.register_kernel("cuda", kernel.attention)
     attention_back.register_kernel("cuda", kernel.attention_back)

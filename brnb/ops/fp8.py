@@ -227,9 +227,9 @@ def activated(
         grows with every inner value, in 8 bits, too.
     """
     if in_one_kernel(x8):
-        from brnb.models import mlp_kernel
+        from brnb.ops.kernels import mlp as kernel
 
-        return mlp_kernel.activated(x8, u8, bias, factor, kind)
+        return kernel.activated(x8, u8, bias, factor, kind)
     before = times_back(x8, u8, factor, torch.float32)
     parts = halves(before if bias is None else before + bias.float(), kind)
     small = rounded(activation(kind, *parts), INPUTS, E4M3)
@@ -244,9 +244,9 @@ def activated_back(
     """Gradient of the inner values in 8 bits, both ways, where that of their activation is
     ``factor · g8 @ d8t.T``."""
     if in_one_kernel(g8):
-        from brnb.models import mlp_kernel
+        from brnb.ops.kernels import mlp as kernel
 
-        return mlp_kernel.activated_back(g8, d8t, slopes, factor)
+        return kernel.activated_back(g8, d8t, slopes, factor)
     found = rounded(sloped(times_back(g8, d8t, factor, torch.float32), slopes), 1.0, E5M2)
     return found, found.t().contiguous()
 
@@ -288,8 +288,8 @@ def _(g8: Tensor, d8t: Tensor, slopes: Tensor, factor: Tensor) -> tuple[Tensor, 
 
 
 if torch.cuda.is_available():  # Triton comes with PyTorch for GPUs only
-    from brnb.models import fp8_kernel, split_k_kernel
+    from brnb.ops.kernels import split_k, transposing
 
-    both_ways.register_kernel("cuda", fp8_kernel.both_ways)
-    turned.register_kernel("cuda", fp8_kernel.turned)
-    times_back.register_kernel("cuda", split_k_kernel.times_back)
+    both_ways.register_kernel("cuda", transposing.both_ways)
+    turned.register_kernel("cuda", transposing.turned)
+    times_back.register_kernel("cuda", split_k.times_back)

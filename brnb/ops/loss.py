@@ -157,9 +157,9 @@ def gradients_in_8_bits(
 ) -> Tensor:
     """Sum of the rows' losses; `g8` becomes its gradient in e5m2, and `g8t` the transpose."""
     if logits.is_cuda:
-        from brnb.models import loss_kernel
+        from brnb.ops.kernels import loss as kernel
 
-        return loss_kernel.gradients_in_8_bits(logits, targets, softcap, LOGIT_GRADIENTS, g8, g8t)
+        return kernel.gradients_in_8_bits(logits, targets, softcap, LOGIT_GRADIENTS, g8, g8t)
     logits = logits.float()
     loss = turn_into_gradient(logits, targets, softcap)
     g8.copy_(fp8.rounded(logits, LOGIT_GRADIENTS, formats.E5M2))
@@ -170,9 +170,9 @@ def gradients_in_8_bits(
 def turn_into_gradient(logits: Tensor, targets: Tensor, softcap: float | None) -> Tensor:
     """Sum of the rows' losses; the logits (N, V) become its gradient, in place."""
     if logits.is_cuda:
-        from brnb.models import loss_kernel  # Triton comes with PyTorch for GPUs only
+        from brnb.ops.kernels import loss as kernel  # Triton comes with PyTorch for GPUs only
 
-        return loss_kernel.turn_into_gradient(logits, targets, softcap)
+        return kernel.turn_into_gradient(logits, targets, softcap)
     z = logits.to(torch.promote_types(logits.dtype, torch.float32))
     z = z if softcap is None else cap(z, softcap)
     normaliser, target = z.logsumexp(-1, keepdim=True), targets[:, None]
@@ -186,9 +186,9 @@ def turn_into_gradient(logits: Tensor, targets: Tensor, softcap: float | None) -
 def multiplied(part: Tensor, share: Tensor) -> Tensor:
     """part · share, in the precision of `part`, for a number that the device alone knows."""
     if part.is_cuda:
-        from brnb.models import loss_kernel
+        from brnb.ops.kernels import loss as kernel
 
-        return loss_kernel.multiplied(part, share)
+        return kernel.multiplied(part, share)
     return (part * share).to(part.dtype)
 
 

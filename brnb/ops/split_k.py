@@ -1,7 +1,7 @@
 """How a product in 8 bits that sums over many tokens is cut into parts (split-K).
 
 A gradient of a small weight has fewer tiles than a GPU has multiprocessors, each with a long sum.
-A program of `brnb.models.split_k_kernel` makes a part of a tile's sum instead.
+A program of `brnb.ops.kernels.split_k` makes a part of a tile's sum instead.
 """
 
 MULTIPROCESSORS = 132  # of an H100 or H200

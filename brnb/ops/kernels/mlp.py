@@ -20,9 +20,9 @@ from triton.experimental.gluon import language as gl
 from triton.experimental.gluon.language.nvidia.hopper import mbarrier, tma, warpgroup_mma
 from triton.experimental.gluon.nvidia.hopper import TensorDescriptor
 
-from brnb.models.fp8_kernel import TO_E4M3, TO_E5M2, TURN, must_be_turned
 from brnb.ops.activation import CUBE, SQUEEZE
 from brnb.ops.formats import E4M3, E5M2, INPUTS
+from brnb.ops.kernels.transposing import TO_E4M3, TO_E5M2, TURN, must_be_turned
 
 FOURS, PART = 64, 256  # rows of a product, terms of a sum at a time
 # Columns and warps of a program: the first that fit, as measured on an H200. Registers and shared
@@ -266,7 +266,7 @@ def tanh(x):  # type: ignore[no-untyped-def]
 
 @gluon.jit
 def rounded(x, dtype: gl.constexpr):  # type: ignore[no-untyped-def]
-    """See `brnb.models.fp8_kernel`."""
+    """See `brnb.ops.kernels.transposing`."""
     zero = gl.full(x.shape, 0, gl.int32, layout=x.type.layout) + gl.program_id(2)
     code: gl.constexpr = TO_E5M2 if dtype == gl.float8e5 else TO_E4M3
     found = gl.inline_asm_elementwise(
@@ -277,7 +277,7 @@ def rounded(x, dtype: gl.constexpr):  # type: ignore[no-untyped-def]
 
 @gluon.jit
 def words(a, b, c, d):  # type: ignore[no-untyped-def]
-    """See `brnb.models.fp8_kernel`."""
+    """See `brnb.ops.kernels.transposing`."""
     a, b = a.to(gl.uint8, bitcast=True), b.to(gl.uint8, bitcast=True)
     c, d = c.to(gl.uint8, bitcast=True), d.to(gl.uint8, bitcast=True)
     return gl.inline_asm_elementwise(

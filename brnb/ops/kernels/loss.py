@@ -5,7 +5,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from brnb.models.fp8_kernel import must_be_turned, rounded, tile, tiles, words
+from brnb.ops.kernels.transposing import must_be_turned, rounded, tile, tiles, words
 
 WIDEST = 8192  # logits that one program holds in registers at a time, as measured on an H200
 TILE = (256, 32)  # the largest worth it, as measured on an H200
