@@ -45,7 +45,8 @@ from brnb.train import gradients, sharding
 from brnb.train.loop import Training
 from brnb.train.parallel import launch
 from brnb.train.params import TransformerParams
-from brnb.train.step import PlainStep, make_step
+from brnb.train.recorded import make_step
+from brnb.train.step import PlainStep
 
 LLAMA = {"norm": "rmsnorm", "position": "rope", "mlp": "swiglu", "bias": False}
 GPT = {"norm": "layernorm", "position": "learned", "mlp": "gelu", "bias": True}

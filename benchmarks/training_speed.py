@@ -64,7 +64,7 @@ from brnb.models.recurrent import RecurrentLM
 from brnb.models.transformer import TransformerLM
 from brnb.train.loop import Training
 from brnb.train.params import RecurrentParams, TrainParams, TransformerParams
-from brnb.train.step import make_step
+from brnb.train.recorded import make_step
 
 BF16_PEAK = 989e12  # FLOP/s of an H100 or H200, dense, by the data sheet
 STEPS, ROUNDS, PARITY_STEPS, LAST_STEPS = 8, 5, 150, 20

@@ -21,12 +21,10 @@ from brnb.finetune.texts import from_texts
 from brnb.finetune.variants import train_variant
 from brnb.text.finished import Document
 from brnb.train.device import pick_device
-from brnb.train.history import History
+from brnb.train.history import CURVES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
-
-CURVES = "curves.json"
 
 
 @dataclass(frozen=True)
@@ -39,12 +37,6 @@ class Trained:
     resources: dict[str, Any]
     seconds: float
     curves: dict[str, list[dict[str, float]]]
-
-
-def write_curves(folder: Path, history: History) -> None:
-    """Write ``curves.json``: training and validation losses of a run, without times."""
-    curves = {"train": history.train, "validation": history.validation}
-    receipt.write_json(folder / CURVES, curves)
 
 
 def read_training(folder: Path) -> Trained:

@@ -28,6 +28,7 @@ from brnb.train import parallel
 from brnb.train.checkpoint import Checkpoint, random_state, set_random_state
 from brnb.train.device import Stopwatch
 from brnb.train.loop import TrainingDiverged
+from brnb.train.optimizer import warmup_and_cosine
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -83,10 +84,16 @@ class Finetuning:
         self.clock = Stopwatch(self.device)
         self.saved = self.clock.last
 
+    def learning_rate(self, step: int) -> float:
+        """Rate of all adapters in a step."""
+        p = self.params
+        share = warmup_and_cosine(step, self.steps, p.warmup, p.final_learning_rate)
+        return p.learning_rate * share
+
     def advance(self) -> None:
         """One optimizer step."""
         packs = self.data.batch(self.step)
-        rate = learning_rate(self.step, self.steps, self.params)
+        rate = self.learning_rate(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.summed += self.gradients(packs)
@@ -112,7 +119,7 @@ class Finetuning:
                 "step": self.step,
                 "tokens": self.history.tokens,
                 "loss": loss,
-                "learning_rate": learning_rate(self.step - 1, self.steps, self.params),
+                "learning_rate": self.learning_rate(self.step - 1),
                 "gradient_norm": self.norm.item(),
             }
         )
@@ -273,16 +280,6 @@ def finetune(
             if training.save_is_due():
                 training.save()
     return training.history
-
-
-def learning_rate(step: int, steps: int, params: "FinetuneParams") -> float:
-    """Linear warm-up, then a cosine from the peak to its final share."""
-    warmup = max(1, round(params.warmup * steps))
-    if step < warmup:
-        return params.learning_rate * (step + 1) / warmup
-    low = params.final_learning_rate
-    part = (step - warmup) / max(1, steps - warmup)
-    return params.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * part)))
 
 
 def _plan(model: "PeftModel", params: "FinetuneParams", device: torch.device) -> budget.Plan:

@@ -12,7 +12,8 @@ from tqdm import tqdm
 from brnb.train.batches import Batch
 from brnb.train.history import History
 from brnb.train.parallel import GradientSum, World
-from brnb.train.step import PlainStep, Step, make_step
+from brnb.train.recorded import make_step
+from brnb.train.step import PlainStep, Step
 
 State = tuple[Tensor, ...]
 TRIALS = 3  # steps until memory has its final use; the optimizer's comes with the second

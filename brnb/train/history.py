@@ -1,7 +1,10 @@
 """What a training left: its curves and what it took."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from brnb import receipt
 
 
 @dataclass
@@ -90,3 +93,12 @@ class History:
                 "tokens_per_second": round(self.tokens_per_second, 1),
             }
         )
+
+
+CURVES = "curves.json"
+
+
+def write_curves(folder: Path, history: History) -> None:
+    """Write ``curves.json``: training and validation losses of a run, without times."""
+    curves = {"train": history.train, "validation": history.validation}
+    receipt.write_json(folder / CURVES, curves)

@@ -25,15 +25,22 @@ def schedule(step: int, params: "TrainParams") -> float:
     constant first and linear over the `cooldown`, a last share of the steps (a trapezoid; Hägele
     et al., 2024).
     """
+    low, recipe = params.final_learning_rate, recipe_of(params)
+    if not (recipe and recipe.schedule == "trapezoid"):
+        return warmup_and_cosine(step, params.steps, params.warmup, low)
     warmup = max(1, round(params.warmup * params.steps))
     if step < warmup:
         return (step + 1) / warmup
-    low = params.final_learning_rate
-    recipe = recipe_of(params)
-    if recipe and recipe.schedule == "trapezoid":
-        left = (params.steps - step) / max(1, round(recipe.cooldown * params.steps))
-        return low + (1 - low) * min(1.0, left)
-    part = (step - warmup) / max(1, params.steps - warmup)
+    left = (params.steps - step) / max(1, round(recipe.cooldown * params.steps))
+    return low + (1 - low) * min(1.0, left)
+
+
+def warmup_and_cosine(step: int, steps: int, warmup_share: float, low: float) -> float:
+    """Share of the peak rate in a step: linear warm-up to 1, then a cosine to `low`."""
+    warmup = max(1, round(warmup_share * steps))
+    if step < warmup:
+        return (step + 1) / warmup
+    part = (step - warmup) / max(1, steps - warmup)
     return low + (1 - low) * 0.5 * (1 + math.cos(math.pi * part))
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from brnb.models.recurrent import RecurrentLM
 from brnb.models.transformer import Block, TransformerLM
-from brnb.train.step import PlainStep, State, detached
+from brnb.train.step import PlainStep, State, Step, detached
 
 # PyTorch's autocast has cuDNN compute recurrences in fp16, where the gradient of one token's mean
 # loss (0.02 / 65 536 and less) vanishes before it reaches the first layer: it is made larger on the
@@ -178,3 +178,15 @@ def _normed(model: TransformerLM, *inputs: Tensor) -> Tensor:
     if torch.is_autocast_enabled("cuda"):
         found = found.to(torch.get_autocast_dtype("cuda"))
     return found
+
+
+def make_step(model: nn.Module, precision: str, device: torch.device) -> Step:
+    """The step of a model on its device, in ``"fp32"``, ``"bf16"`` (autocast) or ``"fp8"``: bf16
+    with products in 8 bits (`brnb.ops.fp8`, which raises ValueError for models without).
+
+    On a GPU a call with tokens of a new shape takes seconds: it compiles and records.
+    """
+    plain = PlainStep(model, precision, device)
+    if device.type != "cuda":
+        return plain
+    return RecordedStep(plain)

@@ -35,20 +35,6 @@ class Step(Protocol):
         """
 
 
-def make_step(model: nn.Module, precision: str, device: torch.device) -> Step:
-    """The step of a model on its device, in ``"fp32"``, ``"bf16"`` (autocast) or ``"fp8"``: bf16
-    with products in 8 bits (`brnb.ops.fp8`, which raises ValueError for models without).
-
-    On a GPU a call with tokens of a new shape takes seconds: it compiles and records.
-    """
-    plain = PlainStep(model, precision, device)
-    if device.type != "cuda":
-        return plain
-    from brnb.train.recorded import RecordedStep  # it builds on this module
-
-    return RecordedStep(plain)
-
-
 class PlainStep:
     """Forward and backward by autograd."""
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from brnb.evaluate.adaptation import ablate, evaluate_adapter, read_training, write_curves
+from brnb.evaluate.adaptation import ablate, evaluate_adapter, read_training
 from brnb.evaluate.losses import losses
 from brnb.finetune import chat, data
 from brnb.finetune.base import load_base
@@ -24,7 +24,7 @@ from brnb.text.finished import Document
 from brnb.tokenizers.hf import to_hf
 from brnb.tokenizers.params import SubwordSpec
 from brnb.tokenizers.subword import SubwordTokenizer
-from brnb.train.history import History
+from brnb.train.history import History, write_curves
 
 PARAMS = SftParams(
     profile="smoke", run_id="sft", seed=3, lang="pt", base="run:base", revision=None, start=None,

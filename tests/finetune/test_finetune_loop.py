@@ -17,9 +17,10 @@ from brnb.finetune.attention import packed_attention
 from brnb.finetune.base import load_model, random_base
 from brnb.finetune.budget import OutOfBudget, Plan
 from brnb.finetune.gradients import micro_batches
-from brnb.finetune.loop import Finetuning, finetune, learning_rate
+from brnb.finetune.loop import Finetuning, finetune
 from brnb.finetune.lora import adapt, base_of, trained
 from brnb.train.loop import TrainingDiverged
+from brnb.train.optimizer import warmup_and_cosine
 
 TRAIN, VALIDATION = tiny.packs(7), tiny.packs(2, seed=90)
 
@@ -235,10 +236,9 @@ def test_adapters_come_from_the_seed_alone():
 
 
 def test_the_learning_rate_rises_and_falls():
-    p = tiny.params(learning_rate=0.1, warmup=0.2, final_learning_rate=0.1)
-    rates = [learning_rate(step, 10, p) for step in range(10)]
-    assert rates[:3] == pytest.approx([0.05, 0.1, 0.1])
-    assert learning_rate(10, 10, p) == pytest.approx(0.01)
+    rates = [warmup_and_cosine(step, 10, warmup_share=0.2, low=0.1) for step in range(10)]
+    assert rates[:3] == pytest.approx([0.5, 1, 1])
+    assert warmup_and_cosine(10, 10, warmup_share=0.2, low=0.1) == pytest.approx(0.1)
     assert rates[2:] == sorted(rates[2:], reverse=True)
 
 

@@ -15,7 +15,7 @@ from brnb.ops import formats, fp8
 from brnb.ops.activation import activation, activation_back
 from brnb.ops.loss import fused_cross_entropy
 from brnb.ops.split_k import parts
-from brnb.train.step import make_step
+from brnb.train.recorded import make_step
 
 CPU = torch.device("cpu")
 every_kind = pytest.mark.parametrize("kind", ["gelu", "relu2", "swiglu"])

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from brnb.models.recurrent import RecurrentLM
 from brnb.models.transformer import TransformerLM
 from brnb.train import recorded
-from brnb.train.recorded import RecordedStep, Recording, aliases, compiled_parts
-from brnb.train.step import PlainStep, make_step
+from brnb.train.recorded import RecordedStep, Recording, aliases, compiled_parts, make_step
+from brnb.train.step import PlainStep
 
 CPU = torch.device("cpu")
 MODELS = {
