@@ -14,9 +14,9 @@ import torch
 from peft import PeftModel
 from transformers import LlamaConfig
 
+from brnb.bases.attention import packed_attention
+from brnb.bases.load import random_base
 from brnb.finetune import budget, loop
-from brnb.finetune.attention import packed_attention
-from brnb.finetune.base import random_base
 from brnb.finetune.lora import adapt, base_of
 from brnb.finetune.packing import Example, Pack, pack
 from brnb.finetune.params import FinetuneParams

@@ -26,13 +26,13 @@ import numpy as np
 import torch
 from transformers import LlamaConfig
 
+from brnb.bases.attention import packed_attention
+from brnb.bases.load import random_base
+from brnb.bases.shards import Shards
 from brnb.finetune import loop
-from brnb.finetune.attention import packed_attention
-from brnb.finetune.base import random_base
 from brnb.finetune.lora import adapt, base_of
 from brnb.finetune.packing import Pack
 from brnb.finetune.params import FinetuneParams
-from brnb.finetune.shards import Shards
 from brnb.train import parallel
 
 GPU = torch.cuda.is_available()

@@ -10,13 +10,16 @@ import torch
 import yaml
 
 from brnb import receipt
+from brnb.bases import template
+from brnb.bases.load import load_base
+from brnb.bases.locate import locate
 from brnb.evaluate.losses import Losses, losses
 from brnb.finetune import chat
-from brnb.finetune.base import load_base
+from brnb.finetune.budget import processes_for
 from brnb.finetune.data import Pair, Splits
 from brnb.finetune.merge import load_adapted
 from brnb.finetune.packing import IGNORE, Example
-from brnb.finetune.params import Ablation, FinetuneParams, SftParams, locate, vary
+from brnb.finetune.params import Ablation, FinetuneParams, SftParams, vary
 from brnb.finetune.texts import from_texts
 from brnb.finetune.variants import train_variant
 from brnb.text.finished import Document
@@ -80,15 +83,15 @@ def evaluate_adapter(
     params
         Of the training.
     base, adapter
-        The located base (`brnb.finetune.params.locate`), and the folder of the adapters.
+        The located base (`brnb.bases.locate.locate`), and the folder of the adapters.
     documents, pairs
         The validation splits of both trainings: one is the adapter's own, on the other it may
         have forgotten.
     questions, max_new_tokens
         How many prompts of `pairs` are answered, and how long an answer may get.
     """
-    frozen, tokenizer = load_base(base, params, pick_device(params.device))
-    chat.ensure_template(tokenizer)
+    frozen, tokenizer = load_base(base, params, pick_device(params.device), processes_for)
+    template.ensure_template(tokenizer)
     chats = chat.from_pairs(tokenizer, pairs, params.seq_len).examples
     texts = {
         "text_cpt": list(from_texts(tokenizer, documents)),

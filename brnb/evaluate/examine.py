@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from brnb.bases import template
+from brnb.bases.load import DTYPES, load_base
 from brnb.evaluate.cultural import choose, probes
 from brnb.evaluate.engine import Batching, Decoding, slot_length
 from brnb.evaluate.extrinsic import Scores, score_answers
@@ -18,8 +20,7 @@ from brnb.evaluate.params import ExtrinsicParams
 from brnb.evaluate.predictions import Answers, answer, encode
 from brnb.evaluate.safety import Rate, attacks
 from brnb.evaluate.testsets import TASKS, Item
-from brnb.finetune import chat
-from brnb.finetune.base import DTYPES, load_base
+from brnb.finetune.budget import processes_for
 from brnb.finetune.merge import load_adapted
 from brnb.finetune.params import FinetuneParams
 from brnb.fingerprint import digest, reached
@@ -85,15 +86,15 @@ def load(
     Parameters
     ----------
     base, adapter
-        The located base (`brnb.finetune.params.locate`); the folder of the adapters, or None.
+        The located base (`brnb.bases.locate.locate`); the folder of the adapters, or None.
     trained
         Parameters of the training.
     p
         Name the precision and the device.
     """
     torch.set_float32_matmul_precision("highest")
-    frozen, tokenizer = load_base(base, trained, pick_device(p.device))
-    chat.ensure_template(tokenizer)
+    frozen, tokenizer = load_base(base, trained, pick_device(p.device), processes_for)
+    template.ensure_template(tokenizer)
     return load_adapted(frozen, adapter, DTYPES[p.precision]), tokenizer
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from brnb import receipt
+from brnb.bases.locate import RUN
 from brnb.evaluate.testsets import Item
-from brnb.finetune.params import RUN
 from brnb.text import finished
 from brnb.text.hashing import hash64
 from brnb.text.overlap import Overlap

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from brnb.bases.template import DATE
 from brnb.evaluate.continuous import generate
 from brnb.evaluate.engine import Batching, Decoding, slot_length
 from brnb.evaluate.testsets import Item
-from brnb.finetune.chat import DATE
 from brnb.receipt import write_atomic
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from brnb.bases.attention import attention_by
 from brnb.evaluate.slots import Slots
-from brnb.finetune.attention import attention_by
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from brnb.bases.load import OutOfBudget
 from brnb.theory.memory import GIB, Step, memory
 from brnb.theory.shape import Shape
 
@@ -28,10 +29,6 @@ MAPS = {
 # them, and of dequantising all maps, on one H200 (8B shape).
 LAUNCH, DEQUANTISE = 300, 250
 SPARE = 0.05  # share of the limit left to fragmentation and to errors of the prediction
-
-
-class OutOfBudget(RuntimeError):
-    """Not even the smallest step fits into the memory."""
 
 
 @dataclass(frozen=True)

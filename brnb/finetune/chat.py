@@ -11,29 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from brnb.bases.template import DATE
 from brnb.finetune.data import Pair
 from brnb.finetune.packing import IGNORE, Example
-from brnb.finetune.texts import begins
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
-
-PLAIN = """\
-{%- for message in messages %}
-    {%- if message.role == 'assistant' %}
-        {{- 'Resposta:\\n' + message.content + eos_token }}
-    {%- elif message.role == 'user' %}
-        {{- 'Instrução:\\n' + message.content + '\\n\\n' }}
-    {%- else %}
-        {{- message.content + '\\n\\n' }}
-    {%- endif %}
-{%- endfor %}
-{%- if add_generation_prompt %}
-    {{- 'Resposta:\\n' }}
-{%- endif %}"""
-"""For models without a template: the headings under which the dissertation prints its examples."""
-
-DATE = "26 Jul 2024"  # what Llama 3.1's template prints; later templates print today's
 
 
 @dataclass
@@ -60,17 +43,6 @@ class Chats:
     def counts(self) -> dict[str, int]:
         """What did not fit, for the receipt."""
         return {name: value for name, value in vars(self).items() if name != "examples"}
-
-
-def ensure_template(tokenizer: "PreTrainedTokenizerFast") -> bool:
-    """Give a tokenizer the plain template if it has none; whether it was given.
-
-    The template is part of the tokenizer and is saved with it.
-    """
-    if tokenizer.chat_template is not None:
-        return False
-    tokenizer.chat_template = ("{{- bos_token }}" if begins(tokenizer) else "") + PLAIN
-    return True
 
 
 def from_pairs(tokenizer: "PreTrainedTokenizerFast", pairs: Iterable[Pair], seq_len: int) -> Chats:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from brnb.finetune.base import load_model, quiet
+from brnb.bases.load import load_model, quiet
+from brnb.finetune.budget import processes_for
 from brnb.finetune.lora import base_of, trained
 from brnb.finetune.packing import Pack
 from brnb.finetune.params import FinetuneParams
@@ -46,7 +47,7 @@ def in_processes(
     if not name:
         raise ValueError(
             "several processes load the base themselves, and this one has no name: take one of "
-            "brnb.finetune.base.load_base, or unset BRNB_PROCESSES"
+            "brnb.bases.load.load_base, or unset BRNB_PROCESSES"
         )
     adapters = [parameter.detach().cpu() for parameter in trained(model)]
     adapter = model.peft_config[model.active_adapter], adapters
@@ -70,7 +71,7 @@ def _train_copy(
     from peft import get_peft_model
 
     config, adapters = adapter
-    base = load_model(name, params, pick_device(params.device))
+    base = load_model(name, params, pick_device(params.device), processes_for)
     with quiet():
         model = get_peft_model(base, config)
     for parameter, value in zip(trained(model), adapters, strict=True):

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from brnb.finetune.attention import packed_attention
-from brnb.finetune.base import quiet
+from brnb.bases.attention import packed_attention
+from brnb.bases.load import quiet
+from brnb.bases.shards import shards_of
 from brnb.finetune.layers import LlamaStack, supported
 from brnb.finetune.lora import base_of, trained
-from brnb.finetune.shards import shards_of
 from brnb.ops.frozen_head import target_nats, targets_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class PlainStack:
     ----------
     model
         Any causal language model that transformers lets choose its attention; used inside
-        `brnb.finetune.attention.packed_attention`.
+        `brnb.bases.attention.packed_attention`.
     recomputed
         Layers, the first ones, that keep only their input and run again in the backward pass.
     """

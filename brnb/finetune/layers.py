@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.utils.checkpoint import checkpoint
 
+from brnb.bases.shards import shards_of
 from brnb.finetune.lora import Adapter, Group, adapted_layers, adapters, base_map, base_of
-from brnb.finetune.shards import shards_of
 from brnb.ops.elementwise import rms_norm, rms_norm_backward, rotate, swiglu, swiglu_backward
 from brnb.ops.packed_attention import attend
 

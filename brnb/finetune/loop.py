@@ -12,9 +12,10 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from brnb.bases.attention import packed_attention
+from brnb.bases.load import DTYPES
+from brnb.bases.shards import shards_of
 from brnb.finetune import budget
-from brnb.finetune.attention import packed_attention
-from brnb.finetune.base import DTYPES
 from brnb.finetune.copies import in_processes
 from brnb.finetune.forward import Losses, check_head
 from brnb.finetune.gradients import Gradients
@@ -23,7 +24,6 @@ from brnb.finetune.identity import of_training
 from brnb.finetune.layers import supported
 from brnb.finetune.lora import base_of, trained
 from brnb.finetune.packing import Pack, Packs
-from brnb.finetune.shards import shards_of
 from brnb.train import parallel
 from brnb.train.checkpoint import Checkpoint, random_state, set_random_state
 from brnb.train.device import Stopwatch
@@ -238,7 +238,7 @@ def finetune(
     allows. Exact to the bit on a CPU across any interruption. With ``BRNB_PROCESSES=2``, or under
     ``torchrun``, the packs of a step are shared out among the processes: the same losses, up to
     rounding. Each has the whole base, or its part of one that does not fit into a GPU
-    (`brnb.finetune.shards`). This process then continues from what they saved.
+    (`brnb.bases.shards`). This process then continues from what they saved.
 
     Parameters
     ----------
@@ -257,7 +257,7 @@ def finetune(
     ------
     ValueError
         If the model has no adapters, cannot be trained on packs, or has to be copied to other
-        processes and was not loaded by `brnb.finetune.base.load_base`.
+        processes and was not loaded by `brnb.bases.load.load_base`.
     OutOfBudget
         If not even one pack fits into the memory.
     TrainingDiverged

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 
-from brnb.finetune.base import quiet
-from brnb.finetune.maps import matrix, plain_map, quantised, release
-from brnb.finetune.shards import is_lent
+from brnb.bases.load import quiet
+from brnb.bases.maps import matrix, plain_map, quantised, release
+from brnb.bases.shards import is_lent
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -31,7 +31,7 @@ def adapt(
     Parameters
     ----------
     model
-        From `brnb.finetune.base.load_base`.
+        From `brnb.bases.load.load_base`.
     params
         ``rank``, ``alpha``, ``dropout``, ``target_modules``, ``seed``.
     start

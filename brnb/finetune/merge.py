@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from brnb.finetune.base import quiet
+from brnb.bases.load import quiet
+from brnb.bases.maps import matrix, plain_map, quantised, release
+from brnb.bases.shards import shards_of
 from brnb.finetune.lora import adapted_layers, base_map, base_of
-from brnb.finetune.maps import matrix, plain_map, quantised, release
-from brnb.finetune.shards import shards_of
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -57,7 +57,7 @@ def load_adapted(
     Parameters
     ----------
     base
-        From `brnb.finetune.base.load_base` with the parameters of the training; it becomes the
+        From `brnb.bases.load.load_base` with the parameters of the training; it becomes the
         result. Its NF4 maps are dequantised first: that is what the adapters were trained on, and
         merging into 4 bits would round them away.
     adapter_folder

@@ -1,7 +1,7 @@
 """Packing: documents side by side in rows of at most seq_len tokens, none of them cut or padded.
 
 A pack is one sequence to the processor and several to the model: positions start again at every
-document, and `lengths` tells the attention where one ends (`brnb.finetune.attention`).
+document, and `lengths` tells the attention where one ends (`brnb.bases.attention`).
 """
 
 from collections.abc import Iterable, Sequence

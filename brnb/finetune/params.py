@@ -1,32 +1,23 @@
 """Parameters of Track 2's trainings; light, so that `brnb check` reads them without torch."""
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from brnb.bases.params import BaseParams
 from brnb.params import Name, Params, nearest, validate
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Map = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-RUN = "run:"  # a parameter that begins so names a run, which the run then needs
 
 
-class FinetuneParams(Params):
+class FinetuneParams(BaseParams):
     """What every QLoRA training is told (thesis 3.4 and 4.3.2; Dettmers et al., 2023)."""
 
-    base: str = Field(
-        min_length=1, description="run:<run with an export>, a local folder, or a hub id"
-    )
-    revision: str | None = Field(description="commit of a base from the hub")
     start: str | None = Field(
         description="run:<run with an adapter> or a folder whose adapter is trained on; None: new"
     )
-    quantization: Literal["nf4", "none"] = Field(description="of the frozen base")
-    double_quantization: bool = Field(description="of the NF4 scales too")
-
     rank: Positive = Field(description="of the adapters")
     alpha: Positive = Field(description="the adapters count alpha / rank")
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(description="before the adapters")
@@ -45,9 +36,6 @@ class FinetuneParams(Params):
     grad_clip: float = Field(gt=0, description="largest norm of the gradient")
 
     memory_limit_gib: float | None = Field(gt=0, description="of the GPU; None: all that is free")
-    precision: Literal["auto", "fp32", "bf16"] = Field(
-        description="of the computation; auto: bf16 where the processor has it in hardware"
-    )
     device: Literal["auto", "cpu", "cuda"] = Field(description="auto: the GPU if there is one")
     log_every: Positive = Field(description="steps between points of the loss curve")
     evaluate_every: Positive = Field(description="steps between validation losses")
@@ -118,28 +106,3 @@ def vary(params: SftParams, ablation: Ablation) -> SftParams:
     """
     values = params.model_dump() | {"run_id": ablation.name} | ablation.changes
     return validate(SftParams, values, where=f"ablation {ablation.name}")
-
-
-def locate(name: str, need: Callable[[str], Path], part: str) -> str:
-    """Where a base or an adapter lies: a run's artefact, a local folder, or a name of the hub.
-
-    Parameters
-    ----------
-    name
-        ``run:<id>``, a path or a hub id.
-    need
-        ``Run.need``: the folder of a run, verified.
-    part
-        What of a run's folder is meant: ``hf`` (exported model) or ``adapter``.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the run left no such folder.
-    """
-    if not name.startswith(RUN):
-        return str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
-    folder = need(name.removeprefix(RUN)) / part
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{name} left no folder {part!r}: name a run that does")
-    return str(folder)

@@ -52,12 +52,6 @@ def _given(encoded: "BatchEncoding", row: int, length: int) -> int:
     return second.start if second else length
 
 
-def begins(tokenizer: "PreTrainedTokenizerFast") -> bool:
-    """Whether the tokenizer puts its beginning-of-sequence token before a text by itself."""
-    begin = tokenizer.bos_token_id
-    return begin is not None and tokenizer("a")["input_ids"][:1] == [begin]
-
-
 def summary(
     examples: Sequence[Example], packs: Sequence[Pack], seq_len: int
 ) -> dict[str, float | int]:

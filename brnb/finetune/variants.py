@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from brnb.bases import template
+from brnb.bases.load import load_base
 from brnb.finetune import chat
-from brnb.finetune.base import load_base
+from brnb.finetune.budget import processes_for
 from brnb.finetune.data import Pair, Splits
 from brnb.finetune.history import FinetuneHistory
 from brnb.finetune.identity import identity
@@ -41,12 +43,12 @@ def train_variant(
     splits
         The pairs of the run: every variant reads the same.
     base, start
-        Located base, and adapters to go on from (`brnb.finetune.params.locate`).
+        Located base, and adapters to go on from (`brnb.bases.locate.locate`).
     folder
         Where checkpoints live; each variant has its own there.
     """
-    model, tokenizer = load_base(base, params, pick_device(params.device))
-    chat.ensure_template(tokenizer)
+    model, tokenizer = load_base(base, params, pick_device(params.device), processes_for)
+    template.ensure_template(tokenizer)
     train, held_out = (
         pack(
             chat.from_pairs(tokenizer, pairs, params.seq_len).examples, params.seq_len, params.seed

@@ -62,7 +62,7 @@ class Step:
     accumulated
         Whether gradients of earlier micro-batches are alive during the step.
     processes
-        That share a frozen base (`brnb.finetune.shards`): each keeps its part of every layer, and
+        That share a frozen base (`brnb.bases.shards`): each keeps its part of every layer, and
         two layers whole.
     """
 

@@ -7,10 +7,11 @@ import pytest
 import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+from brnb.bases import template
+from brnb.bases.load import load_base
 from brnb.evaluate.adaptation import ablate, evaluate_adapter, read_training
 from brnb.evaluate.losses import losses
 from brnb.finetune import chat, data
-from brnb.finetune.base import load_base
 from brnb.finetune.identity import identity
 from brnb.finetune.loop import finetune
 from brnb.finetune.lora import adapt
@@ -55,7 +56,7 @@ def runs(tmp_path_factory) -> Path:
     LlamaForCausalLM(config).save_pretrained(hf)
     splits = data.pairs(PARAMS)
     model, tokenizer = load_base(str(hf), PARAMS, torch.device("cpu"))
-    chat.ensure_template(tokenizer)
+    template.ensure_template(tokenizer)
     packs = [
         pack(chat.from_pairs(tokenizer, pairs, 128).examples, 128, PARAMS.seed)
         for pairs in (splits.train, splits.validation)
@@ -120,7 +121,7 @@ def test_the_same_values_again_are_no_ablation_and_others_are(runs, evaluated, t
 
 def test_a_plain_template_is_saved_for_whoever_loads_the_tokenizer(runs, tmp_path):
     tokenizer = AutoTokenizer.from_pretrained(runs / "base/hf")
-    assert chat.ensure_template(tokenizer)
+    assert template.ensure_template(tokenizer)
     tokenizer.save_pretrained(tmp_path)
     assert AutoTokenizer.from_pretrained(tmp_path).chat_template == tokenizer.chat_template
 

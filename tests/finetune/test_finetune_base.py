@@ -5,10 +5,8 @@ import tiny
 import torch
 from transformers import AutoModelForCausalLM
 
-from brnb.finetune import base
-from brnb.finetune.assembly import weights_of
-from brnb.finetune.base import load_base, load_model
-from brnb.finetune.budget import OutOfBudget
+from brnb.bases.assembly import weights_of
+from brnb.bases.load import OutOfBudget, load_base, load_model
 
 
 def test_a_base_that_is_nowhere_says_how_to_fetch_it(tmp_path):
@@ -54,9 +52,10 @@ def test_the_one_that_starts_the_processes_keeps_a_large_base_on_the_cpu(monkeyp
     monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", load)
     monkeypatch.setenv("BRNB_PROCESSES", "2")
     for needed in (1, 2):
-        monkeypatch.setattr(base, "processes_for", lambda *_, needed=needed: needed)
         with pytest.raises(FileNotFoundError):
-            load_model(str(tmp_path), tiny.params(), torch.device("cuda"))
+            load_model(
+                str(tmp_path), tiny.params(), torch.device("cuda"), lambda *_, needed=needed: needed
+            )
     assert asked == ["cuda", "cpu"]
 
 

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import LlamaConfig
 
+from brnb.bases.load import OutOfBudget
 from brnb.finetune import budget
 from brnb.finetune.budget import (
     DEQUANTISE,
     LAUNCH,
     MAPS,
-    OutOfBudget,
     Plan,
     limit_memory,
     plan,

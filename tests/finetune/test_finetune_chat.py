@@ -5,6 +5,7 @@ import copy
 import pytest
 from transformers import AutoTokenizer
 
+from brnb.bases import template
 from brnb.finetune import chat
 from brnb.finetune.data import Pair
 from brnb.finetune.packing import IGNORE
@@ -21,7 +22,7 @@ SUMMARY = Pair(
 @pytest.fixture
 def ours(plain):
     found = copy.deepcopy(plain)
-    assert chat.ensure_template(found)
+    assert template.ensure_template(found)
     return found
 
 
@@ -62,7 +63,7 @@ def test_a_tokenizer_without_a_template_gets_the_plain_one_and_keeps_it(ours, tm
     assert supervised(ours, example) == "feito</s>"
     ours.save_pretrained(tmp_path)
     again = AutoTokenizer.from_pretrained(tmp_path)
-    assert not chat.ensure_template(again)
+    assert not template.ensure_template(again)
     assert (chat.from_pairs(again, [CAPITAL], 200).examples[0].ids
             == chat.from_pairs(ours, [CAPITAL], 200).examples[0].ids).all()  # fmt: skip
 
@@ -70,7 +71,7 @@ def test_a_tokenizer_without_a_template_gets_the_plain_one_and_keeps_it(ours, tm
 def test_the_plain_template_begins_as_the_tokenizer_does(llama):
     bare = copy.deepcopy(llama)
     bare.chat_template = None
-    assert chat.ensure_template(bare)
+    assert template.ensure_template(bare)
     (example,) = chat.from_pairs(bare, [CAPITAL], 200).examples
     assert example.ids[0] == bare.bos_token_id
     assert (example.ids == bare.bos_token_id).sum() == 1
@@ -131,7 +132,7 @@ def test_an_answer_outside_of_the_vocabulary_is_left_out(ours):
 
 def test_a_template_that_rewrites_the_answer_is_an_error(llama):
     shouting = copy.deepcopy(llama)
-    shouting.chat_template = chat.PLAIN.replace(
+    shouting.chat_template = template.PLAIN.replace(
         "message.content + eos", "message.content|upper + eos"
     )
     with pytest.raises(ValueError, match=r"pair 1: the chat template of .* does not write"):

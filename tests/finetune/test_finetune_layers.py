@@ -7,13 +7,13 @@ import tiny
 import torch
 import torch.nn.functional as F
 
+from brnb.bases.attention import packed_attention
+from brnb.bases.maps import quantised as is_quantised
 from brnb.finetune import layers
-from brnb.finetune.attention import packed_attention
 from brnb.finetune.budget import Plan
 from brnb.finetune.forward import Losses, PlainStack, check_head
 from brnb.finetune.layers import LlamaStack, supported
 from brnb.finetune.lora import base_of, trained
-from brnb.finetune.maps import quantised as is_quantised
 from brnb.ops import frozen_head
 from brnb.ops.frozen_head import target_nats, targets_of
 from brnb.ops.packed_attention import attend

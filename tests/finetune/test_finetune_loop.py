@@ -11,11 +11,11 @@ import pytest
 import tiny
 import torch
 
+from brnb.bases.attention import packed_attention
+from brnb.bases.load import OutOfBudget, load_model, random_base
 from brnb.finetune import gradients as cut
 from brnb.finetune import loop
-from brnb.finetune.attention import packed_attention
-from brnb.finetune.base import load_model, random_base
-from brnb.finetune.budget import OutOfBudget, Plan
+from brnb.finetune.budget import Plan
 from brnb.finetune.gradients import micro_batches
 from brnb.finetune.loop import Finetuning, finetune
 from brnb.finetune.lora import adapt, base_of, trained
@@ -199,7 +199,7 @@ def test_a_finished_training_keeps_what_it_took(tmp_path):
 
 def test_a_base_without_a_name_is_not_copied(tmp_path, monkeypatch):
     monkeypatch.setenv("BRNB_PROCESSES", "2")
-    with pytest.raises(ValueError, match=r"take one of brnb\.finetune\.base\.load_base"):
+    with pytest.raises(ValueError, match=r"take one of brnb\.bases\.load\.load_base"):
         run(tmp_path)
 
 

@@ -9,10 +9,10 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
+from brnb.bases.load import random_base
+from brnb.bases.maps import quantised
 from brnb.finetune import merge
-from brnb.finetune.base import random_base
 from brnb.finetune.lora import adapt, adapted_layers, trained
-from brnb.finetune.maps import quantised
 
 IDS = tiny.pack((20,)).ids
 

@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 from track2_values import SFT
 
-from brnb.finetune.params import Ablation, SftParams, locate, vary
+from brnb.bases.locate import locate
+from brnb.finetune.params import Ablation, SftParams, vary
 from brnb.params import ParameterError
 from brnb.pipeline import Pipeline, portable
 

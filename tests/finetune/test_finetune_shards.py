@@ -5,13 +5,13 @@ import tiny
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
 
-from brnb.finetune import base, budget, forward
-from brnb.finetune.attention import packed_attention
-from brnb.finetune.base import load_model
+from brnb.bases.attention import packed_attention
+from brnb.bases.load import load_model
+from brnb.bases.shards import shards_of
+from brnb.finetune import budget, forward
 from brnb.finetune.loop import Finetuning, finetune
 from brnb.finetune.lora import adapt, base_of, trained
 from brnb.finetune.merge import merge
-from brnb.finetune.shards import shards_of
 from brnb.train import parallel
 
 TRAIN, VALIDATION = tiny.packs(7), tiny.packs(3, seed=90)  # the last step has but one pack
@@ -25,11 +25,16 @@ CASES = {  # base, parameters, layers to recompute
 }
 
 
+def over_two(*_):
+    """A base that no GPU holds, wherever there are two processes."""
+    return 2
+
+
 def train(folder, case, out):
     """What a chapter does."""
     name, changed, recomputed = CASES[case]
     p = tiny.params(epochs=1, **changed)
-    model = adapt(load_model(str(folder / name), p, tiny.CPU), p)
+    model = adapt(load_model(str(folder / name), p, tiny.CPU, over_two), p)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("brnb.finetune.loop._plan", lambda *_: budget.Plan(24, recomputed))
         history = finetune(model, TRAIN, VALIDATION, p, out / case, "data")
@@ -39,7 +44,9 @@ def train(folder, case, out):
 
 def out_of_memory(folder, out, failing):
     """Gradients of a step in whose first attempt one process runs out of memory."""
-    model = adapt(load_model(str(folder / "llama"), tiny.params(), tiny.CPU), tiny.params())
+    model = adapt(
+        load_model(str(folder / "llama"), tiny.params(), tiny.CPU, over_two), tiny.params()
+    )
     training = Finetuning(model, TRAIN, tiny.params(), out / "memory", "data")
     training.gradients.plan = budget.Plan(72)
     whole, calls = forward.target_nats, []
@@ -58,7 +65,6 @@ def out_of_memory(folder, out, failing):
 
 def in_a_process(folder, out):
     """All cases, with the base that no GPU holds."""
-    base.processes_for = lambda *_: 2
     world = parallel.join(tiny.CPU)
     found = {}
     for case in CASES:
@@ -114,7 +120,9 @@ def test_the_same_losses_and_adapters_as_with_a_whole_base(spread, tmp_path, cas
 def test_each_process_holds_half_of_the_layers_and_two_places(spread, case):
     folder, found = spread
     name, changed, _ = CASES[case]
-    layers = load_model(str(folder / name), tiny.params(**changed), tiny.CPU).base_model.layers
+    layers = load_model(
+        str(folder / name), tiny.params(**changed), tiny.CPU, over_two
+    ).base_model.layers
     maps = [
         (map_.weight.nbytes, getattr(map_.weight, "quant_state", None))
         for map_ in layers.modules()

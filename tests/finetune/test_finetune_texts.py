@@ -1,7 +1,8 @@
 """Raw text as tokens: beginning, end, and the bytes that targets spell."""
 
+from brnb.bases.template import begins
 from brnb.finetune.packing import IGNORE, pack
-from brnb.finetune.texts import begins, from_texts, summary
+from brnb.finetune.texts import from_texts, summary
 from brnb.text.finished import Document
 
 

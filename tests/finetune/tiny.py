@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from transformers import LlamaConfig
 
-from brnb.finetune.base import random_base
+from brnb.bases.load import random_base
 from brnb.finetune.lora import adapt, trained
 from brnb.finetune.packing import Pack
 from brnb.finetune.params import FinetuneParams

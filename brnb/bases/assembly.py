@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from brnb.finetune.maps import quantise, quantised
-from brnb.finetune.shards import Shards
+from brnb.bases.maps import quantise, quantised
+from brnb.bases.shards import Shards
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel

@@ -3,32 +3,41 @@
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from brnb.finetune.assembly import assemble, freeze, weights_of
-from brnb.finetune.budget import OutOfBudget, processes_for
-from brnb.finetune.shards import Shards
+from brnb.bases.assembly import assemble, freeze, weights_of
+from brnb.bases.shards import Shards
 from brnb.train import parallel
 from brnb.train.device import pick_precision
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
-    from brnb.finetune.params import FinetuneParams
+    from brnb.bases.params import BaseParams
 
+Spread = Callable[["PreTrainedConfig", Any, torch.device, int], int]
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 
 # Says at every import on a CPU that an optional kernel is not there.
 logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 
+class OutOfBudget(RuntimeError):
+    """Not even the smallest step fits into the memory."""
+
+
+def in_one_gpu(*_: Any) -> int:
+    """The `Spread` of a model that is only read: no more than one GPU."""
+    return 1
+
+
 def load_base(
-    base: str, params: "FinetuneParams", device: torch.device
+    base: str, params: "BaseParams", device: torch.device, spread: Spread = in_one_gpu
 ) -> tuple["PreTrainedModel", Any]:
     """A causal language model to adapt, frozen, and its tokenizer.
 
@@ -41,9 +50,11 @@ def load_base(
         in 8 bits if ``double_quantization`` (Dettmers et al., 2023); embedding, norms and head
         stay in ``precision``. ``revision`` is the commit of a model from the hub.
     device
-        Where the model goes; of several processes, each takes its own GPU. A base with which not
-        even the smallest step fits is spread over the processes (`brnb.finetune.shards`), which
-        read it from its files layer by layer; a process that is only going to start them
+        Where the model goes; of several processes, each takes its own GPU.
+    spread
+        Says over how many of so many processes the model of a configuration is spread
+        (`brnb.bases.shards`; for a training, `brnb.finetune.budget.processes_for`). They read it
+        from its files layer by layer; a process that is only going to start them
         (``BRNB_PROCESSES``) keeps it on the CPU.
 
     Raises
@@ -59,10 +70,12 @@ def load_base(
 
     with _found(base):
         tokenizer = AutoTokenizer.from_pretrained(base, revision=params.revision)
-    return load_model(base, params, device), tokenizer
+    return load_model(base, params, device, spread), tokenizer
 
 
-def load_model(base: str, params: "FinetuneParams", device: torch.device) -> "PreTrainedModel":
+def load_model(
+    base: str, params: "BaseParams", device: torch.device, spread: Spread = in_one_gpu
+) -> "PreTrainedModel":
     """The model of `load_base` alone."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -77,7 +90,7 @@ def load_model(base: str, params: "FinetuneParams", device: torch.device) -> "Pr
         with _found(base), quiet():
             if (count := max(world.size, parallel.wanted())) > 1:
                 config = AutoConfig.from_pretrained(base, revision=params.revision)
-                needed = max(world.gather(processes_for(config, params, device, count)))
+                needed = max(world.gather(spread(config, params, device, count)))
                 if needed > 1 and world.size > 1:
                     value, double = weights_of(base, params.revision), params.double_quantization
                     return assemble(config, value, nf4, dtype, device, double, Shards(world))

@@ -1,0 +1,1 @@
+"""Hugging Face models, frozen: found, quantised, spread over GPUs, their templates and maps."""

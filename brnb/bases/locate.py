@@ -1,0 +1,31 @@
+"""Where a base or an adapter lies: in a run's folder, another folder, or on the hub."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+RUN = "run:"  # a parameter that begins so names a run, which the run then needs
+
+
+def locate(name: str, need: Callable[[str], Path], part: str) -> str:
+    """Where a base or an adapter lies: a run's artefact, a local folder, or a name of the hub.
+
+    Parameters
+    ----------
+    name
+        ``run:<id>``, a path or a hub id.
+    need
+        ``Run.need``: the folder of a run, verified.
+    part
+        What of a run's folder is meant: ``hf`` (exported model) or ``adapter``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the run left no such folder.
+    """
+    if not name.startswith(RUN):
+        return str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
+    folder = need(name.removeprefix(RUN)) / part
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{name} left no folder {part!r}: name a run that does")
+    return str(folder)

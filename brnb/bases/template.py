@@ -1,0 +1,42 @@
+"""Chat templates: the model's own, or a plain one where it has none."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+PLAIN = """\
+{%- for message in messages %}
+    {%- if message.role == 'assistant' %}
+        {{- 'Resposta:\\n' + message.content + eos_token }}
+    {%- elif message.role == 'user' %}
+        {{- 'Instrução:\\n' + message.content + '\\n\\n' }}
+    {%- else %}
+        {{- message.content + '\\n\\n' }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- 'Resposta:\\n' }}
+{%- endif %}"""
+"""For models without a template: the headings under which the dissertation prints its examples."""
+
+
+DATE = "26 Jul 2024"  # what Llama 3.1's template prints; later templates print today's
+
+
+def ensure_template(tokenizer: "PreTrainedTokenizerFast") -> bool:
+    """Give a tokenizer the plain template if it has none; whether it was given.
+
+    The template is part of the tokenizer and is saved with it.
+    """
+    if tokenizer.chat_template is not None:
+        return False
+    tokenizer.chat_template = ("{{- bos_token }}" if begins(tokenizer) else "") + PLAIN
+    return True
+
+
+def begins(tokenizer: "PreTrainedTokenizerFast") -> bool:
+    """Whether the tokenizer puts its beginning-of-sequence token before a text by itself."""
+    begin = tokenizer.bos_token_id
+    return begin is not None and tokenizer("a")["input_ids"][:1] == [begin]
