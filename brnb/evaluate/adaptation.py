@@ -16,13 +16,14 @@ from brnb.bases.locate import locate
 from brnb.evaluate.losses import Losses, losses
 from brnb.finetune import chat
 from brnb.finetune.budget import processes_for
-from brnb.finetune.data import Pair, Splits
+from brnb.finetune.data import Splits
 from brnb.finetune.merge import load_adapted
 from brnb.finetune.packing import IGNORE, Example
 from brnb.finetune.params import Ablation, FinetuneParams, SftParams, vary
 from brnb.finetune.texts import from_texts
 from brnb.finetune.variants import train_variant
 from brnb.text.finished import Document
+from brnb.text.pairs import Pair
 from brnb.train.device import pick_device
 from brnb.train.history import CURVES
 

@@ -17,10 +17,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from brnb.finetune.data import Pair, read_pairs
 from brnb.receipt import write_atomic
 from brnb.text.formats import Malformed, rows_of
 from brnb.text.hashing import fraction
+from brnb.text.pairs import Pair, read_pairs
 
 TASKS = ("qa", "summarisation", "rewriting")
 

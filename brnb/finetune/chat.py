@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brnb.bases.template import DATE
-from brnb.finetune.data import Pair
 from brnb.finetune.packing import IGNORE, Example
+from brnb.text.pairs import Pair
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

@@ -4,7 +4,7 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,6 @@ from brnb.finetune import budget
 from brnb.finetune.copies import in_processes
 from brnb.finetune.forward import Losses, check_head
 from brnb.finetune.gradients import Gradients
-from brnb.finetune.history import FinetuneHistory
 from brnb.finetune.identity import of_training
 from brnb.finetune.layers import supported
 from brnb.finetune.lora import base_of, trained
@@ -27,6 +26,7 @@ from brnb.finetune.packing import Pack, Packs
 from brnb.train import parallel
 from brnb.train.checkpoint import Checkpoint, random_state, set_random_state
 from brnb.train.device import Stopwatch
+from brnb.train.history import History
 from brnb.train.loop import TrainingDiverged
 from brnb.train.optimizer import warmup_and_cosine
 
@@ -36,6 +36,33 @@ if TYPE_CHECKING:
     from brnb.finetune.params import FinetuneParams
 
 BETAS = (0.9, 0.999)  # of AdamW, as in QLoRA
+
+
+@dataclass
+class FinetuneHistory(History):
+    """What a QLoRA training left: curves, and what was chosen and took place.
+
+    Attributes
+    ----------
+    targets
+        Tokens that were predicted in training, with repetition; `tokens` counts all.
+    plan
+        `brnb.finetune.budget.Plan`: how steps were cut to the memory, with the predicted peak.
+    peak
+        Bytes that PyTorch had allocated at most; 0 on a CPU.
+    replayed
+        Whether `brnb.finetune.layers` computed it, or transformers' own layers.
+    """
+
+    targets: int = 0
+    plan: dict[str, Any] = field(default_factory=dict)
+    peak: int = 0
+    replayed: bool = False
+
+    def resources(self) -> dict[str, Any]:
+        """What goes into the receipt."""
+        shown = {name: getattr(self, name) for name in ("targets", "peak", "replayed")}
+        return super().resources() | self.plan | shown
 
 
 class Finetuning:

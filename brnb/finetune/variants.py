@@ -8,14 +8,14 @@ from brnb.bases import template
 from brnb.bases.load import load_base
 from brnb.finetune import chat
 from brnb.finetune.budget import processes_for
-from brnb.finetune.data import Pair, Splits
-from brnb.finetune.history import FinetuneHistory
+from brnb.finetune.data import Splits
 from brnb.finetune.identity import identity
-from brnb.finetune.loop import finetune
+from brnb.finetune.loop import FinetuneHistory, finetune
 from brnb.finetune.lora import adapt
 from brnb.finetune.merge import merge
 from brnb.finetune.packing import pack
 from brnb.finetune.params import SftParams
+from brnb.text.pairs import Pair
 from brnb.train.device import pick_device
 
 if TYPE_CHECKING:

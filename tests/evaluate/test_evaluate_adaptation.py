@@ -11,12 +11,13 @@ from brnb.bases import template
 from brnb.bases.load import load_base
 from brnb.evaluate.adaptation import ablate, evaluate_adapter, read_training
 from brnb.evaluate.losses import losses
-from brnb.finetune import chat, data
+from brnb.finetune import chat
 from brnb.finetune.identity import identity
 from brnb.finetune.loop import finetune
 from brnb.finetune.lora import adapt
 from brnb.finetune.merge import save_adapter
 from brnb.finetune.packing import pack
+from brnb.finetune.pairs import draw_pairs
 from brnb.finetune.params import Ablation, SftParams
 from brnb.finetune.texts import from_texts
 from brnb.receipt import write_json
@@ -54,7 +55,7 @@ def runs(tmp_path_factory) -> Path:
         bos_token_id=1, eos_token_id=2, pad_token_id=3,
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(hf)
-    splits = data.pairs(PARAMS)
+    splits = draw_pairs(PARAMS)
     model, tokenizer = load_base(str(hf), PARAMS, torch.device("cpu"))
     template.ensure_template(tokenizer)
     packs = [
@@ -76,7 +77,7 @@ def documents():
 
 @pytest.fixture(scope="module")
 def evaluated(runs, documents):
-    pairs = data.pairs(PARAMS).validation
+    pairs = draw_pairs(PARAMS).validation
     return evaluate_adapter(
         PARAMS, str(runs / "base/hf"), runs / "sft/adapter", documents, pairs, 2, 5
     )
@@ -103,7 +104,7 @@ def test_the_same_values_again_are_no_ablation_and_others_are(runs, evaluated, t
         Ablation(name="rank_2", changes={"rank": 2}),
         Ablation(name="twice", changes={"start": "run:sft"}),
     ]
-    splits = data.pairs(PARAMS)
+    splits = draw_pairs(PARAMS)
     found = ablate(PARAMS, ablations, splits, lambda run: runs / run, tmp_path)
     reference = evaluated.adapted["text_sft"]
     np.testing.assert_allclose(found["same"].nats, reference.nats, rtol=1e-5)

@@ -12,9 +12,9 @@ from brnb import receipt
 from brnb.evaluate import testsets
 from brnb.evaluate.overlap import Seen, exclude, held_by, normalised, read_by
 from brnb.evaluate.testsets import Item, distinct, draw, pool, read, task_of, write
-from brnb.finetune.data import Pair
 from brnb.text import sample
 from brnb.text.finished import split_file
+from brnb.text.pairs import Pair
 
 TEXT = "A prefeitura de uma cidade do interior inaugurou ontem uma escola. " * 5
 

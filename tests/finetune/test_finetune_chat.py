@@ -7,8 +7,8 @@ from transformers import AutoTokenizer
 
 from brnb.bases import template
 from brnb.finetune import chat
-from brnb.finetune.data import Pair
 from brnb.finetune.packing import IGNORE
+from brnb.text.pairs import Pair
 
 CAPITAL = Pair("1", "Qual é a capital do Brasil?", "", "A capital é Brasília.")
 SUMMARY = Pair(

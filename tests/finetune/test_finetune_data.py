@@ -7,8 +7,10 @@ import pytest
 from track2_values import CPT, SFT
 
 from brnb.finetune import data
+from brnb.finetune.pairs import draw_pairs
 from brnb.finetune.params import CptParams, SftParams
 from brnb.text.finished import Document
+from brnb.text.pairs import Pair
 
 
 def sentence(n):
@@ -92,7 +94,7 @@ def test_fewer_documents_than_asked_for_is_an_error(corpus):
 
 def test_pairs_are_split_eighty_ten_ten(tmp_path):
     source = write(tmp_path / "pairs.jsonl", [row(n) for n in range(150)])
-    found = data.pairs(sft(source, pairs=100))
+    found = draw_pairs(sft(source, pairs=100))
     assert [len(found.train), len(found.validation), len(found.test)] == [80, 10, 10]
     every = inputs(found.train + found.validation + found.test)
     assert len(set(every)) == 100
@@ -103,7 +105,7 @@ def test_what_is_left_out_is_counted(tmp_path):
     rows = [row(n) for n in range(60)]
     rows += [row(0), row(1, output="outra resposta"), row(2, instruction="RESPONDA À PERGUNTA 2.")]
     rows += [row(70, output=" "), row(71, output="")]
-    found = data.pairs(sft(write(tmp_path / "pairs.jsonl", rows), pairs=None))
+    found = draw_pairs(sft(write(tmp_path / "pairs.jsonl", rows), pairs=None))
     assert found.removed["duplicate_prompt"] == 3
     assert found.removed["empty_answer"] == 2
     assert len(found.train + found.validation + found.test) == 60
@@ -113,7 +115,7 @@ def test_nearly_the_same_prompt_stays_on_one_side_only(tmp_path):
     rows = [row(n) for n in range(40)]
     twins = [row(n, instruction=f"Responda à pergunta {n}, já.") for n in range(40)]
     source = write(tmp_path / "pairs.jsonl", rows + twins)
-    found = data.pairs(sft(source, pairs=None, near_duplicate=0.7))
+    found = draw_pairs(sft(source, pairs=None, near_duplicate=0.7))
     sides = [set(inputs(s)) for s in (found.train, found.validation, found.test)]
     assert sides[0].isdisjoint(sides[1] | sides[2])
     assert sides[1].isdisjoint(sides[2])
@@ -124,8 +126,8 @@ def test_nearly_the_same_prompt_stays_on_one_side_only(tmp_path):
 
 def test_the_order_of_the_file_does_not_matter(tmp_path):
     rows = [row(n) for n in range(50)]
-    first = data.pairs(sft(write(tmp_path / "a.jsonl", rows), pairs=30))
-    other = data.pairs(sft(write(tmp_path / "b.jsonl", rows[::-1]), pairs=30))
+    first = draw_pairs(sft(write(tmp_path / "a.jsonl", rows), pairs=30))
+    other = draw_pairs(sft(write(tmp_path / "b.jsonl", rows[::-1]), pairs=30))
     for split in ("train", "validation", "test"):
         assert inputs(getattr(first, split)) == inputs(getattr(other, split))
 
@@ -144,27 +146,27 @@ def test_a_bad_record_is_named_by_file_and_line(tmp_path, line, message):
     path = tmp_path / "pairs.jsonl"
     path.write_text(json.dumps(row(1)) + "\n" + line + "\n", "utf-8")
     with pytest.raises(ValueError, match=message):
-        data.pairs(sft(str(path)))
+        draw_pairs(sft(str(path)))
 
 
 def test_the_sample_comes_with_splits_that_hold_out_its_facts():
-    found = data.pairs(sft("sample", pairs=200))
+    found = draw_pairs(sft("sample", pairs=200))
     assert (
         len(found.train) + found.removed["overlap_train"] + found.removed["duplicate_prompt"] >= 160
     )
     questions = [{p.text for p in s} for s in (found.train, found.validation, found.test)]
     assert questions[0].isdisjoint(questions[1] | questions[2])
-    assert [p.key for p in data.pairs(sft("sample", pairs=200)).train] == [
+    assert [p.key for p in draw_pairs(sft("sample", pairs=200)).train] == [
         p.key for p in found.train
     ]
 
 
 def test_splits_are_read_back_as_they_were_written(tmp_path, corpus):
-    pairs = data.pairs(sft("sample"))
+    pairs = draw_pairs(sft("sample"))
     assert [p.name for p in pairs.write(tmp_path / "p")] == [
         "train.jsonl", "validation.jsonl", "test.jsonl"
     ]  # fmt: skip
-    assert data.read(tmp_path / "p", "test", data.Pair) == pairs.test
+    assert data.read(tmp_path / "p", "test", Pair) == pairs.test
     documents = data.documents(corpus, CptParams(**CPT))
     assert [p.name for p in documents.write(tmp_path / "d")] == ["train.jsonl", "validation.jsonl"]
     assert data.read(tmp_path / "d", "train", Document) == documents.train
