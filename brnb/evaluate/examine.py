@@ -11,7 +11,6 @@ import torch
 from brnb.bases import template
 from brnb.bases.load import DTYPES, load_base
 from brnb.evaluate.cultural import choose, probes
-from brnb.evaluate.engine import Batching, Decoding, slot_length
 from brnb.evaluate.extrinsic import Scores, score_answers
 from brnb.evaluate.flips import Tokens, by_transformers, flips, one_at_a_time, spread
 from brnb.evaluate.generation_settings import Setting, vary
@@ -24,6 +23,7 @@ from brnb.finetune.budget import processes_for
 from brnb.finetune.merge import load_adapted
 from brnb.finetune.params import FinetuneParams
 from brnb.fingerprint import digest, reached
+from brnb.generate.engine import Batching, Decoding, slot_length
 from brnb.train.device import pick_device
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from tqdm import tqdm
 
-from brnb.evaluate.continuous import answer, ends_of
-from brnb.evaluate.engine import Batching, Decoding, Engine
 from brnb.evaluate.safety import Rate
+from brnb.generate.continuous import answer, ends_of
+from brnb.generate.engine import Batching, Decoding, Engine
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -34,7 +34,7 @@ def one_at_a_time(
     Parameters
     ----------
     model, prompts, decoding
-        As for `brnb.evaluate.continuous.generate`.
+        As for `brnb.generate.continuous.generate`.
     batching
         The shapes in which the prompts were answered together.
     """
@@ -51,7 +51,7 @@ def by_transformers(
     Parameters
     ----------
     model, prompts, decoding
-        As for `brnb.evaluate.continuous.generate`.
+        As for `brnb.generate.continuous.generate`.
     """
     generator: Any = model.eval()  # its mixin is not in the type
     ends = sorted(ends_of(model))

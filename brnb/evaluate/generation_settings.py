@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brnb.evaluate.engine import Batching, Decoding
 from brnb.evaluate.extrinsic import MAIN
 from brnb.evaluate.predictions import answer
 from brnb.evaluate.statistics import mean_and_deviation
 from brnb.evaluate.testsets import TASKS, Item
 from brnb.evaluate.text_metrics import score
+from brnb.generate.engine import Batching, Decoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable

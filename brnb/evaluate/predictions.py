@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from brnb.bases.template import DATE
-from brnb.evaluate.continuous import generate
-from brnb.evaluate.engine import Batching, Decoding, slot_length
 from brnb.evaluate.testsets import Item
+from brnb.generate.continuous import generate
+from brnb.generate.engine import Batching, Decoding, slot_length
 from brnb.receipt import write_atomic
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def answer(
     """Answer every item once, going on where an earlier process stopped.
 
     The file grows by one line an answer; a last line that a kill has torn is dropped. Because
-    answers do not depend on what is batched together (see `brnb.evaluate.continuous`), an
+    answers do not depend on what is batched together (see `brnb.generate.continuous`), an
     interrupted evaluation ends with the same answers as one that was not.
 
     Parameters

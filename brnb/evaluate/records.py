@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from brnb import receipt
-from brnb.evaluate.generate import Sample
 from brnb.evaluate.intrinsic import DocumentNats, Intrinsic
 from brnb.evaluate.legibility import Legibility
+from brnb.generate.samples import Sample
 from brnb.train.history import History
 
 CURVES, SAMPLES, DOCUMENTS = "curves.json", "samples.jsonl", "documents.csv"

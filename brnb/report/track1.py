@@ -11,11 +11,11 @@ from brnb.thesis import load
 if TYPE_CHECKING:
     import pandas as pd
 
-    from brnb.evaluate.generate import Sample
     from brnb.evaluate.intrinsic import Intrinsic
     from brnb.evaluate.legibility import Legibility
     from brnb.evaluate.records import Record
     from brnb.evaluate.track1 import Change
+    from brnb.generate.samples import Sample
     from brnb.report.trainings import Training
     from brnb.train.history import History
 

@@ -8,9 +8,9 @@ import torch
 
 from brnb import receipt
 from brnb.evaluate import records
-from brnb.evaluate.generate import Sample, sample
 from brnb.evaluate.intrinsic import DocumentNats, Intrinsic
 from brnb.evaluate.legibility import Legibility
+from brnb.generate.samples import Sample, sample
 from brnb.models.transformer import TransformerLM
 from brnb.report.track1 import beside_published, guardrails, yardstick
 from brnb.tokenizers.char import CharTokenizer

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from brnb.evaluate.generate import Sample
 from brnb.evaluate.intrinsic import DocumentNats, Intrinsic
 from brnb.evaluate.records import Record
 from brnb.evaluate.track1 import Change, finding, verdict
+from brnb.generate.samples import Sample
 from brnb.tokenizers.char import CharTokenizer
 from brnb.train.history import History
 

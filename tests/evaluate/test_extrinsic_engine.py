@@ -19,16 +19,16 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from brnb.evaluate.continuous import answer as answer_all
-from brnb.evaluate.continuous import generate
-from brnb.evaluate.engine import Batching, Decoding, Engine, slot_length
 from brnb.evaluate.examine import identity
 from brnb.evaluate.flips import by_transformers, flips, one_at_a_time, same, spread
 from brnb.evaluate.params import ExtrinsicParams
 from brnb.evaluate.predictions import TestSetChanged, answer, encode, write
-from brnb.evaluate.readers import LlamaReader, PlainReader, reader
 from brnb.evaluate.safety import Rate
 from brnb.evaluate.testsets import Item
+from brnb.generate.continuous import answer as answer_all
+from brnb.generate.continuous import generate
+from brnb.generate.engine import Batching, Decoding, Engine, slot_length
+from brnb.generate.readers import LlamaReader, PlainReader, reader
 
 SHAPE = Batching(slots=4, length=96, prefill_tokens=128)
 GREEDY = Decoding(max_new_tokens=12)

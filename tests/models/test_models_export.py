@@ -6,7 +6,7 @@ import pytest
 import torch
 from model_forms import FORMS, build, ids_for
 
-from brnb.evaluate.generate import sample
+from brnb.generate.samples import sample
 from brnb.models.export import to_llama
 from brnb.models.transformer import TransformerLM
 from brnb.tokenizers.char import CharTokenizer

@@ -1,6 +1,6 @@
 """Samples of Track 1 as a table."""
 
-from brnb.evaluate.generate import Sample
+from brnb.generate.samples import Sample
 from brnb.report.track1 import sample_table
 
 

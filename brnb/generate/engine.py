@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from brnb.evaluate.readers import reader
-from brnb.evaluate.slots import Piece, Slots, sent
+from brnb.generate.readers import reader
+from brnb.generate.slots import Piece, Slots, sent
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -63,7 +63,7 @@ def slot_length(prompts: Sequence[Sequence[int]], decoding: Decoding) -> int:
 class Engine:
     """The state on the device, and the two passes that change it.
 
-    `brnb.evaluate.continuous.generate` is the way in; this alone is for measuring the passes.
+    `brnb.generate.continuous.generate` is the way in; this alone is for measuring the passes.
 
     Attributes
     ----------

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from brnb.evaluate.engine import Batching, Decoding, Engine
+from brnb.generate.engine import Batching, Decoding, Engine
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

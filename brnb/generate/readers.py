@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from brnb.bases.attention import attention_by
-from brnb.evaluate.slots import Slots
+from brnb.generate.slots import Slots
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
