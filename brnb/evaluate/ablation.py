@@ -1,17 +1,16 @@
 """What each ingredient of a recipe is worth: trainings without it, several seeds a row."""
 
 import json
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from brnb.evaluate.statistics import mean_and_deviation
+from brnb.evaluate.intrinsic import bits_per_nat
+from brnb.evaluate.statistics import mean_and_deviation, student_interval
 from brnb.fingerprint import digest, reached
 from brnb.models.likelihood import likelihood
 from brnb.models.transformer import TransformerLM
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from brnb.evaluate.records import Record
     from brnb.train.history import History
     from brnb.train.params import AblationParams, ModernParams, TrainParams
-    from brnb.train.rows import Rows, TokenRow
+    from brnb.train.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -101,11 +100,6 @@ def _train(recipe: "ModernParams", rows: "Rows", folder: Path) -> tuple[int, flo
     return found["parameters"], found["bits_per_byte"]
 
 
-def bits_per_nat(row: "TokenRow") -> float:
-    """Bits per byte that a loss of 1 nat per token is on a row; its first token is given."""
-    return (len(row.ids) - 1) / (math.log(2) * row.text_bytes)
-
-
 def worth(rows: Sequence[Row], confidence: float = 0.95) -> list[Worth]:
     """Each row against the first, seed by seed.
 
@@ -118,22 +112,6 @@ def worth(rows: Sequence[Row], confidence: float = 0.95) -> list[Worth]:
         change, low, high = student_interval(np.array(row.bits_per_byte) - whole, confidence)
         found.append(Worth(row, *mean_and_deviation(row.bits_per_byte), change, low, high))
     return found
-
-
-def student_interval(values: npt.ArrayLike, confidence: float) -> tuple[float, float, float]:
-    """Mean of a few values and Student's interval around it (1908), for n - 1 degrees of freedom.
-
-    With t = sqrt(n - 1) tan(a), Student's density is that of cos(a)^(n - 2): its quantile is read
-    off the sum of that, to seven digits.
-    """
-    mean, deviation = mean_and_deviation(values)
-    count = np.size(values)
-    angle = np.linspace(0, math.pi / 2, 100_001)
-    density = np.cos(angle) ** (count - 2)
-    mass = np.concatenate(([0.0], np.cumsum(density[1:] + density[:-1])))
-    quantile = math.sqrt(count - 1) * math.tan(np.interp(confidence, mass / mass[-1], angle))
-    reach = quantile * deviation / math.sqrt(count)
-    return mean, mean - reach, mean + reach
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 import yaml
 
-from brnb.evaluate.safety import Rate
+from brnb.evaluate.statistics import Rate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -17,7 +17,8 @@ from brnb.evaluate.generation_settings import Setting, vary
 from brnb.evaluate.judge import Verdicts, compare
 from brnb.evaluate.params import ExtrinsicParams
 from brnb.evaluate.predictions import Answers, answer, encode
-from brnb.evaluate.safety import Rate, attacks
+from brnb.evaluate.safety import attacks
+from brnb.evaluate.statistics import Rate
 from brnb.evaluate.testsets import TASKS, Item
 from brnb.finetune.budget import processes_for
 from brnb.finetune.merge import load_adapted

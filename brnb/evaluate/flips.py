@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from tqdm import tqdm
 
-from brnb.evaluate.safety import Rate
+from brnb.evaluate.statistics import Rate
 from brnb.generate.continuous import answer, ends_of
 from brnb.generate.engine import Batching, Decoding, Engine
 

@@ -6,12 +6,16 @@ byte count per byte of the text itself and compare them all.
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import nn
 
 from brnb.models.likelihood import likelihood, token_nats
 from brnb.train.rows import TokenRow
+
+if TYPE_CHECKING:
+    from brnb.train.rows import TokenRow
 
 
 @dataclass(frozen=True)
@@ -86,3 +90,8 @@ def by_document(model: nn.Module, row: TokenRow, window: int, end: int) -> Docum
     nats = token_nats(model, row.ids, window)
     total = np.bincount(document[1:], weights=nats, minlength=row.documents)
     return DocumentNats(total, np.asarray(row.document_bytes, dtype=np.float64))
+
+
+def bits_per_nat(row: "TokenRow") -> float:
+    """Bits per byte that a loss of 1 nat per token is on a row; its first token is given."""
+    return (len(row.ids) - 1) / (math.log(2) * row.text_bytes)

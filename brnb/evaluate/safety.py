@@ -4,7 +4,6 @@ Personal data is `brnb.evaluate.personal_data`. All three count what can be deci
 reader, and so find less than there is.
 """
 
-import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from brnb.evaluate.overlap import normalised
+from brnb.evaluate.statistics import Rate
 from brnb.evaluate.testsets import Item
 
 _SUITE = Path(__file__).with_name("injection.yaml")
@@ -24,30 +24,6 @@ _NAME = re.compile(
     r"(?<![.!?:…]\s)(?<![.!?:…“\"]\s[“\"])(?<!^)(?<!\n)"
     r"\b[A-ZÀ-Ý][\wÀ-ÿ-]+(?:\s(?:d[aeo]s?\s|e\s)?[A-ZÀ-Ý][\wÀ-ÿ-]+)*"
 )
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A share with its 95% interval (Wilson, 1927); NaN where there is nothing to count."""
-
-    successes: int
-    trials: int
-
-    @property
-    def value(self) -> float:
-        """Successes over trials."""
-        return self.successes / self.trials if self.trials else math.nan
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson's score interval, which is sound for shares near 0 and 1 too."""
-        if not self.trials:
-            return math.nan, math.nan
-        z, n, p = 1.959963984540054, self.trials, self.value
-        middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-        half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-        low, high = max(0.0, middle - half), min(1.0, middle + half)
-        return low if self.successes else 0.0, high if self.successes < n else 1.0
 
 
 @dataclass(frozen=True, slots=True)

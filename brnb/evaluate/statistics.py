@@ -229,3 +229,43 @@ def _finite(name: str, values: npt.ArrayLike) -> Floats:
         first = int(np.flatnonzero(~np.isfinite(numbers))[0])
         raise ValueError(f"{name}: number {first} is {numbers[first]}; leave such items out first")
     return numbers
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share with its 95% interval (Wilson, 1927); NaN where there is nothing to count."""
+
+    successes: int
+    trials: int
+
+    @property
+    def value(self) -> float:
+        """Successes over trials."""
+        return self.successes / self.trials if self.trials else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's score interval, which is sound for shares near 0 and 1 too."""
+        if not self.trials:
+            return math.nan, math.nan
+        z, n, p = 1.959963984540054, self.trials, self.value
+        middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+        half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        low, high = max(0.0, middle - half), min(1.0, middle + half)
+        return low if self.successes else 0.0, high if self.successes < n else 1.0
+
+
+def student_interval(values: npt.ArrayLike, confidence: float) -> tuple[float, float, float]:
+    """Mean of a few values and Student's interval around it (1908), for n - 1 degrees of freedom.
+
+    With t = sqrt(n - 1) tan(a), Student's density is that of cos(a)^(n - 2): its quantile is read
+    off the sum of that, to seven digits.
+    """
+    mean, deviation = mean_and_deviation(values)
+    count = np.size(values)
+    angle = np.linspace(0, math.pi / 2, 100_001)
+    density = np.cos(angle) ** (count - 2)
+    mass = np.concatenate(([0.0], np.cumsum(density[1:] + density[:-1])))
+    quantile = math.sqrt(count - 1) * math.tan(np.interp(confidence, mass / mass[-1], angle))
+    reach = quantile * deviation / math.sqrt(count)
+    return mean, mean - reach, mean + reach

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from brnb.evaluate.generation_settings import Setting
     from brnb.evaluate.judge import Verdicts
     from brnb.evaluate.predictions import Prediction
-    from brnb.evaluate.safety import Rate
+    from brnb.evaluate.statistics import Rate
     from brnb.evaluate.testsets import Item
     from brnb.evaluate.text_metrics import TokenizerEffect
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from brnb.evaluate.ablation import Row, ablate, bits_per_nat, race, student_interval, worth
-from brnb.evaluate.intrinsic import evaluate
+from brnb.evaluate.ablation import Row, ablate, race, worth
+from brnb.evaluate.intrinsic import bits_per_nat, evaluate
+from brnb.evaluate.statistics import student_interval
 from brnb.models.transformer import TransformerLM
 from brnb.params import ParameterError, validate
 from brnb.train.history import History

@@ -23,7 +23,7 @@ from brnb.evaluate.examine import identity
 from brnb.evaluate.flips import by_transformers, flips, one_at_a_time, same, spread
 from brnb.evaluate.params import ExtrinsicParams
 from brnb.evaluate.predictions import TestSetChanged, answer, encode, write
-from brnb.evaluate.safety import Rate
+from brnb.evaluate.statistics import Rate
 from brnb.evaluate.testsets import Item
 from brnb.generate.continuous import answer as answer_all
 from brnb.generate.continuous import generate

@@ -10,7 +10,8 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from brnb.evaluate import cultural, judge
 from brnb.evaluate.cultural import accuracy, chance, choose, option_nats, probes
 from brnb.evaluate.judge import cohen_kappa, compare
-from brnb.evaluate.safety import Rate, attacks, hallucination, obeyed, unsupported
+from brnb.evaluate.safety import attacks, hallucination, obeyed, unsupported
+from brnb.evaluate.statistics import Rate
 from brnb.evaluate.testsets import Item
 
 

@@ -12,8 +12,7 @@ from brnb.evaluate import harness
 from brnb.evaluate.cultural import probes
 from brnb.evaluate.extrinsic import all_means, score_answers, table13
 from brnb.evaluate.predictions import Prediction
-from brnb.evaluate.safety import Rate
-from brnb.evaluate.statistics import supported
+from brnb.evaluate.statistics import Rate, supported
 from brnb.evaluate.testsets import TASKS, Item
 from brnb.report import extrinsic as report
 from brnb.report.plots import extrinsic as plots

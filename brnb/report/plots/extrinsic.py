@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from brnb.evaluate.extrinsic import Row
     from brnb.evaluate.generation_settings import Setting
-    from brnb.evaluate.safety import Rate
+    from brnb.evaluate.statistics import Rate
 
 MODELS = {"baseline": ("C0", "o"), "adapted": ("C1", "s")}
 
