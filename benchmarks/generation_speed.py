@@ -29,7 +29,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from brnb.evaluate.flips import by_transformers, flips, one_at_a_time
+from brnb.extrinsic.flips import by_transformers, flips, one_at_a_time
 from brnb.generate.continuous import Generation, answer, generate
 from brnb.generate.engine import Batching, Decoding, Engine
 from brnb.text import sample

@@ -19,8 +19,9 @@ from brnb.train.loop import Training
 
 if TYPE_CHECKING:
     from brnb.evaluate.records import Record
+    from brnb.studies.params import AblationParams
     from brnb.train.history import History
-    from brnb.train.params import AblationParams, ModernParams, TrainParams
+    from brnb.train.params import ModernParams, TrainParams
     from brnb.train.rows import Rows
 
 

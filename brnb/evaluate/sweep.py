@@ -14,7 +14,7 @@ from brnb.train.loop import train
 from brnb.train.params import TransformerParams
 
 if TYPE_CHECKING:
-    from brnb.evaluate.params import ScalingParams, Size
+    from brnb.studies.params import ScalingParams, Size
     from brnb.train.rows import Rows
 
 

@@ -1,14 +1,12 @@
 """Parameters of Track 2's trainings; light, so that `brnb check` reads them without torch."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field
 
 from brnb.bases.params import BaseParams
-from brnb.params import Name, Params, nearest, validate
+from brnb.params import Positive, Share
 
-Positive = Annotated[int, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
 Map = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
@@ -66,43 +64,3 @@ class SftParams(FinetuneParams):
     pairs: Positive | None = Field(description="drawn from the source; None: all")
     validation_share: float = Field(gt=0, lt=0.5, description="share of the pairs")
     test_share: float = Field(gt=0, lt=0.5, description="share of the pairs")
-
-
-class Ablation(BaseModel):
-    """A variant of the supervised fine-tuning: what is different from run `sft`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: Name
-    changes: dict[str, Any]
-
-    @field_validator("changes")
-    @classmethod
-    def _names_parameters(cls, changes: dict[str, Any]) -> dict[str, Any]:
-        data = {"instructions", "pairs", "validation_share", "test_share", "near_duplicate"}
-        known = set(SftParams.model_fields) - data - {"profile", "run_id", "lang"}
-        for name in changes.keys() - known:
-            raise ValueError(f"{name} cannot be varied{nearest(name, known)}")
-        return changes
-
-
-class AdaptationParams(Params):
-    """Chapter 14: what adaptation changed, and what of it matters."""
-
-    resamples: Annotated[int, Field(ge=100)] = Field(description="draws of each bootstrap")
-    confidence: float = Field(gt=0.5, lt=1, description="of the intervals over documents")
-    questions: Positive = Field(description="validation prompts that base and adapted answer")
-    max_new_tokens: Positive = Field(description="of an answer")
-    ablations: list[Ablation] = Field(description="variants of the supervised fine-tuning")
-
-
-def vary(params: SftParams, ablation: Ablation) -> SftParams:
-    """The parameters of a variant, validated.
-
-    Raises
-    ------
-    ParameterError
-        If a changed value is of the wrong type or out of range.
-    """
-    values = params.model_dump() | {"run_id": ablation.name} | ablation.changes
-    return validate(SftParams, values, where=f"ablation {ablation.name}")

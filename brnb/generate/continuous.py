@@ -3,7 +3,7 @@
 Shapes never depend on the company: a decoding step always computes all slots, and a pass over
 prompts always as many tokens. Every row of such a product is computed alike whatever the other
 rows hold, and attention sees one sequence at a time, so a prompt gets the same tokens in any
-order, after a restart, alone, and among any others: `brnb.evaluate.flips` measures it.
+order, after a restart, alone, and among any others: `brnb.extrinsic.flips` measures it.
 """
 
 from collections import deque

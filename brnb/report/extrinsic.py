@@ -10,13 +10,13 @@ from brnb.thesis import load
 if TYPE_CHECKING:
     import pandas as pd
 
-    from brnb.evaluate.extrinsic import Row
-    from brnb.evaluate.generation_settings import Setting
-    from brnb.evaluate.judge import Verdicts
-    from brnb.evaluate.predictions import Prediction
     from brnb.evaluate.statistics import Rate
-    from brnb.evaluate.testsets import Item
     from brnb.evaluate.text_metrics import TokenizerEffect
+    from brnb.extrinsic.judge import Verdicts
+    from brnb.extrinsic.predictions import Prediction
+    from brnb.extrinsic.scores import Row
+    from brnb.extrinsic.temperatures import Setting
+    from brnb.extrinsic.testsets import Item
 
 _MEANS = {"baseline": 3, "baseline_sd": 3, "adapted": 3, "adapted_sd": 3}
 _INTERVAL = {"ci_low": 3, "ci_high": 3}
@@ -163,7 +163,7 @@ def flips(found: Mapping[tuple[str, str], "Rate"], lang: str) -> "pd.DataFrame":
     that enough did not."""
     import pandas as pd
 
-    from brnb.evaluate.flips import same
+    from brnb.extrinsic.flips import same
 
     shown = pd.Series([same(rate) for rate in found.values()], dtype=object)
     return rates(found, lang).assign(enough_same=shown)

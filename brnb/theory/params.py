@@ -12,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from brnb.params import Params
+from brnb.params import Params, Share
 from brnb.theory.decision import CRITERIA
 from brnb.theory.equations import LLAMA_8B
 from brnb.theory.memory import Method, Step
@@ -43,7 +43,6 @@ def _key_of(file: str, *branch: str) -> AfterValidator:
 
 
 Gpu = Annotated[str, _key_of("hardware")]
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Case(BaseModel):

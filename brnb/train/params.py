@@ -4,10 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from brnb.params import Name, Params, validate
-
-Positive = Annotated[int, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
+from brnb.params import Name, Params, Positive, Share
 
 
 class TrainParams(Params):
@@ -138,44 +135,6 @@ class ModernParams(TransformerParams, Recipe):
         own = "qk_norm", "value_embeddings", "attention_gate", "input_skip", "softcap"
         found = super().choices(vocab_size) | self.start
         return found | {name: getattr(self, name) for name in own}
-
-
-class AblationParams(ModernParams):
-    """Chapter 10: v7, and what each ingredient of its recipe is worth."""
-
-    baseline: Name = Field(description="run to beat")
-    ablation: dict[str, dict[str, Any]] = Field(
-        description="by ingredient: the parameters that remove it from the recipe"
-    )
-    ablation_seeds: Annotated[int, Field(ge=3)] = Field(description="trainings a row")
-    ablation_tokens: Positive = Field(description="of each of them")
-    ablation_documents: Positive = Field(description="validation documents that measure them")
-
-    @property
-    def recipe(self) -> ModernParams:
-        """The whole recipe, as one training is told."""
-        return ModernParams(**{name: getattr(self, name) for name in ModernParams.model_fields})
-
-    def without(self, ingredient: str | None, seed: int) -> ModernParams:
-        """A short training of the recipe without an ingredient, evaluated once, in the end.
-
-        Raises
-        ------
-        ParameterError
-            If the parameters that remove it are unknown, out of range or do not fit each other.
-        """
-        short = {"tokens": self.ablation_tokens, "evaluate_every": 1, "seed": seed}
-        short |= {"validation_documents": self.ablation_documents}
-        change = self.ablation[ingredient] if ingredient else {}
-        values = self.recipe.model_dump() | short | change
-        found = validate(ModernParams, values, f"ablation of {ingredient}")
-        return found.model_copy(update={"evaluate_every": found.steps})
-
-    @model_validator(mode="after")
-    def _every_ingredient_can_be_removed(self) -> Self:
-        for ingredient in self.ablation:
-            self.without(ingredient, self.seed)
-        return self
 
 
 class RecurrentParams(TrainParams):

@@ -14,9 +14,9 @@ from brnb.evaluate.intrinsic import bits_per_nat, evaluate
 from brnb.evaluate.statistics import student_interval
 from brnb.models.transformer import TransformerLM
 from brnb.params import ParameterError, validate
+from brnb.studies.params import AblationParams
 from brnb.train.history import History
 from brnb.train.loop import train
-from brnb.train.params import AblationParams
 from brnb.train.rows import Rows, TokenRow
 
 RECIPE = {

@@ -18,9 +18,10 @@ from brnb.finetune.lora import adapt
 from brnb.finetune.merge import save_adapter
 from brnb.finetune.packing import pack
 from brnb.finetune.pairs import draw_pairs
-from brnb.finetune.params import Ablation, SftParams
+from brnb.finetune.params import SftParams
 from brnb.finetune.texts import from_texts
 from brnb.receipt import write_json
+from brnb.studies.params import Ablation
 from brnb.text import sample
 from brnb.text.finished import Document
 from brnb.tokenizers.hf import to_hf

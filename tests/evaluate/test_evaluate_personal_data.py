@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brnb.evaluate.personal_data import KINDS, count, find
+from brnb.extrinsic.personal_data import KINDS, count, find
 
 
 def found(text: str) -> list[tuple[str, str]]:

@@ -19,12 +19,12 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from brnb.evaluate.examine import identity
-from brnb.evaluate.flips import by_transformers, flips, one_at_a_time, same, spread
-from brnb.evaluate.params import ExtrinsicParams
-from brnb.evaluate.predictions import TestSetChanged, answer, encode, write
 from brnb.evaluate.statistics import Rate
-from brnb.evaluate.testsets import Item
+from brnb.extrinsic.examine import identity
+from brnb.extrinsic.flips import by_transformers, flips, one_at_a_time, same, spread
+from brnb.extrinsic.params import ExtrinsicParams
+from brnb.extrinsic.predictions import TestSetChanged, answer, encode, write
+from brnb.extrinsic.testsets import Item
 from brnb.generate.continuous import answer as answer_all
 from brnb.generate.continuous import generate
 from brnb.generate.engine import Batching, Decoding, Engine, slot_length

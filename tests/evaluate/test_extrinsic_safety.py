@@ -7,12 +7,12 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from brnb.evaluate import cultural, judge
-from brnb.evaluate.cultural import accuracy, chance, choose, option_nats, probes
-from brnb.evaluate.judge import cohen_kappa, compare
-from brnb.evaluate.safety import attacks, hallucination, obeyed, unsupported
 from brnb.evaluate.statistics import Rate
-from brnb.evaluate.testsets import Item
+from brnb.extrinsic import judge, probes
+from brnb.extrinsic.judge import cohen_kappa, compare
+from brnb.extrinsic.probes import accuracy, chance, choose, option_nats, read_probes
+from brnb.extrinsic.safety import attacks, hallucination, obeyed, unsupported
+from brnb.extrinsic.testsets import Item
 
 
 def test_wilsons_interval_is_the_published_one():
@@ -68,7 +68,7 @@ def test_the_rate_counts_answers_not_findings():
 
 
 def test_probes_are_whole_and_the_right_option_is_anywhere():
-    found = probes()
+    found = read_probes()
     assert len(found) == 100
     assert len({probe.question for probe in found}) == 100
     for probe in found:
@@ -78,13 +78,13 @@ def test_probes_are_whole_and_the_right_option_is_anywhere():
     places = [sum(p.right == place for p in found) for place in range(4)]
     assert min(places) >= 15
     assert chance(found) == 0.25
-    assert found == probes()
+    assert found == read_probes()
 
 
 @pytest.fixture(scope="module")
 def tiny():
     """A GPT-2 and a tokenizer of bytes-like letters."""
-    letters = sorted({c for p in probes() for c in p.prompt + " ".join(p.options)} | {" "})
+    letters = sorted({c for p in read_probes() for c in p.prompt + " ".join(p.options)} | {" "})
     vocabulary = {letter: i + 1 for i, letter in enumerate(letters)} | {"<s>": 0}
     inner = Tokenizer(models.WordLevel(vocabulary, unk_token="<s>"))
     inner.pre_tokenizer = pre_tokenizers.Split("", "isolated")
@@ -96,7 +96,7 @@ def tiny():
 
 def test_option_likelihood_is_that_of_one_text_at_a_time(tiny):
     model, tokenizer = tiny
-    texts = [(p.prompt, f" {p.options[0]}") for p in probes()[:7]]
+    texts = [(p.prompt, f" {p.options[0]}") for p in read_probes()[:7]]
     found = option_nats(model, tokenizer, texts, batch=3)
     for (prompt, option), nats in zip(texts, found, strict=True):
         ids = [0, *tokenizer(prompt + option, add_special_tokens=False)["input_ids"]]
@@ -108,8 +108,8 @@ def test_option_likelihood_is_that_of_one_text_at_a_time(tiny):
 
 
 def test_the_choice_is_per_byte(tiny, monkeypatch):
-    question = cultural.Probe("x", "saude", "?", ("aa", "ção", "aaaaaaaa", "b"), 2, "s")
-    monkeypatch.setattr(cultural, "option_nats", lambda *_: [4.0, 5.0, 12.0, 2.0])
+    question = probes.Probe("x", "saude", "?", ("aa", "ção", "aaaaaaaa", "b"), 2, "s")
+    monkeypatch.setattr(probes, "option_nats", lambda *_: [4.0, 5.0, 12.0, 2.0])
     # with the blank, bytes are 3, 6, 9, 2: per byte 1.33, 0.83, 1.33, 1
     assert choose(*tiny, [question]) == [1]
     assert accuracy([question], [1])["all"].successes == 0

@@ -8,12 +8,12 @@ import sys
 import pytest
 import yaml
 
-from brnb.evaluate import harness
-from brnb.evaluate.cultural import probes
-from brnb.evaluate.extrinsic import all_means, score_answers, table13
-from brnb.evaluate.predictions import Prediction
 from brnb.evaluate.statistics import Rate, supported
-from brnb.evaluate.testsets import TASKS, Item
+from brnb.extrinsic import harness
+from brnb.extrinsic.predictions import Prediction
+from brnb.extrinsic.probes import read_probes
+from brnb.extrinsic.scores import all_means, score_answers, table13
+from brnb.extrinsic.testsets import TASKS, Item
 from brnb.report import extrinsic as report
 from brnb.report.plots import extrinsic as plots
 from brnb.report.tables import display
@@ -169,7 +169,7 @@ Loader.add_constructor("!function", lambda loader, node: loader.construct_scalar
 
 def test_task_files_are_valid_and_name_their_data(tmp_path):
     items = [Item(f"i{n}", task, f"P {n}?", "", ("a",)) for n, task in enumerate(TASKS)]
-    names = harness.write_tasks(tmp_path, items, probes(), max_new_tokens=7)
+    names = harness.write_tasks(tmp_path, items, read_probes(), max_new_tokens=7)
     assert names == ["brnb_qa", "brnb_summarisation", "brnb_rewriting", "brnb_probes"]
     for name in names:
         task = yaml.load((tmp_path / f"{name}.yaml").read_text(), Loader)
@@ -179,7 +179,10 @@ def test_task_files_are_valid_and_name_their_data(tmp_path):
         assert len(rows) == (100 if name == "brnb_probes" else 1)
         if name == "brnb_probes":
             assert task["output_type"] == "multiple_choice"
-            assert rows[3]["options"][rows[3]["right"]] == probes()[3].options[probes()[3].right]
+            assert (
+                rows[3]["options"][rows[3]["right"]]
+                == read_probes()[3].options[read_probes()[3].right]
+            )
         else:
             assert task["generation_kwargs"]["max_gen_toks"] == 7
             listed = {metric["metric"] for metric in task["metric_list"]}
@@ -190,7 +193,7 @@ def test_task_files_are_valid_and_name_their_data(tmp_path):
 
 def test_the_scoring_file_of_the_tasks_is_importable(tmp_path):
     # of a task without items nothing is written: the harness cannot read an empty file
-    assert harness.write_tasks(tmp_path, [], probes(), 7) == ["brnb_probes"]
+    assert harness.write_tasks(tmp_path, [], read_probes(), 7) == ["brnb_probes"]
     assert not (tmp_path / "brnb_qa.yaml").exists()
     spec = importlib.util.spec_from_file_location("scoring", tmp_path / "scoring.py")
     module = importlib.util.module_from_spec(spec)

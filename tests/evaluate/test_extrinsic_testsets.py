@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from brnb import receipt
-from brnb.evaluate import testsets
-from brnb.evaluate.overlap import Seen, exclude, held_by, normalised, read_by
-from brnb.evaluate.testsets import Item, distinct, draw, pool, read, task_of, write
+from brnb.extrinsic import testsets
+from brnb.extrinsic.contamination import Seen, exclude, held_by, normalised, read_by
+from brnb.extrinsic.testsets import Item, distinct, draw, pool, read, task_of, write
 from brnb.text import sample
 from brnb.text.finished import split_file
 from brnb.text.pairs import Pair

@@ -5,9 +5,10 @@ from pydantic import ValidationError
 from track2_values import SFT
 
 from brnb.bases.locate import locate
-from brnb.finetune.params import Ablation, SftParams, vary
+from brnb.finetune.params import SftParams
 from brnb.params import ParameterError
 from brnb.pipeline import Pipeline, portable
+from brnb.studies.params import Ablation, vary
 
 
 def test_a_base_is_a_runs_export_a_folder_or_a_name_of_the_hub(tmp_path):

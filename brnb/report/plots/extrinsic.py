@@ -11,9 +11,9 @@ from brnb.thesis import load
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from brnb.evaluate.extrinsic import Row
-    from brnb.evaluate.generation_settings import Setting
     from brnb.evaluate.statistics import Rate
+    from brnb.extrinsic.scores import Row
+    from brnb.extrinsic.temperatures import Setting
 
 MODELS = {"baseline": ("C0", "o"), "adapted": ("C1", "s")}
 

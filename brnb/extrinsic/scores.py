@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from brnb.evaluate.predictions import Prediction
 from brnb.evaluate.statistics import Comparison, compare, mean_and_deviation, together
-from brnb.evaluate.testsets import TASKS, Item
 from brnb.evaluate.text_metrics import FORMS, METRICS, Floats, Form, score
+from brnb.extrinsic.predictions import Prediction
+from brnb.extrinsic.testsets import TASKS, Item
 
 MAIN = {"qa": ("em", "f1"), "summarisation": ("rougeL",), "rewriting": ("rougeL",)}
 """What Table 13 reports of each task."""

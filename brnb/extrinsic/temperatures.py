@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brnb.evaluate.extrinsic import MAIN
-from brnb.evaluate.predictions import answer
 from brnb.evaluate.statistics import mean_and_deviation
-from brnb.evaluate.testsets import TASKS, Item
 from brnb.evaluate.text_metrics import score
+from brnb.extrinsic.predictions import answer
+from brnb.extrinsic.scores import MAIN
+from brnb.extrinsic.testsets import TASKS, Item
 from brnb.generate.engine import Batching, Decoding
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def vary(
     name
         Of the model, for the results.
     model, tokenizer, items, batching
-        As for `brnb.evaluate.predictions.answer`.
+        As for `brnb.extrinsic.predictions.answer`.
     folder
         Receives one file of answers a setting.
     temperatures, seeds

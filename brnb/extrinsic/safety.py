@@ -1,6 +1,6 @@
 """Simple checks of what a model writes (thesis 4.4.1.2, 5.3): injection and hallucination.
 
-Personal data is `brnb.evaluate.personal_data`. All three count what can be decided without a
+Personal data is `brnb.extrinsic.personal_data`. All three count what can be decided without a
 reader, and so find less than there is.
 """
 
@@ -12,9 +12,9 @@ from pathlib import Path
 
 import yaml
 
-from brnb.evaluate.overlap import normalised
 from brnb.evaluate.statistics import Rate
-from brnb.evaluate.testsets import Item
+from brnb.extrinsic.contamination import normalised
+from brnb.extrinsic.testsets import Item
 
 _SUITE = Path(__file__).with_name("injection.yaml")
 

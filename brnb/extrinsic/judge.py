@@ -12,11 +12,11 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from brnb.evaluate.testsets import Item
+from brnb.extrinsic.testsets import Item
 
 Choice = Literal["first", "second", "tie"]
 Judge = Callable[[list[str]], list[str]]
-"""Answers to prompts: a model behind `brnb.evaluate.predictions.answer`, an API, a person."""
+"""Answers to prompts: a model behind `brnb.extrinsic.predictions.answer`, an API, a person."""
 
 _SWAPPED: dict[Choice, Choice] = {"first": "second", "second": "first", "tie": "tie"}
 _LETTERS: dict[str, Choice] = {"A": "first", "B": "second", "E": "tie"}

@@ -10,16 +10,16 @@ import torch
 
 from brnb.bases import template
 from brnb.bases.load import DTYPES, load_base
-from brnb.evaluate.cultural import choose, probes
-from brnb.evaluate.extrinsic import Scores, score_answers
-from brnb.evaluate.flips import Tokens, by_transformers, flips, one_at_a_time, spread
-from brnb.evaluate.generation_settings import Setting, vary
-from brnb.evaluate.judge import Verdicts, compare
-from brnb.evaluate.params import ExtrinsicParams
-from brnb.evaluate.predictions import Answers, answer, encode
-from brnb.evaluate.safety import attacks
 from brnb.evaluate.statistics import Rate
-from brnb.evaluate.testsets import TASKS, Item
+from brnb.extrinsic.flips import Tokens, by_transformers, flips, one_at_a_time, spread
+from brnb.extrinsic.judge import Verdicts, compare
+from brnb.extrinsic.params import ExtrinsicParams
+from brnb.extrinsic.predictions import Answers, answer, encode
+from brnb.extrinsic.probes import choose, read_probes
+from brnb.extrinsic.safety import attacks
+from brnb.extrinsic.scores import Scores, score_answers
+from brnb.extrinsic.temperatures import Setting, vary
+from brnb.extrinsic.testsets import TASKS, Item
 from brnb.finetune.budget import processes_for
 from brnb.finetune.merge import load_adapted
 from brnb.finetune.params import FinetuneParams
@@ -49,9 +49,9 @@ class Examined:
     settings
         The metrics at other temperatures.
     hidden, open
-        Answers to `brnb.evaluate.safety.attacks`, and to the same orders given openly.
+        Answers to `brnb.extrinsic.safety.attacks`, and to the same orders given openly.
     chosen
-        Options of `brnb.evaluate.cultural.probes`.
+        Options of `brnb.extrinsic.probes.probes`.
     """
 
     answers: Answers
@@ -73,7 +73,7 @@ def identity(training: str, p: ExtrinsicParams) -> str:
     p
         The chapter's parameters.
     """
-    code = reached(["brnb.evaluate.predictions", "brnb.finetune.merge"])
+    code = reached(["brnb.extrinsic.predictions", "brnb.finetune.merge"])
     return digest([training, code, p.model_dump(include=ANSWERING)])
 
 
@@ -147,7 +147,7 @@ def examine(
         settings=settings,
         hidden=texts[::2],
         open=texts[1::2],
-        chosen=choose(model, tokenizer, probes()),
+        chosen=choose(model, tokenizer, read_probes()),
     )
 
 

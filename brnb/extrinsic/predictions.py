@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from brnb.bases.template import DATE
-from brnb.evaluate.testsets import Item
+from brnb.extrinsic.testsets import Item
 from brnb.generate.continuous import generate
 from brnb.generate.engine import Batching, Decoding, slot_length
 from brnb.receipt import write_atomic
@@ -65,7 +65,7 @@ def answer(
     model, tokenizer
         The tokenizer brings the chat template.
     items
-        Without repetition (`brnb.evaluate.testsets.distinct`).
+        Without repetition (`brnb.extrinsic.testsets.distinct`).
     path
         JSON Lines; one file for each model and decoding.
     decoding

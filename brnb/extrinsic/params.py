@@ -2,44 +2,11 @@
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from brnb.params import Params
 
 Task = Literal["qa", "summarisation", "rewriting"]
-
-
-class ResultsParams(Params):
-    """Track 1 on one scale."""
-
-    resamples: Annotated[int, Field(ge=100)] = Field(description="draws of each bootstrap")
-    confidence: float = Field(gt=0.5, lt=1, description="of the intervals over documents")
-    reference_documents: Annotated[int, Field(gt=0)] = Field(
-        description="validation documents measured as if they were samples"
-    )
-
-
-class Size(BaseModel):
-    """One size of the scaling sweep; the rest of its shape follows from the base run's."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    width: Annotated[int, Field(gt=0)]
-    layers: Annotated[int, Field(gt=0)]
-
-
-class ScalingParams(Params):
-    """The scaling sweep."""
-
-    sizes: Annotated[list[Size], Field(min_length=5)] = Field(description="width and layers")
-    repeats: Annotated[int, Field(gt=0)] = Field(
-        description="trainings a size, of seeds seed, seed + 1…"
-    )
-    tokens: Annotated[int, Field(gt=0)] = Field(description="of every training")
-    learning_rate: float = Field(gt=0, lt=1, description="peak, at the width of the base")
-    evaluate_every: Annotated[int, Field(gt=0)] = Field(description="steps, as in training")
-    resamples: Annotated[int, Field(ge=100)] = Field(description="draws of each bootstrap")
-    confidence: float = Field(gt=0.5, lt=1, description="of the intervals")
 
 
 class ExtrinsicParams(Params):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 AREAS = ("geografia", "expressoes", "historia", "direito", "saude")
-_FOLDER = Path(__file__).with_name("probes")
+_FOLDER = Path(__file__).with_name("questions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Probe:
 
 
 @cache
-def probes() -> tuple[Probe, ...]:
+def read_probes() -> tuple[Probe, ...]:
     """All probes; the files put the right option first, here it is anywhere."""
     found = []
     for area in AREAS:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from brnb import receipt
 from brnb.bases.locate import RUN
-from brnb.evaluate.testsets import Item
+from brnb.extrinsic.testsets import Item
 from brnb.text import finished
 from brnb.text.hashing import hash64
 from brnb.text.overlap import Overlap

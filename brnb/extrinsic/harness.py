@@ -1,6 +1,6 @@
 """External benchmarks through lm-evaluation-harness, and our tasks for it (extra ``harness``).
 
-    tasks = harness.write_tasks(folder, items, probes())
+    tasks = harness.write_tasks(folder, items, read_probes())
     harness.evaluate("reports/lab/runs/sft_…/hf", tasks, folder, chat=True)
     harness.evaluate("reports/lab/runs/sft_…/hf", harness.PORTUGUESE)
 
@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from brnb.evaluate.cultural import Probe
-from brnb.evaluate.testsets import TASKS, Item
 from brnb.evaluate.text_metrics import FORMS, score
+from brnb.extrinsic.probes import Probe
+from brnb.extrinsic.testsets import TASKS, Item
 from brnb.receipt import write_atomic
 from brnb.train.device import pick_device
 
@@ -56,7 +56,9 @@ metric_list:
   - {metric: acc, aggregation: mean, higher_is_better: true}
   - {metric: acc_norm, aggregation: mean, higher_is_better: true}
 """
-_SCORING = '"""Scores of brnb\'s tasks."""\n\nfrom brnb.evaluate.harness import process_results\n\n'
+_SCORING = (
+    '"""Scores of brnb\'s tasks."""\n\nfrom brnb.extrinsic.harness import process_results\n\n'
+)
 _SCORING += '__all__ = ["process_results"]\n'
 
 

@@ -1,0 +1,1 @@
+"""Answers examined: test sets, predictions, scores, flips, a judge, safety, cultural probes."""

@@ -1,0 +1,120 @@
+"""Parameters of the chapters that train in order to compare: 10, 11, 14 and 22."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from brnb.finetune.params import SftParams
+from brnb.params import Name, Params, Positive, nearest, validate
+from brnb.train.params import ModernParams
+
+
+class Ablation(BaseModel):
+    """A variant of the supervised fine-tuning: what is different from run `sft`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    changes: dict[str, Any]
+
+    @field_validator("changes")
+    @classmethod
+    def _names_parameters(cls, changes: dict[str, Any]) -> dict[str, Any]:
+        data = {"instructions", "pairs", "validation_share", "test_share", "near_duplicate"}
+        known = set(SftParams.model_fields) - data - {"profile", "run_id", "lang"}
+        for name in changes.keys() - known:
+            raise ValueError(f"{name} cannot be varied{nearest(name, known)}")
+        return changes
+
+
+class AdaptationParams(Params):
+    """Chapter 14: what adaptation changed, and what of it matters."""
+
+    resamples: Annotated[int, Field(ge=100)] = Field(description="draws of each bootstrap")
+    confidence: float = Field(gt=0.5, lt=1, description="of the intervals over documents")
+    questions: Positive = Field(description="validation prompts that base and adapted answer")
+    max_new_tokens: Positive = Field(description="of an answer")
+    ablations: list[Ablation] = Field(description="variants of the supervised fine-tuning")
+
+
+def vary(params: SftParams, ablation: Ablation) -> SftParams:
+    """The parameters of a variant, validated.
+
+    Raises
+    ------
+    ParameterError
+        If a changed value is of the wrong type or out of range.
+    """
+    values = params.model_dump() | {"run_id": ablation.name} | ablation.changes
+    return validate(SftParams, values, where=f"ablation {ablation.name}")
+
+
+class AblationParams(ModernParams):
+    """Chapter 10: v7, and what each ingredient of its recipe is worth."""
+
+    baseline: Name = Field(description="run to beat")
+    ablation: dict[str, dict[str, Any]] = Field(
+        description="by ingredient: the parameters that remove it from the recipe"
+    )
+    ablation_seeds: Annotated[int, Field(ge=3)] = Field(description="trainings a row")
+    ablation_tokens: Positive = Field(description="of each of them")
+    ablation_documents: Positive = Field(description="validation documents that measure them")
+
+    @property
+    def recipe(self) -> ModernParams:
+        """The whole recipe, as one training is told."""
+        return ModernParams(**{name: getattr(self, name) for name in ModernParams.model_fields})
+
+    def without(self, ingredient: str | None, seed: int) -> ModernParams:
+        """A short training of the recipe without an ingredient, evaluated once, in the end.
+
+        Raises
+        ------
+        ParameterError
+            If the parameters that remove it are unknown, out of range or do not fit each other.
+        """
+        short = {"tokens": self.ablation_tokens, "evaluate_every": 1, "seed": seed}
+        short |= {"validation_documents": self.ablation_documents}
+        change = self.ablation[ingredient] if ingredient else {}
+        values = self.recipe.model_dump() | short | change
+        found = validate(ModernParams, values, f"ablation of {ingredient}")
+        return found.model_copy(update={"evaluate_every": found.steps})
+
+    @model_validator(mode="after")
+    def _every_ingredient_can_be_removed(self) -> Self:
+        for ingredient in self.ablation:
+            self.without(ingredient, self.seed)
+        return self
+
+
+class ResultsParams(Params):
+    """Track 1 on one scale."""
+
+    resamples: Annotated[int, Field(ge=100)] = Field(description="draws of each bootstrap")
+    confidence: float = Field(gt=0.5, lt=1, description="of the intervals over documents")
+    reference_documents: Annotated[int, Field(gt=0)] = Field(
+        description="validation documents measured as if they were samples"
+    )
+
+
+class Size(BaseModel):
+    """One size of the scaling sweep; the rest of its shape follows from the base run's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    width: Annotated[int, Field(gt=0)]
+    layers: Annotated[int, Field(gt=0)]
+
+
+class ScalingParams(Params):
+    """The scaling sweep."""
+
+    sizes: Annotated[list[Size], Field(min_length=5)] = Field(description="width and layers")
+    repeats: Annotated[int, Field(gt=0)] = Field(
+        description="trainings a size, of seeds seed, seed + 1…"
+    )
+    tokens: Annotated[int, Field(gt=0)] = Field(description="of every training")
+    learning_rate: float = Field(gt=0, lt=1, description="peak, at the width of the base")
+    evaluate_every: Annotated[int, Field(gt=0)] = Field(description="steps, as in training")
+    resamples: Annotated[int, Field(ge=100)] = Field(description="draws of each bootstrap")
+    confidence: float = Field(gt=0.5, lt=1, description="of the intervals")
