@@ -8,7 +8,7 @@ from brnb.report.labels import label
 if TYPE_CHECKING:
     import pandas as pd
 
-    from brnb.evaluate.ablation import Race, Worth
+    from brnb.studies.ablation import Race, Worth
     from brnb.train.history import History
 
 DECIMALS = {

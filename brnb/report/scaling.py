@@ -9,8 +9,8 @@ from brnb.thesis import load
 if TYPE_CHECKING:
     import pandas as pd
 
-    from brnb.evaluate.scaling import Fit, Prediction
-    from brnb.evaluate.sweep import Trained
+    from brnb.studies.law import Fit, Prediction
+    from brnb.studies.sweep import Trained
 
 DECIMALS = {
     "sizes": {"parameters_million": 3, "non_embedding_million": 3, "learning_rate": 5}

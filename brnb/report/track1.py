@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from brnb.evaluate.intrinsic import Intrinsic
     from brnb.evaluate.legibility import Legibility
     from brnb.evaluate.records import Record
-    from brnb.evaluate.track1 import Change
     from brnb.generate.samples import Sample
-    from brnb.report.trainings import Training
+    from brnb.studies.finding import Change
+    from brnb.theory.trainings import Training
     from brnb.train.history import History
 
 BILLION, MILLION = 1e9, 1e6

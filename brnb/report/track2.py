@@ -9,8 +9,8 @@ from brnb.thesis import load
 if TYPE_CHECKING:
     import pandas as pd
 
-    from brnb.evaluate.adaptation import Trained
     from brnb.evaluate.losses import Change, Losses
+    from brnb.studies.adaptation import Trained
 
 DECIMALS = {
     "tab11": {"hours": 3, "usd": 2, "eval_loss": 3, "ppl": 2},

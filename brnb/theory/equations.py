@@ -20,15 +20,12 @@ from brnb.theory.lora import (
     nf4_bits,
     reduction,
 )
-from brnb.theory.shape import Shape
+from brnb.theory.shape import LLAMA_8B
 from brnb.thesis import load
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LLAMA_8B = Shape(
-    vocab=128256, width=4096, layers=32, heads=32, kv_heads=8, head_dim=128, hidden=14336
-)
 MB = 1000  # of a GB
 
 

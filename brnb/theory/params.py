@@ -14,10 +14,8 @@ from pydantic import (
 
 from brnb.params import Params, Share
 from brnb.theory.decision import CRITERIA
-from brnb.theory.equations import LLAMA_8B
 from brnb.theory.memory import Method, Step
-from brnb.theory.shape import Shape
-from brnb.theory.thesis_tables import LLAMA_7B, LLAMA_70B
+from brnb.theory.shape import LLAMA_7B, LLAMA_8B, LLAMA_70B, Shape
 from brnb.thesis import load
 
 SHAPES = {

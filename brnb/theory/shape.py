@@ -237,3 +237,18 @@ def _experts(config: Mapping[str, Any], layers: int, where: str) -> dict[str, in
         "dense_layers": len(dense),
         "dense_hidden": _size(config, ("intermediate_size",), where) if dense else 0,
     }
+
+
+LLAMA_70B = Shape(
+    vocab=128256, width=8192, layers=80, heads=64, kv_heads=8, head_dim=128, hidden=28672
+)
+
+
+LLAMA_7B = Shape(
+    vocab=32000, width=4096, layers=32, heads=32, kv_heads=32, head_dim=128, hidden=11008
+)
+
+
+LLAMA_8B = Shape(
+    vocab=128256, width=4096, layers=32, heads=32, kv_heads=8, head_dim=128, hidden=14336
+)

@@ -22,21 +22,15 @@ from brnb.theory.costs import (
     receipt_cost,
 )
 from brnb.theory.decision import decision_matrix
-from brnb.theory.equations import LLAMA_8B, rounds_to
+from brnb.theory.equations import rounds_to
 from brnb.theory.memory import GIB, Step, memory
-from brnb.theory.shape import Shape
+from brnb.theory.shape import LLAMA_7B, LLAMA_8B, LLAMA_70B
 from brnb.thesis import load
 
 if TYPE_CHECKING:
     import pandas as pd
 
 RESULT_TABLES = ("tab04", "tab07", "tab08", "tab09", "tab11")  # they repeat the hours of Table 1
-LLAMA_70B = Shape(
-    vocab=128256, width=8192, layers=80, heads=64, kv_heads=8, head_dim=128, hidden=28672
-)
-LLAMA_7B = Shape(
-    vocab=32000, width=4096, layers=32, heads=32, kv_heads=32, head_dim=128, hidden=11008
-)
 
 
 def cost_tables(

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from brnb.evaluate.ablation import Row, ablate, race, worth
 from brnb.evaluate.intrinsic import bits_per_nat, evaluate
 from brnb.evaluate.statistics import student_interval
 from brnb.models.transformer import TransformerLM
 from brnb.params import ParameterError, validate
+from brnb.studies.ablation import Row, ablate, race, worth
 from brnb.studies.params import AblationParams
 from brnb.train.history import History
 from brnb.train.loop import train

@@ -9,7 +9,6 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from brnb.bases import template
 from brnb.bases.load import load_base
-from brnb.evaluate.adaptation import ablate, evaluate_adapter, read_training
 from brnb.evaluate.losses import losses
 from brnb.finetune import chat
 from brnb.finetune.identity import identity
@@ -21,6 +20,7 @@ from brnb.finetune.pairs import draw_pairs
 from brnb.finetune.params import SftParams
 from brnb.finetune.texts import from_texts
 from brnb.receipt import write_json
+from brnb.studies.adaptation import ablate, evaluate_adapter, read_training
 from brnb.studies.params import Ablation
 from brnb.text import sample
 from brnb.text.finished import Document

@@ -7,9 +7,9 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from brnb.evaluate.adaptation import answers, english
 from brnb.evaluate.losses import Losses, change, changes, losses
 from brnb.finetune.packing import IGNORE, Example
+from brnb.studies.adaptation import answers, english
 
 VOCABULARY = 50
 OPTIONS = {"resamples": 500, "confidence": 0.95, "seed": 1}

@@ -8,12 +8,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brnb.evaluate.scaling import Law, fit, predict_largest, published_law
-from brnb.evaluate.sweep import Trained, non_embedding, resized, sweep
 from brnb.models.transformer import TransformerLM
 from brnb.params import ParameterError
 from brnb.pipeline import Pipeline, find_root
+from brnb.studies.law import Law, fit, predict_largest, published_law
 from brnb.studies.params import ScalingParams, Size
+from brnb.studies.sweep import Trained, non_embedding, resized, sweep
 from brnb.train.history import History
 from brnb.train.loop import Training
 from brnb.train.params import V6Params

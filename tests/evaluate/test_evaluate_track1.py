@@ -5,8 +5,8 @@ import pytest
 
 from brnb.evaluate.intrinsic import DocumentNats, Intrinsic
 from brnb.evaluate.records import Record
-from brnb.evaluate.track1 import Change, finding, verdict
 from brnb.generate.samples import Sample
+from brnb.studies.finding import Change, finding, verdict
 from brnb.tokenizers.char import CharTokenizer
 from brnb.train.history import History
 

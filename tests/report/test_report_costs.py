@@ -8,8 +8,8 @@ import pytest
 from brnb import receipt
 from brnb.report import cost_tables
 from brnb.report.plots import costs as plots
-from brnb.report.trainings import Training, read_adaptations, read_trainings
 from brnb.theory.costs import receipt_cost, usage
+from brnb.theory.trainings import Training, read_adaptations, read_trainings
 
 H = 3600
 H200 = "NVIDIA H200"

@@ -3,9 +3,9 @@
 import matplotlib.pyplot as plt
 import pytest
 
-from brnb.evaluate.ablation import Race, Row, Worth
 from brnb.report.modern import ablation_table, race_table
 from brnb.report.plots import modern
+from brnb.studies.ablation import Race, Row, Worth
 from brnb.train.history import History
 
 RACE = Race(target=1.25, baseline_tokens=30e6, tokens=9e6, best=1.2)

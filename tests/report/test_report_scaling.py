@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from brnb.evaluate.scaling import Law, fit, predict_largest
-from brnb.evaluate.sweep import Trained
 from brnb.report import scaling as tables
 from brnb.report.plots import scaling as plots
 from brnb.report.track1 import hours_table
+from brnb.studies.law import Law, fit, predict_largest
+from brnb.studies.sweep import Trained
 from brnb.thesis import load
 from brnb.train.history import History
 

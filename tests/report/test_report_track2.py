@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from brnb.evaluate.adaptation import Trained
 from brnb.evaluate.losses import Losses
 from brnb.report import track2
 from brnb.report.labels import label
 from brnb.report.tables import display
+from brnb.studies.adaptation import Trained
 
 CPT, SFT = "cpt_qlora_llama31_8b_brwac10k", "sft_qlora_llama31_8b_instruct_canarim10k"
 RUNS = (CPT, SFT)

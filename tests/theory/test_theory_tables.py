@@ -4,9 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from brnb.theory.equations import LLAMA_8B, equation_table, equations, rounds_to
+from brnb.theory.equations import equation_table, equations, rounds_to
 from brnb.theory.memory import Step
 from brnb.theory.plan import PROGRAM, kg_co2, plan
+from brnb.theory.shape import LLAMA_8B
 from brnb.theory.speed import Measured, transformer_work
 from brnb.theory.thesis_tables import feasibility_table, model_costs, strategy_table
 from brnb.thesis import load

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from brnb.report.trainings import Training
+    from brnb.theory.trainings import Training
 
 MARKERS = "osD^vP*X<>phd8"
 CLEANINGS = ("early", "v6")

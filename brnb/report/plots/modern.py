@@ -9,7 +9,7 @@ from brnb.report.labels import label
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from brnb.evaluate.ablation import Race, Worth
+    from brnb.studies.ablation import Race, Worth
     from brnb.train.history import History
 
 

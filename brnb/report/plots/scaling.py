@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from brnb.evaluate.scaling import Fit, Prediction
-    from brnb.evaluate.sweep import Trained
+    from brnb.studies.law import Fit, Prediction
+    from brnb.studies.sweep import Trained
 
 BEYOND = 4.0  # times the largest size: how far the laws are drawn
 

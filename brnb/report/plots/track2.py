@@ -9,8 +9,8 @@ from brnb.report.labels import label
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from brnb.evaluate.adaptation import Trained
     from brnb.evaluate.losses import Change
+    from brnb.studies.adaptation import Trained
 
 
 def loss_curves(found: Sequence["Trained"], lang: str) -> "Figure":

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from brnb.thesis import load
 
 if TYPE_CHECKING:
-    from brnb.evaluate.sweep import Trained
+    from brnb.studies.sweep import Trained
 
 Floats = npt.NDArray[np.float64]
 EXPONENTS = (0.005, 5.0)  # where fits look for alpha
