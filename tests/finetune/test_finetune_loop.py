@@ -117,7 +117,7 @@ def test_a_pack_that_never_fits_says_what_to_do(tmp_path, monkeypatch):
 
 CHILD = """
 import os, signal, sys
-sys.path[:0] = [{tests!r}, {root!r}]
+sys.path[:0] = {path!r}
 import tiny, test_finetune_loop as t
 from brnb.finetune import gradients as cut
 from brnb.finetune import loop
@@ -136,7 +136,8 @@ t.run(Path(sys.argv[1]))
 def test_killed_and_started_again_it_ends_with_the_same_bits(tmp_path):
     expected, history = run(tmp_path / "whole")
     here = Path(__file__).parent
-    child = CHILD.format(tests=str(here), root=str(here.parents[1]))
+    tests = here.parent
+    child = CHILD.format(path=[str(here), str(tests / "small"), str(tests.parent)])
     command = [sys.executable, "-c", child, str(tmp_path / "killed"), "3"]
     done = subprocess.run(command, env=os.environ | {"TQDM_DISABLE": "1"}, capture_output=True)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()

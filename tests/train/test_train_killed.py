@@ -14,9 +14,9 @@ from tiny_training import FORMS
 def trained(tmp_path_factory):
     """Folder with what every form left, trained whole and in pieces."""
     folder = tmp_path_factory.mktemp("killed")
-    here = Path(__file__).parent
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(here.parents[1])}
-    command = [sys.executable, str(here / "dying_process.py"), str(folder)]
+    tests = Path(__file__).parents[1]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(tests.parent)}
+    command = [sys.executable, str(tests / "small/dying_process.py"), str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-20000:]
     return folder

@@ -27,12 +27,12 @@ def two(tmp_path_factory):
     folder = tmp_path_factory.mktemp("two")
     half("v2", folder / "from_one")
     half("v6", folder / "one_to_sharded")
-    here = Path(__file__).parent
+    tests = Path(__file__).parents[1]
     command = [
         *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
-        *(str(here / "two_processes.py"), str(folder)),
+        *(str(tests / "small/two_processes.py"), str(folder)),
     ]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(here.parents[1])}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(tests.parent)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-20000:]
     return json.loads((folder / "found.json").read_text()), folder

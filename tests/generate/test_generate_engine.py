@@ -293,7 +293,7 @@ def ask_slowly(path):
 
 
 def start(path):
-    code = f"import test_extrinsic_engine as t; t.ask_slowly({str(path)!r})"
+    code = f"import test_generate_engine as t; t.ask_slowly({str(path)!r})"
     return subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent)
 
 
