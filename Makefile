@@ -1,13 +1,15 @@
 # make thesis   run every chapter of a profile (PROFILE=smoke by default) and gather the results
 # make test     run the test suite
-# Both build .venv from requirements.lock first, if it is not there or the lock file changed.
+# Both build .venv from requirements.lock first, if it is not there or the lock file changed: pinned,
+# with hashes.
 
 PROFILE ?= smoke
 PYTHON ?= python3
 BIN := .venv/bin
+QUIET := --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: thesis test lab check clean
+.PHONY: thesis test git lab check clean
 
 thesis: .venv/ready
 	@brnb check
@@ -18,8 +20,16 @@ test: .venv/ready
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports
 	brnb check
 	pytest
+
+# Once a clone: readable differences and merges of notebooks, outputs left out, checks before a commit.
+git: .venv/ready
+	nbdime config-git --enable
+	git config filter.nbstripout.clean '"$(CURDIR)/$(BIN)/nbstripout"'
+	git config filter.nbstripout.smudge cat
+	pre-commit install
 
 lab: .venv/ready
 	jupyter lab notebooks
@@ -32,9 +42,11 @@ check: .venv/ready
 clean:
 	rm -rf work .snakemake
 
-.venv/ready: requirements.lock pyproject.toml
+.venv/ready: requirements.lock requirements-cuda.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 5) and "Python 3.11.5 or newer is needed: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/pip install $(QUIET) --no-deps --require-hashes -r requirements.lock
+	@if $(BIN)/python -c 'from importlib.metadata import version; exit("+cpu" in version("torch"))'; \
+		then $(BIN)/pip install $(QUIET) --no-deps --require-hashes -r requirements-cuda.lock; fi
+	$(BIN)/pip install $(QUIET) --no-deps --editable .
 	touch $@
