@@ -255,12 +255,23 @@ def defaults(notebook: Path) -> dict[str, Any]:
     ParameterError
         If there is no such cell, or it holds more than literals.
     """
+    values = literals(parameters_cell(notebook))
+    if values is None:
+        raise ParameterError(f"{notebook}: the parameters cell must only assign literals")
+    return values
+
+
+def parameters_cell(notebook: Path) -> str:
+    """Source of the cell that papermill overrides.
+
+    Raises
+    ------
+    ParameterError
+        If no code cell is tagged ``parameters``.
+    """
     for source, tags in fingerprint.notebook_cells(notebook):
         if "parameters" in tags:
-            found = literals(source)
-            if found is None:
-                raise ParameterError(f"{notebook}: the parameters cell must only assign literals")
-            return found
+            return source
     raise ParameterError(f"{notebook}: no code cell is tagged 'parameters'")
 
 
