@@ -7,7 +7,8 @@
 import os
 from pathlib import Path
 
-from brnb.pipeline import Pipeline, hold_lock
+from brnb.locks import hold_lock
+from brnb.pipeline import Pipeline
 
 PROFILE = config.get("profile", os.environ.get("PROFILE", "smoke"))
 PIPELINE = Pipeline(PROFILE)

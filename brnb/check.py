@@ -2,14 +2,17 @@
 
 import ast
 import importlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from pyflakes import checker, messages
 
-from brnb.fingerprint import notebook_cells
+from brnb.fingerprint import code, notebook_cells
+from brnb.parameter_cells import documented
 from brnb.params import ParameterError, Params, nearest, validate
-from brnb.pipeline import Pipeline, defaults, find_root
+from brnb.pipeline import Pipeline, defaults, find_root, parameters_cell
+from brnb.receipt import write_atomic
 
 NOTEBOOK_NAMES = ["display", "get_ipython"]
 
@@ -17,7 +20,7 @@ NOTEBOOK_NAMES = ["display", "get_ipython"]
 def check(root: Path | None = None) -> list[str]:
     """Problems of all notebooks and all parameter files, one line each; empty when all is well."""
     root = root or find_root()
-    problems = [line for path in _notebooks(root) for line in undefined_names(path)]
+    problems = [line for path in _notebooks(root) for line in check_notebook(path)]
     for folder in sorted(path for path in (root / "params").iterdir() if path.is_dir()):
         try:
             pipeline = Pipeline(folder.name, root)
@@ -32,6 +35,39 @@ def check(root: Path | None = None) -> list[str]:
         for run in pipeline.runs:
             problems += check_run(pipeline, run)
     return problems
+
+
+def check_notebook(notebook: Path) -> Iterator[str]:
+    """Problems of one notebook: names that nothing defines, data that no fingerprint could follow,
+    and a parameters cell that does not say what the schema does."""
+    wrong = list(undefined_names(notebook))
+    yield from wrong
+    try:
+        code(notebook)
+        cell = parameters_cell(notebook)
+        if documented(cell, schema(notebook)) != cell:
+            yield (
+                f"{notebook.name}: types or comments of the parameters cell are not the schema's: "
+                "brnb check --fix writes them"
+            )
+    except (ParameterError, ValueError, SyntaxError) as error:
+        if not wrong:
+            yield f"{notebook.name}: {error}"
+
+
+def fix(root: Path | None = None) -> list[str]:
+    """Write types and comments into the parameters cells that lack them; names the notebooks."""
+    written = []
+    for path in _notebooks(root or find_root()):
+        content = json.loads(path.read_text("utf-8"))
+        (cell,) = (c for c in content["cells"] if "parameters" in c["metadata"].get("tags", ()))
+        source = "".join(cell["source"])
+        anew = documented(source, schema(path))
+        if anew != source:
+            cell["source"] = anew.splitlines(keepends=True)
+            write_atomic(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+            written.append(path.name)
+    return written
 
 
 def check_run(pipeline: Pipeline, run: str) -> list[str]:

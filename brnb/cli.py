@@ -1,98 +1,191 @@
-"""`brnb`: look at runs, check before running, gather and hand over what they made.
+"""Look at runs, check before running, gather and hand over what they made.
 
 Running itself is papermill's and Snakemake's work.
 """
 
-import argparse
 import json
-import os
+import shutil
 import sys
 import textwrap
+from collections import Counter
 from pathlib import Path
+from typing import Annotated, NoReturn
 
+import typer
+
+import brnb
 from brnb.params import ParameterError
-from brnb.pipeline import Pipeline, find_root
+from brnb.pipeline import Pipeline, Status, find_root
+
+COLOURS = {"done": "green", "stale": "yellow", "failed": "red", "missing": "bright_black"}
+LINES = 4  # of a run's causes that `status` prints
+
+app = typer.Typer(
+    help=__doc__.split("\n")[0],
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _profiles() -> list[str]:
+    try:
+        return [path.name for path in (find_root() / "params").iterdir() if path.is_dir()]
+    except FileNotFoundError:
+        return []
+
+
+def _runs(context: typer.Context) -> list[str]:
+    try:
+        return Pipeline(context.params.get("profile") or "smoke").runs
+    except (FileNotFoundError, ParameterError):
+        return []
+
+
+Profile = Annotated[
+    str, typer.Option(help="smoke, lab, paper, or a folder of params/", autocompletion=_profiles)
+]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point of the command line; returns the exit status."""
-    options = _parser().parse_args(arguments)
     try:
-        return int(options.command(options))
+        app(arguments, prog_name="brnb")
+    except SystemExit as end:
+        return int(end.code or 0)
     except (ParameterError, FileNotFoundError, ValueError) as error:
         print(f"brnb: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # brnb status | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="brnb", description=__doc__.split("\n")[0])
-    commands = parser.add_subparsers(required=True)
-
-    def command(name: str, function: object, text: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=text, description=text)
-        added.set_defaults(command=function)
-        return added
-
-    status = command("status", _status, "which runs are done, stale, failed or missing, and why")
-    status.add_argument("--json", action="store_true", help="as a list of objects")
-    status.add_argument("--run", help="only this run; exit 1 unless it is done")
-    command("check", _check, "parameters and names of all chapters, without running anything")
-    report = command("report", _report, "build the HTML book and the LaTeX document")
-    export = command("export", _export, "copy tables, figures and numbers into a dissertation")
-    export.add_argument("dest", type=Path, help="folder of the dissertation")
-    for added in (status, report, export):
-        added.add_argument("--profile", default="smoke", help="smoke (default), lab, paper…")
-    command("doctor", _doctor, "what this machine has for the thesis, and what is missing")
-    return parser
-
-
-def _status(options: argparse.Namespace) -> int:
-    found = Pipeline(options.profile).status()
-    if options.run:
-        found = [status for status in found if status.run == options.run]
-        if not found:
-            raise ParameterError(f"no run {options.run!r} in profile {options.profile}")
-    if options.json:
-        print(json.dumps([status.asdict() for status in found], indent=1, ensure_ascii=False))
-    else:
-        for status in found:
-            seconds = "" if status.seconds is None else f"{status.seconds:.1f} s"
-            why = textwrap.shorten(status.why, 400, placeholder=" … (--json says all)")
-            print(f"{status.run:<28} {status.state:<8} {seconds:>10}  {why}".rstrip())
-    return int(bool(options.run) and found[0].state != "done")
-
-
-def _check(options: argparse.Namespace) -> int:
-    from brnb.check import check
-
-    problems = check()
-    print("\n".join(problems) or "all parameter files and notebooks are in order")
-    return int(bool(problems))
-
-
-def _report(options: argparse.Namespace) -> int:
-    from brnb.report.assemble import assemble
-
-    print(assemble(Pipeline(options.profile)))
     return 0
 
 
-def _export(options: argparse.Namespace) -> int:
-    from brnb.report.export import export
-
-    report = export(find_root() / "reports" / options.profile, options.dest)
-    print(report)
-    return int(not report.ok)
+def _exit(problems: bool) -> NoReturn:
+    raise typer.Exit(int(problems))
 
 
-def _doctor(options: argparse.Namespace) -> int:
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"brnb {brnb.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print and stop")
+    ] = False,
+) -> None:
+    """Typer reads the options that come before a command from here."""
+
+
+@app.command(epilog="brnb status --profile lab; brnb status --run v1 || echo not done")
+def status(
+    profile: Profile = "smoke",
+    run: Annotated[
+        str, typer.Option(help="only this run; exit 1 unless it is done", autocompletion=_runs)
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="as a list of objects")] = False,
+) -> None:
+    """Which runs are done, stale, failed or missing, and why."""
+    pipeline = Pipeline(profile)
+    states = [pipeline.status_of(run)] if run else pipeline.status()
+    if as_json:
+        print(json.dumps([state.asdict() for state in states], indent=1, ensure_ascii=False))
+    else:
+        _print_states(states)
+    _exit(bool(run) and states[0].state != "done")
+
+
+def _print_states(states: list[Status]) -> None:
+    """A line for each run, its causes below it, and the sum."""
+    wide = max(len(state.run) for state in states)
+    print(f"{'run':<{wide}}  state     seconds")
+    for state in states:
+        seconds = "" if state.seconds is None else f"{state.seconds:.1f}"
+        name = typer.style(f"{state.state:<8}", fg=COLOURS[state.state])
+        head = f"{state.run:<{wide}}  {state.state:<8} {seconds:>8}"
+        below = _wrapped(state.why, len(head))
+        beside = f"  {below.pop().strip()}" if below and not below[0].startswith("    ") else ""
+        typer.echo(f"{state.run:<{wide}}  {name} {seconds:>8}{beside}".rstrip())
+        print("".join(f"{line}\n" for line in below), end="")
+    counts = Counter[str](state.state for state in states)
+    spent = sum(state.seconds or 0 for state in states)
+    summed = ", ".join(f"{counts[name]} {name}" for name in COLOURS if counts[name])
+    print(f"{len(states)} run{'s' * (len(states) > 1)}: {summed}; {spent:.1f} s in all")
+
+
+def _wrapped(why: str, head: int) -> list[str]:
+    """Causes as lines that are indented, or one that is not if it fits beside the `head`."""
+    columns = shutil.get_terminal_size().columns
+    if head + 2 + len(why) <= columns:
+        return [why]
+    return textwrap.wrap(
+        why,
+        columns,
+        initial_indent="    ",
+        subsequent_indent="    ",
+        max_lines=LINES,
+        placeholder=" … (--json says all)",
+    )
+
+
+@app.command(epilog="brnb where tab-v1-legibility; brnb where v1.val_ppl")
+def where(
+    id: Annotated[str, typer.Argument(help="of a table, a figure or a number")],
+    profile: Profile = "smoke",
+) -> None:
+    """Which run, cell and function make a table, a figure or a number, and from what."""
+    from brnb.where import where as origins
+
+    print(*origins(Pipeline(profile), id), sep="\n")
+
+
+@app.command()
+def check(
+    fix: Annotated[
+        bool, typer.Option("--fix", help="rewrite types and comments of the parameters cells")
+    ] = False,
+) -> None:
+    """Parameters and names of all chapters, without running anything."""
+    from brnb import check as checks
+
+    if fix:
+        for notebook in checks.fix():
+            print(f"{notebook}: parameters cell written anew")
+    problems = checks.check()
+    print("\n".join(problems) or "all parameter files and notebooks are in order")
+    _exit(bool(problems))
+
+
+@app.command(epilog="brnb report --profile lab")
+def report(profile: Profile = "smoke") -> None:
+    """Build the HTML book and the LaTeX document."""
+    from brnb.report.assemble import assemble
+
+    print(assemble(Pipeline(profile)))
+
+
+@app.command(epilog="brnb export ~/dissertacao --profile paper")
+def export(
+    dest: Annotated[Path, typer.Argument(help="folder of the dissertation")],
+    profile: Profile = "smoke",
+) -> None:
+    """Copy tables, figures and numbers into a dissertation."""
+    from brnb.report import export as exporting
+
+    copied = exporting.export(Pipeline(profile).reports, dest)
+    print(copied)
+    _exit(not copied.ok)
+
+
+@app.command()
+def doctor() -> None:
+    """What this machine has for the thesis, and what is missing."""
     from brnb.doctor import examine
 
     problems = 0
     for name, fine, text in examine():
         print(f"{'ok ' if fine else '!! '} {name:<14} {text}")
         problems += not fine
-    return int(problems > 0)
+    _exit(problems > 0)

@@ -50,6 +50,14 @@ class Params(BaseModel):
         own = set(type(self).model_fields) - set(Params.model_fields)
         return sorted(own - self._read)
 
+    def read(self) -> list[str]:
+        """Parameters that somebody has read so far."""
+        return sorted(self._read)
+
+    def count_as_read(self, names: Iterable[str]) -> None:
+        """Parameters that the process read whose work this one continues."""
+        self._read.update(names)
+
 
 def validate(schema: type[P], values: Mapping[str, Any], where: str = "") -> P:
     """Build `schema` from `values`.

@@ -5,27 +5,24 @@ has the runs for which ``params/<profile>/<run>.yaml`` exists. Everything here i
 kernel is started and no chapter is imported.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatch
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import yaml
 
 from brnb import fingerprint, receipt
+from brnb.locks import lock_holder
 from brnb.params import ParameterError, literals, nearest
 
 State = Literal["done", "stale", "failed", "missing"]
 DATA = "BRNB_"  # variables that begin so may name files or folders of data
-
-
-class LockedError(RuntimeError):
-    """Another process is at work on the same thing."""
 
 
 def find_root(start: Path | None = None) -> Path:
@@ -65,6 +62,8 @@ class Pipeline:
     def __init__(self, profile: str, root: Path | None = None) -> None:
         self.root = root or find_root()
         self.profile = profile
+        self.reports = self.root / "reports" / profile
+        self.scratch: dict[str, str] = {}  # names of folders that stand in for runs' own
         declared = _read_yaml(self.root / "params" / "pipeline.yaml").get("runs", {})
         folder = self.root / "params" / profile
         if not folder.is_dir():
@@ -92,11 +91,25 @@ class Pipeline:
 
     def needs(self, run: str) -> list[str]:
         """Runs whose artefacts a run reads: those that pipeline.yaml declares, and every
-        ``run:<id>`` among the values of its parameter file."""
+        ``run:<id>`` among the values of its parameter file.
+
+        ``09_*`` among the declared means every run whose notebook's name matches, but for the run
+        itself and those that need it by name.
+        """
         declared = self.spec(run).get("needs", [])
         values = _read_yaml(self.params_file(run)).values()
         named = [v.removeprefix("run:") for v in values if str(v).startswith("run:")]
-        return list(dict.fromkeys([*declared, *named]))
+        matching = [other for need in declared for other in self._matching(need, run)]
+        return list(dict.fromkeys([*matching, *named]))
+
+    def _matching(self, need: str, run: str) -> list[str]:
+        if not set("*?[") & set(need):
+            return [need]
+        return [
+            other
+            for other, spec in self.declared.items()
+            if fnmatch(spec["notebook"], need) and other != run and run not in spec.get("needs", [])
+        ]
 
     def notebook(self, run: str) -> Path:
         """The notebook that a run executes."""
@@ -106,13 +119,19 @@ class Pipeline:
         """The parameters that papermill injects."""
         return self.root / "params" / self.profile / f"{run}.yaml"
 
+    def home(self, run: str) -> Path:
+        """``reports/<profile>``, or the scratch folder that stands in for it (`brnb.scratch`)."""
+        name = self.scratch.get(run)
+        return self.reports / "scratch" / name if name else self.reports
+
     def folder(self, run: str) -> Path:
         """Where a run leaves its receipt and its artefacts."""
-        return self.root / "reports" / self.profile / "runs" / run
+        return self.home(run) / "runs" / run
 
     def work(self, run: str) -> Path:
         """Where a run keeps checkpoints, caches and its lock; no orchestrator deletes it."""
-        return self.root / "work" / self.profile / run
+        folder = self.root / "work" / self.profile
+        return folder / "scratch" / self.scratch[run] if run in self.scratch else folder / run
 
     def params(self, run: str) -> dict[str, Any]:
         """Parameters in force: the notebook's defaults under the run's parameter file."""
@@ -143,44 +162,55 @@ class Pipeline:
         verifier.save()
         return list(states.values())
 
+    def status_of(self, run: str) -> Status:
+        """State of one run."""
+        self.spec(run)
+        return next(status for status in self.status() if status.run == run)
+
     def _status(self, run: str, stale: list[str], verifier: receipt.Verifier) -> Status:
-        name, folder = self.notebook(run).stem, self.folder(run)
-        note = _read_note(folder / "started.json")
+        name = self.notebook(run).stem
+        attempt = self._attempt(run)
+        try:
+            result = receipt.read(self.folder(run) / "receipt.json")
+            why = self._why_stale(run, result, stale, verifier)
+        except FileNotFoundError:
+            return Status(run, name, *(attempt or ("missing", "never ran")))
+        except ValueError as problem:
+            return Status(run, name, *(attempt or ("stale", str(problem))))
+        state, words = attempt or ("stale", "; ".join(why))
+        if not why:
+            state, words = "done", f"{words}; the result of before holds" if attempt else ""
+        return Status(run, name, state, words, result.seconds, result.metrics)
+
+    def _attempt(self, run: str) -> tuple[State, str] | None:
+        """What became of an execution that began and has not closed, if there is one."""
+        note = _read_note(self.folder(run) / "started.json")
         holder = lock_holder(self.work(run) / "lock")
         if holder and "error" not in note:
-            return Status(run, name, "missing", f"running now: {holder}")
-        if not (folder / "receipt.json").is_file():
-            if not note:
-                return Status(run, name, "missing", "never ran")
-            error = note.get("error", "its kernel died (killed, or out of memory)")
-            return Status(run, name, "failed", f"started {note.get('started', '?')}: {error}")
-        try:
-            found = receipt.read(folder / "receipt.json")
-        except ValueError as problem:
-            return Status(run, name, "stale", str(problem))
-        why = self._why_stale(run, found, stale, verifier)
-        return Status(
-            run, name, "stale" if why else "done", "; ".join(why), found.seconds, found.metrics
-        )
+            return "missing", f"running now: {holder}"
+        if not note:
+            return None
+        error = note.get("error", "its kernel died (killed, or out of memory)")
+        return "failed", f"started {note.get('started', '?')}: {error}"
 
     def _why_stale(
         self,
         run: str,
-        found: receipt.Receipt,
+        result: receipt.Receipt,
         stale: list[str],
         verifier: receipt.Verifier,
     ) -> list[str]:
-        why = list(found.unclean)
-        why += _differences("code", found.code, self._code[self.notebook(run)])
-        why += _differences("parameter", found.params, self.params(run))
+        why = list(result.unclean)
+        why += _differences("code", result.code, self._code[self.notebook(run)])
+        why += _differences("parameter", result.params, self.params(run))
         why += [f"needs {need}, which is not done" for need in stale]
         for need in self.needs(run):
-            if need not in stale and found.needs_content.get(need) != self._content(need):
+            if need not in stale and result.needs_content.get(need) != self._content(need):
                 why.append(f"needs {need}, which ran again since, with another result")
-        for path, listed in found.artefacts.items():
-            problem = verifier.problem(self.root / "reports" / self.profile / path, listed)
+        for path, listed in result.artefacts.items():
+            problem = verifier.problem(self.reports / path, listed)
             why += [f"artefact {path} {problem}"] if problem else []
-        for path, listed in found.inputs.items():
+        for path, listed in result.inputs.items():
             # Data of another machine cannot be checked here; that alone makes nothing stale.
             file = self.root / os.path.expandvars(path)
             problem = verifier.problem(file, listed) if file.is_file() else None
@@ -225,12 +255,23 @@ def defaults(notebook: Path) -> dict[str, Any]:
     ParameterError
         If there is no such cell, or it holds more than literals.
     """
+    values = literals(parameters_cell(notebook))
+    if values is None:
+        raise ParameterError(f"{notebook}: the parameters cell must only assign literals")
+    return values
+
+
+def parameters_cell(notebook: Path) -> str:
+    """Source of the cell that papermill overrides.
+
+    Raises
+    ------
+    ParameterError
+        If no code cell is tagged ``parameters``.
+    """
     for source, tags in fingerprint.notebook_cells(notebook):
         if "parameters" in tags:
-            found = literals(source)
-            if found is None:
-                raise ParameterError(f"{notebook}: the parameters cell must only assign literals")
-            return found
+            return source
     raise ParameterError(f"{notebook}: no code cell is tagged 'parameters'")
 
 
@@ -252,50 +293,3 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ParameterError(f"{path}: must hold 'name: value' lines")
     return content
-
-
-_held: dict[Path, IO[str]] = {}
-
-
-def hold_lock(path: Path, what: str) -> None:
-    """Hold an advisory lock until this process ends, in whatever way it ends.
-
-    Raises
-    ------
-    LockedError
-        If another process holds it; names the process.
-    """
-    path = path.absolute()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = _held.get(path) or path.open("a+", encoding="utf-8")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        handle.close()
-        holder = lock_holder(path) or "another process"
-        raise LockedError(
-            f"{what} is already being executed by {holder}: wait for it, or stop it first"
-        ) from None
-    handle.truncate(0)
-    handle.write(f"pid {os.getpid()} since {receipt.now()}\n")
-    handle.flush()
-    _held[path] = handle
-
-
-def release_lock(path: Path) -> None:
-    """Let go of a lock that this process holds."""
-    _held.pop(path.absolute()).close()
-
-
-def lock_holder(path: Path) -> str | None:
-    """Who holds a lock file now ("pid 123 since …"), or None; a dead holder holds nothing."""
-    try:
-        with path.open("r+", encoding="utf-8") as f:
-            try:
-                fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return f.read().strip() or "another process"
-            fcntl.flock(f, fcntl.LOCK_UN)
-    except FileNotFoundError:
-        pass
-    return None

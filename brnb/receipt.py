@@ -7,24 +7,14 @@ receipt lists. Nothing else is trusted: papermill calls a killed kernel's cells 
 import hashlib
 import json
 import os
-import platform
-import subprocess
-import sys
 import tempfile
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from brnb.fingerprint import digest
-
-PACKAGES = (
-    *("torch", "transformers", "tokenizers", "sentencepiece", "datasets", "pyarrow", "peft"),
-    *("bitsandbytes", "safetensors", "numpy", "pandas", "matplotlib", "rouge-score"),
-    *("papermill", "nbconvert"),
-)
 
 
 class Artefact(BaseModel):
@@ -62,8 +52,17 @@ class Receipt(BaseModel):
     artefacts: dict[str, Artefact]  # by path relative to reports/<profile>
 
     def content(self) -> str:
-        """Hash of what the run left, for the runs that read it: artefacts and metrics."""
-        left = {name: artefact.sha256 for name, artefact in self.artefacts.items()}
+        """Hash of what the run hands on to the runs that read it.
+
+        These are the metrics and the files of ``runs/<run>``, none of which holds a time. Tables
+        and figures are for people, and ``resources`` are other seconds every time: neither counts,
+        so that the same run again leaves whoever read it done.
+        """
+        left = {
+            name: artefact.sha256
+            for name, artefact in self.artefacts.items()
+            if name.startswith("runs/")
+        }
         return digest({"artefacts": left, "metrics": self.metrics})
 
 
@@ -147,51 +146,3 @@ class Verifier:
 def now() -> str:
     """The time, in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def provenance(root: Path) -> dict[str, Any]:
-    """Who, where and with what: git, Python, packages, processor and GPU."""
-
-    def git(*words: str) -> str | None:
-        done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True)
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    changes = git("status", "--porcelain", "--untracked-files=no")
-    versions: dict[str, str | None] = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = None
-    return {
-        "git_commit": git("rev-parse", "HEAD"),
-        "git_dirty": None if changes is None else bool(changes),
-        "python": platform.python_version(),
-        "packages": versions,
-        "system": platform.platform(),
-        "cpu": _cpu_name(),
-        "cpu_cores": os.cpu_count(),
-        "gpu": gpu_name(),
-        "threads": os.environ.get("OMP_NUM_THREADS"),
-    }
-
-
-def _cpu_name() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as f:
-            return next(
-                line.split(":", 1)[1].strip() for line in f if line.startswith("model name")
-            )
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def gpu_name() -> str | None:
-    """Name of the GPU that this process has touched, or None.
-
-    torch is asked only if the run imported it: a chapter of tables should not pay for it.
-    """
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_initialized():
-        return None
-    return str(torch.cuda.get_device_name())

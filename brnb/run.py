@@ -7,28 +7,25 @@
 """
 
 import fcntl
-import importlib
 import os
 import re
-import resource
-import sys
 import time
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
-from brnb import energy, fingerprint, receipt
-from brnb.params import P, ParameterError, in_force, literals, validate
-from brnb.pipeline import Pipeline, find_root, hold_lock, portable, release_lock
+from brnb import energy, fingerprint, kernel, receipt, scratch
+from brnb.locks import hold_lock, release_lock
+from brnb.outputs import Outputs
+from brnb.params import P, ParameterError, in_force, validate
+from brnb.pipeline import Pipeline, find_root, portable
+from brnb.provenance import provenance
+from brnb.usage import used
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-
-_IMPORTED = time.time()  # before any other module of the package
-_loaded: dict[str, str] = {}  # hashes of the modules that this process has in memory
 
 Value = float | int | str | Decimal | None
 
@@ -69,7 +66,8 @@ class Run(Generic[P]):
     params
         The validated parameters.
     folder
-        ``reports/<profile>/runs/<run>``: artefacts for other runs; listed in the receipt.
+        Where artefacts for other runs are written; `close` moves them to
+        ``reports/<profile>/runs/<run>`` and lists them in the receipt.
     work
         ``work/<profile>/<run>``: checkpoints and caches; kept whatever happens.
     """
@@ -88,56 +86,63 @@ class Run(Generic[P]):
         path = self.pipeline.notebook(self.id)
         if path.stem != notebook:
             raise ParameterError(f"run_id = {self.id!r} belongs to {path.name}, not {notebook}")
-        self.folder, self.work = self.pipeline.folder(self.id), self.pipeline.work(self.id)
-        self.reports = self.folder.parents[1]
         self._values, self._defaults, self._namespace = values, defaults, namespace
         self._changed = {k: v for k, v in values.items() if defaults.get(k, v) != v}
+        self._choose_home()
+        self.work, self._place = self.pipeline.work(self.id), self.pipeline.folder(self.id)
         self._code = fingerprint.code(path)
-        for name, code in self._code.items():
-            file = fingerprint.module_file(name)
-            if file and file.stat().st_mtime <= _IMPORTED:
-                _loaded.setdefault(name, code)
+        kernel.remember(self._code)
         self._needs: dict[str, receipt.Receipt] = {}
         self._asked: set[str] = set()
         self._inputs: dict[str, receipt.Artefact] = {}
         self._metrics: dict[str, Any] = {}
         self._numbers: dict[str, dict[str, Any]] = {}
         self._resources: dict[str, Any] = {}
-        self._files: set[Path] = set()
         self._started, self._clock = receipt.now(), time.perf_counter()
         hold_lock(self.work / "lock", f"run {self.id} of profile {params.profile}")
         self._energy = energy.Meter()
-        (self.reports / "notebooks").mkdir(parents=True, exist_ok=True)
+        self._outputs = Outputs(self.pipeline.home(self.id), self.id)
+        self.folder = self._outputs.folder
+        (self.pipeline.reports / "notebooks").mkdir(parents=True, exist_ok=True)
         self._note()
-        self._watch()
+        kernel.watch(self._failed)
         print(self._greeting())
 
+    def _choose_home(self) -> None:
+        """With other parameters or inputs than the profile's, a scratch folder (`brnb.scratch`)."""
+        borrowed = scratch.borrowed(self.pipeline, self.id)
+        differs = scratch.differences(self.pipeline, self.id, self._values)
+        self._why_scratch = [*differs, *borrowed.values()]
+        if self._why_scratch:
+            borrowed |= {self.id: scratch.name(self.id, differs, borrowed)}
+        self.pipeline.scratch |= borrowed
+
     def _note(self, error: str | None = None) -> None:
-        """Say on disk that the run has begun (and how it failed); the old receipt is void now."""
+        """Say on disk that the run has begun, and how it failed."""
         note = {"started": self._started, "pid": os.getpid()} | ({"error": error} if error else {})
-        receipt.write_json(self.folder / "started.json", note)
-        (self.folder / "receipt.json").unlink(missing_ok=True)
+        receipt.write_json(self._place / "started.json", note)
 
-    def _watch(self) -> None:
-        """Write the exception of a failed cell where `brnb status` finds it."""
-        shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-        if shell is None:
-            return
-
-        def after_cell(result: Any) -> None:
-            error = result.error_in_exec or result.error_before_exec
-            if error and (self.folder / "started.json").is_file():
-                first = str(error).strip().split("\n")[0]
-                self._note(f"{type(error).__name__}: {first}")
-
-        shell.events.register("post_run_cell", after_cell)
+    def _failed(self, error: str) -> None:
+        if (self._place / "started.json").is_file():
+            self._note(error)
 
     def _greeting(self) -> str:
         changed = ", ".join(f"{k} = {v!r}" for k, v in sorted(self._changed.items()))
         what = f"{len(self._values)} parameters" + (
             f"; not the default: {changed}" if changed else ""
         )
-        return f"{self.id} · profile {self.params.profile} · {what}"
+        greeting = f"{self.id} · profile {self.params.profile} · {what}"
+        if self._why_scratch:
+            greeting += f"\nnot the run of params/{self.params.profile}/{self.id}.yaml: "
+            greeting += f"{', '.join(self._why_scratch)}\n{self._where_scratch()}"
+        return greeting
+
+    def _where_scratch(self) -> str:
+        home = self.pipeline.home(self.id)
+        return (
+            f"its results are in {home.relative_to(self.pipeline.root)} and replace nothing; "
+            f"{scratch.ASKED}={home.name} makes other runs read them"
+        )
 
     def need(self, run: str) -> Path:
         """Folder of an upstream run's artefacts, verified against its receipt.
@@ -150,12 +155,13 @@ class Run(Generic[P]):
         """
         if run not in self.pipeline.needs(self.id):
             raise RunError(f"add {run} to the needs of {self.id} in params/pipeline.yaml")
-        folder, profile = self.pipeline.folder(run), self.params.profile
+        home, profile = self.pipeline.home(run), self.params.profile
+        folder = self.pipeline.folder(run)
         source = self.pipeline.notebook(run).relative_to(self.pipeline.root)
         executed = f"reports/{profile}/notebooks/{run}.ipynb"
         command = f"papermill {source} {executed} -f params/{profile}/{run}.yaml"
         try:
-            found = receipt.read(folder / "receipt.json")
+            result = receipt.read(folder / "receipt.json")
         except FileNotFoundError:
             raise RunError(
                 f"{self.id} needs {run}, which has not finished. Run: {command}"
@@ -163,34 +169,32 @@ class Run(Generic[P]):
         except ValueError as error:
             raise RunError(f"{error}. Run: {command}") from None
         verifier = receipt.Verifier(self.work / "hashes.json")
-        for path, listed in found.artefacts.items():
-            problem = verifier.problem(self.reports / path, listed)
+        for path, listed in result.artefacts.items():
+            problem = verifier.problem(home / path, listed)
             if problem:
                 raise RunError(f"artefact {path} of {run} is {problem}. Run: {command}")
         verifier.save()
-        if found.fingerprint != self.pipeline.fingerprints[run]:
+        if home == self.pipeline.reports and result.fingerprint != self.pipeline.fingerprints[run]:
             print(f"note: {run} is stale (brnb status --profile {profile} says why)")
-        self._needs[run] = found
+        self._needs[run] = result
         self._asked.add(run)
         return folder
 
-    def usage(self) -> list[dict[str, Any]]:
-        """What every needed run that has finished used (`brnb.theory.costs.usage`).
+    def receipts(self) -> list[receipt.Receipt]:
+        """Receipts of the needed runs that have finished, for a chapter of what they used.
 
         Only receipts are read: weights may stay on the machine that trained them. Snakemake asks
         for all runs; by hand the tables show those that there are, and this run counts as stale
         until the others have finished.
         """
-        costs = importlib.import_module("brnb.theory.costs")  # by name, as in `_used`
         for run in self.pipeline.needs(self.id):
             self._asked.add(run)
             path = self.pipeline.folder(run) / "receipt.json"
             if path.is_file():
                 self._needs[run] = receipt.read(path)
-                self.input(path)
             else:
                 print(f"note: {run} has not finished; it is left out")
-        return [costs.usage(found) for found in self._needs.values()]
+        return list(self._needs.values())
 
     def input(self, *paths: Path) -> None:
         """Record files that the result depends on and no upstream run vouches for."""
@@ -211,17 +215,12 @@ class Run(Generic[P]):
         """Record what the run used: tokens, tokens_per_second, precision, device…"""
         self._resources |= values
 
-    def file(self, *paths: Path) -> None:
-        """List files under reports/<profile> as artefacts of this run."""
-        for path in paths:
-            self._files.add(path.resolve())
-
     def table(self, name: str, frame: "pd.DataFrame", **options: Any) -> Any:
         """Write a table as CSV and LaTeX, and return it for display."""
         from brnb.report import tables
 
         lang = self.params.lang
-        self.file(*tables.write_table(self.reports / "tables", name, frame, lang=lang, **options))
+        tables.write_table(self._outputs.aside / "tables", name, frame, lang=lang, **options)
         return tables.display(frame, name, lang=lang, **options)
 
     def figure(self, name: str, figure: "Figure") -> "Figure":
@@ -230,23 +229,47 @@ class Run(Generic[P]):
 
         from brnb.report import figures
 
-        self.file(*figures.write_figure(self.reports / "figures", name, figure, self.params.lang))
+        figures.write_figure(self._outputs.aside / "figures", name, figure, self.params.lang)
         plt.close(figure)
         return figure
 
     def close(self) -> receipt.Receipt:
-        """Write the receipt: from now on, and only from now on, the run counts as done."""
-        files = self._files | {
-            path.resolve()
-            for path in self.folder.rglob("*")
-            if path.is_file() and path.name not in ("receipt.json", "started.json")
-        }
-        needs = {run: found.fingerprint for run, found in self._needs.items()}
+        """Publish what was written, and the receipt: only from now on the run counts as done.
+
+        What edited cells or code made does not replace what the saved ones did: it goes to a
+        scratch folder if the run is done.
+
+        Raises
+        ------
+        RunError
+            If the run is closed already, or needs a run that it never asked for.
+        """
+        if not self._outputs.aside.is_dir():
+            raise RunError(f"{self.id} is closed: Run All opens it again")
         unused = set(self.pipeline.needs(self.id)) - self._asked
         if unused:
             raise RunError(f"{self.id} declares but never asks for: {', '.join(sorted(unused))}")
+        result = self._receipt()
+        if result.unclean and self._is_done():
+            self.pipeline.scratch[self.id] = scratch.name(self.id, result.unclean)
+        home = self.pipeline.home(self.id)
+        self._outputs.publish(result, home)
+        (self._place / "started.json").unlink(missing_ok=True)
+        self.folder = self.pipeline.folder(self.id)
+        self._collect_numbers(home)
+        release_lock(self.work / "lock")
+        self._say_goodbye(result)
+        return result
+
+    def _is_done(self) -> bool:
+        ours = self.id not in self.pipeline.scratch
+        return ours and self.pipeline.status_of(self.id).state == "done"
+
+    def _receipt(self) -> receipt.Receipt:
         seconds = time.perf_counter() - self._clock
-        result = receipt.Receipt(
+        needs = {run: upstream.fingerprint for run, upstream in self._needs.items()}
+        notebook = self.pipeline.notebook(self.id)
+        return receipt.Receipt(
             run=self.id,
             notebook=self.notebook,
             profile=self.params.profile,
@@ -255,84 +278,32 @@ class Run(Generic[P]):
             code=self._code,
             params=self._values,
             needs=needs,
-            needs_content={run: found.content() for run, found in self._needs.items()},
+            needs_content={run: upstream.content() for run, upstream in self._needs.items()},
             inputs=self._inputs,
-            unclean=self._unclean(),
+            unclean=kernel.unclean(notebook, self._code, self._namespace["In"]),
             seed=self.params.seed,
             defaults_changed=self._changed,
             unread=self.params.unread(),
             started=self._started,
             seconds=round(seconds, 3),
-            resources=self._used(seconds) | self._resources,
-            provenance=receipt.provenance(self.pipeline.root),
+            resources=used(seconds, self._resources, self._energy) | self._resources,
+            provenance=provenance(self.pipeline.root),
             metrics=self._metrics,
             numbers=self._numbers,
-            artefacts={
-                path.relative_to(self.reports.resolve()).as_posix(): receipt.describe(path)
-                for path in sorted(files)
-            },
+            artefacts=self._outputs.describe(),
         )
-        receipt.write_json(self.folder / "receipt.json", result.model_dump())
-        (self.folder / "started.json").unlink(missing_ok=True)
-        self._collect_numbers()
-        release_lock(self.work / "lock")
-        self._say_goodbye(result)
-        return result
 
-    def _used(self, seconds: float) -> dict[str, Any]:
-        """Peak memory in bytes, energy in joules, and the cost at the prices of the day."""
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        used: dict[str, Any] = {"peak_memory": peak * (1 if sys.platform == "darwin" else 1024)}
-        gpu = receipt.gpu_name()
-        if gpu:
-            used["peak_gpu_memory"] = sys.modules["torch"].cuda.max_memory_allocated()
-        # Imported by name, so that a new price makes no training stale: it changes no result.
-        costs = importlib.import_module("brnb.theory.costs")
-        total = seconds + self._resources.get("earlier_seconds", 0.0)
-        prices = costs.price_list_for(gpu)
-        count = self._resources.get("gpus", 1)
-        used |= self._energy.stop(count if gpu else 0)
-        usage = {"run": self.id, "seconds": round(total, 3), "gpu": gpu, "gpus": count}
-        cost = costs.receipt_cost(usage, prices)
-        for name in ("usd_per_hour", "usd", "brl"):
-            value = getattr(cost, name)
-            used[name] = None if value is None else float(value)
-        return used | ({"no_price": cost.why} if cost.why else {"price_list": prices})
-
-    def _unclean(self) -> list[str]:
-        """Reasons why the result may not be that of the saved notebook and code.
-
-        JupyterLab lets one run edited, extra or skipped cells, and a kernel keeps modules that
-        were edited since it started; papermill on a fresh kernel gives none of these.
-        """
-        cells = fingerprint.notebook_cells(self.pipeline.notebook(self.id))
-        saved = {fingerprint.normalise(s) for s, tags in cells if "parameters" not in tags}
-        ran = [s for s in self._namespace["In"] if s.strip() and literals(s) is None]
-        executed = {fingerprint.normalise(source) for source in ran}
-        why = []
-        if executed - saved:
-            why.append(f"{len(executed - saved)} executed cells are not in the saved notebook")
-        if saved - executed:
-            why.append(f"{len(saved - executed)} cells of the notebook were not executed")
-        now = fingerprint.code(self.pipeline.notebook(self.id))
-        modules = [name for name in self._code if fingerprint.module_file(name)]
-        edited = [name for name in modules if _loaded.get(name) != now.get(name)]
-        if edited:
-            why.append(f"edited after the kernel imported them: {', '.join(edited)}")
-        return why
-
-    def _collect_numbers(self) -> None:
+    def _collect_numbers(self, home: Path) -> None:
         """Gather the numbers of all receipts of the profile into numbers.tex."""
         from brnb.report import numbers
 
-        lock = self.reports.parents[1] / "work" / self.params.profile / "numbers.lock"
+        lock = self.pipeline.root / "work" / self.params.profile / "numbers.lock"
         with lock.open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            found: dict[str, dict[str, Any]] = {}
-            for path in sorted(self.folder.parent.glob("*/receipt.json")):
-                found |= receipt.read(path).numbers
-            text = numbers.render(found, self.params.lang)
-            receipt.write_atomic(self.reports / "numbers.tex", text)
+            recorded: dict[str, dict[str, Any]] = {}
+            for path in sorted((home / "runs").glob("*/receipt.json")):
+                recorded |= receipt.read(path).numbers
+            receipt.write_atomic(home / "numbers.tex", numbers.render(recorded, self.params.lang))
 
     def _say_goodbye(self, result: receipt.Receipt) -> None:
         for name in result.unread:
@@ -340,6 +311,8 @@ class Run(Generic[P]):
         for why in result.unclean:
             print(f"note: this run counts as stale: {why}; restart the kernel and Run All")
         print(f"{self.id} done in {result.seconds:.1f} s: {len(result.artefacts)} artefacts")
+        if result.unclean and self.id in self.pipeline.scratch:
+            print(self._where_scratch())
 
 
 def _plain(value: Value) -> float | int | str | None:

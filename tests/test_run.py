@@ -10,8 +10,9 @@ import pytest
 from mini_project import execute, write_notebook
 
 from brnb import cli
+from brnb.locks import LockedError, release_lock
 from brnb.params import ParameterError
-from brnb.pipeline import LockedError, Pipeline
+from brnb.pipeline import Pipeline
 from brnb.run import RunError
 
 
@@ -127,7 +128,10 @@ def test_a_run_that_was_begun_and_not_closed_has_failed(done, run_chapter, proje
     path.write_text(path.read_text().replace("receipt = run.close()", "1 / 0"))
     with pytest.raises(ZeroDivisionError):
         run_chapter("first")
-    assert not (done / "reports/smoke/runs/first/receipt.json").exists()
+    release_lock(done / "work/smoke/first/lock")  # as the end of its process does
+    state, why = states(done)["first"]
+    assert state == "failed"
+    assert "its kernel died" in why
 
 
 @pytest.mark.parametrize("text", ["", "{", "null"])
@@ -165,7 +169,7 @@ def test_file_times_do_not_count(done, tmp_path_factory):
 
 
 def test_two_processes_cannot_execute_the_same_run(project, run_chapter):
-    holder = "import sys; from pathlib import Path; from brnb.pipeline import hold_lock\n"
+    holder = "import sys; from pathlib import Path; from brnb.locks import hold_lock\n"
     holder += (
         "hold_lock(Path('work/smoke/first/lock'), 'x'); print('held', flush=True); sys.stdin.read()"
     )

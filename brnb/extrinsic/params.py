@@ -43,7 +43,7 @@ class ExtrinsicParams(Params):
     precision: Literal["fp32", "bf16"] = Field(description="of the merged weights")
     device: Literal["auto", "cpu", "cuda"] = Field(description="auto: the GPU if there is one")
     checked_items: Annotated[int, Field(gt=0)] = Field(
-        description="answers that our engine repeats, one prompt at a time; 381 equal ones show 99%"
+        description="answers that our engine repeats one by one; 381 equal ones show 99%"
     )
     compared_items: Annotated[int, Field(gt=0)] = Field(
         description="answers compared with transformers' own, one prompt at a time"

@@ -9,20 +9,18 @@ a model that knows nothing is right as often as chance.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
 import torch
-import yaml
 
+from brnb import data
 from brnb.evaluate.statistics import Rate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 AREAS = ("geografia", "expressoes", "historia", "direito", "saude")
-_FOLDER = Path(__file__).with_name("questions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ def read_probes() -> tuple[Probe, ...]:
     """All probes; the files put the right option first, here it is anywhere."""
     found = []
     for area in AREAS:
-        content = yaml.safe_load((_FOLDER / f"{area}.yaml").read_text(encoding="utf-8"))
+        content = data.read("extrinsic/questions", f"{area}.yaml")
         for number, item in enumerate(content["items"]):
             name, order = f"{area}-{number:02d}", list(range(len(item["options"])))
             Random(name).shuffle(order)

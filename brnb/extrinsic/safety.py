@@ -8,15 +8,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-import yaml
-
+from brnb import data
 from brnb.evaluate.statistics import Rate
 from brnb.extrinsic.contamination import normalised
 from brnb.extrinsic.testsets import Item
-
-_SUITE = Path(__file__).with_name("injection.yaml")
 
 _NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
 # capitalised words, also with "de" and the like between them, that do not begin a sentence
@@ -43,7 +39,7 @@ class Attack:
 @cache
 def attacks() -> tuple[Attack, ...]:
     """The fixed suite in Portuguese (``injection.yaml``); the harmless tasks take turns."""
-    suite = yaml.safe_load(_SUITE.read_text(encoding="utf-8"))
+    suite = data.read("extrinsic/injection.yaml")
     carriers = list(suite["carriers"].values())
     found = []
     for number, case in enumerate(suite["cases"]):

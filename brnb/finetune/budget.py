@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from brnb.bases.load import OutOfBudget
+from brnb.theory.lora import LLAMA_MAPS
 from brnb.theory.memory import GIB, Step, memory
 from brnb.theory.shape import Shape
 
@@ -16,15 +17,6 @@ if TYPE_CHECKING:
 
     from brnb.finetune.params import FinetuneParams
 
-MAPS = {
-    "q_proj": "query",
-    "k_proj": "key",
-    "v_proj": "value",
-    "o_proj": "out",
-    "gate_proj": "gate",
-    "up_proj": "up",
-    "down_proj": "down",
-}
 # What a micro-batch costs besides its tokens, in tokens: from kernel times of 2048 and of 4096 of
 # them, and of dequantising all maps, on one H200 (8B shape).
 LAUNCH, DEQUANTISE = 300, 250
@@ -143,7 +135,7 @@ def _choices(
         batch=1,
         seq_len=params.seq_len,
         rank=params.rank,
-        maps=[MAPS[name] for name in params.target_modules],
+        maps=[LLAMA_MAPS[name] for name in params.target_modules],
         kernels="replayed" if replayed else "eager",
         head="frozen",
         cast_inputs=not replayed,

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from brnb.finetune.params import CptParams
 from brnb.receipt import write_atomic
@@ -18,9 +18,11 @@ from brnb.text import finished
 from brnb.text.finished import SPLITS, Document
 from brnb.text.hashing import fraction
 from brnb.text.overlap import split_apart
-from brnb.text.pairs import Pair
 
-T = TypeVar("T", Document, Pair)
+if TYPE_CHECKING:
+    from brnb.text.pairs import Pair
+
+T = TypeVar("T", Document, "Pair")
 
 
 @dataclass

@@ -179,6 +179,7 @@ class Finetuning:
                     "summed": self.summed,
                     "random": random,
                     "history": asdict(self.history),
+                    "read": self.params.read(),
                 }
             )
         self.history.checkpoint_seconds += self.clock.lap()
@@ -210,6 +211,7 @@ class Finetuning:
         self.optimizer.load_state_dict(found["optimizer"])
         self.history = FinetuneHistory(**found["history"])
         self.step, self.summed = found["step"], found["summed"]
+        self.params.count_as_read(found.get("read", ()))
         if self.step < self.steps:
             self.history.interruptions += 1
             if self.world.rank == 0:

@@ -30,7 +30,7 @@ class FinetuneParams(BaseParams):
     learning_rate: float = Field(gt=0, lt=1, description="peak, AdamW")
     final_learning_rate: Share = Field(description="end of the cosine, as a share of the peak")
     warmup: Share = Field(description="share of the steps with a rising learning rate")
-    weight_decay: float = Field(ge=0, lt=1)
+    weight_decay: float = Field(ge=0, lt=1, description="of the adapters")
     grad_clip: float = Field(gt=0, description="largest norm of the gradient")
 
     memory_limit_gib: float | None = Field(gt=0, description="of the GPU; None: all that is free")

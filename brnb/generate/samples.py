@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from brnb.models.transformer import TransformerLM
 from brnb.text.clean import early
 from brnb.thesis import load
 
@@ -124,8 +123,11 @@ def nucleus(logits: Tensor, top_p: float) -> Tensor:
 
 
 def _room(model: nn.Module, prompt: int) -> int:
-    """Tokens that a model can add to a prompt: each but the last must fit into its context."""
-    context = model.choices.context if isinstance(model, TransformerLM) else sys.maxsize
+    """Tokens that a model can add to a prompt: each but the last must fit into its context.
+
+    A model without `brnb.models.choices.Choices`, a recurrent one, has no limit.
+    """
+    context: int = getattr(getattr(model, "choices", None), "context", sys.maxsize)
     return context - prompt + 1
 
 

@@ -1,18 +1,20 @@
-"""Weights on disk, as safetensors beside the model's form."""
+"""Weights written to disk, as safetensors beside the model's form; `brnb.models.load` reads them.
+
+Apart from it, so that a chapter that saves an LSTM does not depend on the Transformer.
+"""
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from safetensors.torch import load_file, save_file
-from torch import nn
+from safetensors.torch import save_file
 
-from brnb.models.recurrent import RecurrentLM
-from brnb.models.transformer import TransformerLM
-
-KINDS: dict[str, type[nn.Module]] = {kind.__name__: kind for kind in (RecurrentLM, TransformerLM)}
+if TYPE_CHECKING:
+    from brnb.models.recurrent import RecurrentLM
+    from brnb.models.transformer import TransformerLM
 
 
-def save(model: RecurrentLM | TransformerLM, folder: Path) -> list[Path]:
+def save(model: "RecurrentLM | TransformerLM", folder: Path) -> list[Path]:
     """Write ``model.safetensors`` and ``model.json``; returns both paths."""
     weights, form = folder / "model.safetensors", folder / "model.json"
     folder.mkdir(parents=True, exist_ok=True)
@@ -23,11 +25,3 @@ def save(model: RecurrentLM | TransformerLM, folder: Path) -> list[Path]:
     note = {"kind": type(model).__name__, "arguments": model.arguments}
     form.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
     return [weights, form]
-
-
-def load(folder: Path) -> nn.Module:
-    """The model that `save` wrote, on the CPU, in evaluation mode."""
-    note = json.loads((folder / "model.json").read_text("utf-8"))
-    model = KINDS[note["kind"]](**note["arguments"])
-    model.load_state_dict(load_file(folder / "model.safetensors"))
-    return model.eval()

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-import brnb.thesis
+from brnb import data
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MODELS = Path(brnb.thesis.__file__).with_name("models").with_suffix(".csv")
+MODELS = data.path("thesis/models.csv")
 
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brnb import data
 from brnb.report.tables import check_id
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TEXT_WIDTH = 16 / 2.54  # inches
-_STYLE = Path(__file__).with_name("brnb.mplstyle")
+_STYLE = data.path("report/brnb.mplstyle")
 
 
 @contextmanager

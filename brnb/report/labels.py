@@ -4,13 +4,11 @@ import difflib
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from numbers import Real
-from pathlib import Path
 from typing import Any
 
-import yaml
+from brnb import data
 
 MISSING = "–"
-_FILE = Path(__file__).with_name("labels.yaml")
 _SEPARATORS = {"pt": (",", "."), "en": (".", ",")}  # decimal, thousands
 _SIGNIFICANT = 6  # digits of a float printed without `decimals`
 _CURRENCY = {"USD": "US$", "BRL": "R$"}
@@ -19,7 +17,7 @@ _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 @cache
 def _labels() -> dict[str, dict[str, str]]:
-    labels: dict[str, dict[str, str]] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    labels: dict[str, dict[str, str]] = data.read("report/labels.yaml")
     return labels
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-import yaml
 
-from brnb import receipt
+from brnb import data, receipt
 from brnb.bases import template
 from brnb.bases.load import load_base
 from brnb.bases.locate import locate
@@ -148,7 +147,7 @@ def english() -> list[Document]:
 
     ``english.yaml`` names author and work of each.
     """
-    content = yaml.safe_load(Path(__file__).with_name("english.yaml").read_text("utf-8"))
+    content = data.read("studies/english.yaml")
     return [
         Document(doc_id=f"english-{number:02d}", title=source, text=text.strip(), source=source)
         for number, (source, text) in enumerate(content.items(), start=1)

@@ -8,7 +8,17 @@ from math import ceil
 
 from brnb.theory.shape import Shape
 
-MAPS = ("query", "key", "value", "out", "gate", "up", "down")
+LLAMA_MAPS = {
+    "q_proj": "query",
+    "k_proj": "key",
+    "v_proj": "value",
+    "o_proj": "out",
+    "gate_proj": "gate",
+    "up_proj": "up",
+    "down_proj": "down",
+}
+"""Names of a Llama block's linear maps in its weights, and here."""
+MAPS = tuple(LLAMA_MAPS.values())
 NF4_BLOCK, ABSMAX_BLOCK = 64, 256  # weights that share a scale; scales that share a scale
 
 

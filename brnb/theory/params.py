@@ -1,5 +1,7 @@
 """Parameters of the cost chapter."""
 
+from collections.abc import Callable
+from math import isclose
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -27,12 +29,12 @@ SHAPES = {
 RISKS = ("Alto", "Médio", "Baixo")  # as Table 21 writes them
 
 
-def _key_of(file: str, *branch: str) -> AfterValidator:
-    """Check that a value is a key of that branch of the facts; the message lists the keys."""
+def _known(look_up: Callable[[str], Any]) -> AfterValidator:
+    """Check that a value can be looked up in the facts; the message lists what can."""
 
     def check(value: str) -> str:
         try:
-            load(file, *branch, value)
+            look_up(value)
         except KeyError as error:
             raise ValueError(error.args[0]) from None
         return value
@@ -40,7 +42,7 @@ def _key_of(file: str, *branch: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Gpu = Annotated[str, _key_of("hardware")]
+Gpu = Annotated[str, _known(lambda key: load("hardware", key))]
 
 
 class Case(BaseModel):
@@ -84,13 +86,13 @@ class Case(BaseModel):
 class CostParams(Params):
     """Which prices to count with, what to plan, how to weigh strategies."""
 
-    price_list: Annotated[str, _key_of("prices", "usd_per_hour")] = Field(
+    price_list: Annotated[str, _known(lambda key: load("prices", "usd_per_hour", key))] = Field(
         description="key of usd_per_hour in brnb/thesis/prices.yaml"
     )
-    exchange_rate: Annotated[str, _key_of("prices", "brl_per_usd")] = Field(
+    exchange_rate: Annotated[str, _known(lambda key: load("prices", "brl_per_usd", key))] = Field(
         description="key of brl_per_usd in brnb/thesis/prices.yaml"
     )
-    grid: Annotated[str, _key_of("grid")] = Field(
+    grid: Annotated[str, _known(lambda key: load("grid", key))] = Field(
         description="key of brnb/thesis/grid.yaml: CO2 of a kWh"
     )
 
@@ -113,6 +115,12 @@ class CostParams(Params):
         ):
             if set(given) != set(wanted):
                 raise ValueError(f"{name}: give a number for each of {', '.join(wanted)}")
+        return self
+
+    @model_validator(mode="after")
+    def _weights_are_shares(self) -> Self:
+        if not isclose(total := sum(self.weights.values()), 1):
+            raise ValueError(f"weights: they add up to {total:g}; make it 1")
         return self
 
     @model_validator(mode="after")

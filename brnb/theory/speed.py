@@ -102,7 +102,8 @@ def transformer_work(shape: Shape, step: Step, gpu: str, recorded: bool = False)
 
     Recomputed layers run their forward pass again and write their activations once more, half of
     what writing and reading them takes. Each pass reads the weights in bf16, or half a byte of NF4
-    and writes them in bf16. The optimizer is left out: a step has many micro-batches.
+    and writes them in bf16, but for layers that are kept dequantised. The optimizer is left out: a
+    step has many micro-batches.
 
     Parameters
     ----------
@@ -120,7 +121,9 @@ def transformer_work(shape: Shape, step: Step, gpu: str, recorded: bool = False)
     flops = flops_per_token(shape, step.seq_len, method, adapters=adapters, recomputed=again)
     logits = shape.vocab * LOGIT_BYTES.get(step.head, CHUNKED_LOGIT_BYTES)
     activations = shape.layers * layer_bytes(shape, step) * (1 + again / 2) + logits
-    weights = WEIGHT_BYTES[step.method] * (2 + again) * shape.linear_parameters
+    wide = step.dequantised / shape.layers if step.method == "qlora" else 0.0
+    moved = WEIGHT_BYTES[step.method] * (1 - wide) + WEIGHT_BYTES["lora"] * wide
+    weights = moved * (2 + again) * shape.linear_parameters
     adapted = 0 if step.full else len({*shape.attention_maps, *shape.mlp_maps} & {*step.maps})
     kernels = KERNELS[step.kernels] + ADAPTER_KERNELS * adapted
     launches = shape.layers * kernels * (1 + FORWARD_KERNELS * again)

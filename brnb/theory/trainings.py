@@ -9,6 +9,7 @@ from typing import Any
 from brnb import receipt
 from brnb.theory.compute import flops_per_token
 from brnb.theory.costs import hardware_id
+from brnb.theory.lora import LLAMA_MAPS
 from brnb.theory.measured import Fact
 from brnb.theory.memory import GIB, Step
 from brnb.theory.plan import PROGRAM
@@ -109,8 +110,7 @@ def read_adaptations(folders: Iterable[Path]) -> list[Fact]:
 
 
 def _adaptation(note: receipt.Receipt, gpu: str, config: Mapping[str, Any]) -> Fact:
-    used, params = note.resources, note.params
-    heads = config["num_attention_heads"]
+    used, heads = note.resources, config["num_attention_heads"]
     shape = Shape(
         vocab=config["vocab_size"],
         width=config["hidden_size"],
@@ -121,19 +121,31 @@ def _adaptation(note: receipt.Receipt, gpu: str, config: Mapping[str, Any]) -> F
         hidden=config["intermediate_size"],
         tied=config["tie_word_embeddings"],
     )
-    step = Step(
+    step = _adapter_step(note)
+    work = transformer_work(shape, step, gpu)
+    seconds = used.get("processes", 1) / used["tokens_per_second"]
+    measured = Measured(note.run, PROGRAM, gpu, "adapters", work, seconds)
+    return Fact(measured, shape, step, hours=used["training_seconds"] / 3600)
+
+
+def _adapter_step(note: receipt.Receipt) -> Step:
+    """The micro-batch as it was cut to the memory and computed (`brnb.finetune.budget.plan`)."""
+    used, params = note.resources, note.params
+    replayed = used["replayed"]
+    return Step(
         method="qlora" if params["quantization"] == "nf4" else "lora",
         batch=max(1, used["plan_tokens"] // params["seq_len"]),
         seq_len=params["seq_len"],
         rank=params["rank"],
+        maps=[LLAMA_MAPS[name] for name in params["target_modules"]],
+        kernels="replayed" if replayed else "eager",
+        head="frozen",
         recomputed=used["plan_recomputed"],
-        kernels="fused",
-        head="chunked",
+        dequantised=used["plan_dequantised"],
+        cast_inputs=not replayed,
+        accumulated=True,
+        processes=used["plan_processes"],
     )
-    work = transformer_work(shape, step, gpu)
-    seconds = 1 / used["tokens_per_second"]
-    measured = Measured(note.run, PROGRAM, gpu, "adapters", work, seconds)
-    return Fact(measured, shape, step, hours=used["training_seconds"] / 3600)
 
 
 def _training(note: receipt.Receipt, model: Mapping[str, Any]) -> Training:

@@ -29,21 +29,17 @@ Each YAML file of this folder is one set of facts, and every fact carries its pl
 
 import copy
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-_HERE = Path(__file__).parent
+from brnb import data
 
 
 @cache
 def _parse(name: str) -> Any:
-    path = _HERE / f"{name}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in _HERE.glob("*.yaml")))
-        raise KeyError(f"brnb/thesis/{name}.yaml does not exist; there are: {known}")
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        return data.read("thesis", f"{name}.yaml")
+    except FileNotFoundError as error:
+        raise KeyError(str(error)) from None
 
 
 def load(name: str, *keys: str) -> Any:
@@ -52,7 +48,7 @@ def load(name: str, *keys: str) -> Any:
     Parameters
     ----------
     name : str
-        File name without ``.yaml``: ``"published"``, ``"prices"``, ``"hardware"``.
+        File name without ``.yaml``, a literal (fingerprints follow it): ``"published"``.
     *keys : str
         Path into the mapping, e.g. ``load("published", "tab03", "rows")``.
 

@@ -155,6 +155,7 @@ class Training:
             "summed": self.summed,
             "loss": self.world.total(self.loss),
             "history": asdict(self.history),
+            "read": self.params.read(),
         }
         if first:
             self.checkpoint.save(state)
@@ -184,6 +185,7 @@ class Training:
             sharding.spread_moments(part)
         self.history, self.step = History(**found["history"]), found["step"]
         self.summed, self.loss = found["summed"], found["loss"]
+        self.params.count_as_read(found.get("read", ()))
         if self.world.rank > 0:
             self.loss.zero_()  # the sum is with the first
         state = tuple(torch.cat(parts, dim=1) for parts in zip(*found["state"], strict=True))

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from brnb.models.transformer import TransformerLM
 from brnb.train.muon import Muon
 from brnb.train.parallel import ALONE, World
 from brnb.train.params import Recipe, V6Params
@@ -102,10 +101,11 @@ def make_optimizer(model: nn.Module, params: "TrainParams", world: World = ALONE
         vectors = [p for p in model.parameters() if p.dim() < 2]
         decayed = _group(matrices, params.learning_rate, params.weight_decay)
         return Together(_adamw(decayed, _group(vectors, params.learning_rate)))
-    if not isinstance(model, TransformerLM):
+    tell_apart = getattr(model, "parameters_by_kind", None)
+    if tell_apart is None:
         name = type(params).__name__
         raise TypeError(f"{name} train a TransformerLM, not a {type(model).__name__}")
-    kinds = model.parameters_by_kind()
+    kinds = tell_apart()
     hidden = _group(kinds["hidden"], recipe.matrix_learning_rate, params.weight_decay)
     others = (
         _group(kinds["embedding"], recipe.embedding_learning_rate) | {"betas": EMBEDDING_BETAS},

@@ -62,7 +62,7 @@ class TransformerParams(TrainParams):
     """v5 and v6: a Transformer whose context is the training's sequence (`Choices`)."""
 
     width: Positive = Field(description="of the residual stream")
-    layers: Positive
+    layers: Positive = Field(description="blocks")
     heads: Positive = Field(description="divides half the width")
     kv_heads: Positive = Field(description="divides heads; fewer: grouped-query attention")
     hidden: Positive = Field(description="width inside the MLP")
@@ -71,7 +71,7 @@ class TransformerParams(TrainParams):
     mlp: Literal["gelu", "swiglu", "relu2"]
     bias: bool = Field(description="of linear maps and LayerNorm")
     tied: bool = Field(description="the head is the embedding")
-    dropout: Annotated[float, Field(ge=0, lt=1)]
+    dropout: float = Field(ge=0, lt=1, description="of the embeddings and of what blocks add")
 
     def choices(self, vocab_size: int) -> dict[str, Any]:
         """Arguments of `TransformerLM`."""
@@ -141,7 +141,7 @@ class RecurrentParams(TrainParams):
     """v1–v4: a recurrent language model."""
 
     cell: Literal["lstm", "gru"]
-    hidden_size: Positive
-    layers: Positive
-    embedding_size: Positive
-    dropout: Annotated[float, Field(ge=0, lt=1)]
+    hidden_size: Positive = Field(description="width of a layer's state")
+    layers: Positive = Field(description="stacked on each other")
+    embedding_size: Positive = Field(description="width of the embeddings")
+    dropout: float = Field(ge=0, lt=1, description="of embeddings, between layers, before the head")

@@ -16,13 +16,13 @@ from brnb.finetune import budget
 from brnb.finetune.budget import (
     DEQUANTISE,
     LAUNCH,
-    MAPS,
     Plan,
     limit_memory,
     plan,
     processes_for,
     shape_of,
 )
+from brnb.theory.lora import LLAMA_MAPS
 from brnb.theory.memory import GIB, Step, memory
 from brnb.theory.shape import Shape
 
@@ -39,7 +39,7 @@ LLAMA_70B = replace(LLAMA_8B, width=8192, layers=80, heads=64, hidden=28672)
 
 def settings(**changed):
     values = {"seq_len": 2048, "packs_per_step": 8, "rank": 16, "quantization": "nf4"}
-    return SimpleNamespace(**(values | {"target_modules": list(MAPS)} | changed))
+    return SimpleNamespace(**(values | {"target_modules": list(LLAMA_MAPS)} | changed))
 
 
 def test_24_gib_hold_4096_tokens_of_8b_without_recomputing():

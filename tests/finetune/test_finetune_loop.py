@@ -149,6 +149,13 @@ def test_killed_and_started_again_it_ends_with_the_same_bits(tmp_path):
         assert torch.equal(ours, right)
 
 
+def test_what_the_process_before_read_counts_as_read(tmp_path):
+    params, again = tiny.params(), tiny.params()
+    for p in (params, again):  # the second has nothing left to do
+        finetune(tiny.model(), TRAIN, VALIDATION, p, tmp_path, "data")
+    assert again.unread() == params.unread()
+
+
 def test_other_data_is_another_training(tmp_path):
     run(tmp_path)
     model = tiny.model(busy=False)

@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 
 from brnb.models.likelihood import likelihood
+from brnb.models.load import load
 from brnb.models.recurrent import RecurrentLM
-from brnb.models.store import load, save
+from brnb.models.store import save
 from brnb.models.transformer import TransformerLM
 
 SHAPE = {"vocab_size": 29, "hidden_size": 12, "layers": 2, "embedding_size": 8}

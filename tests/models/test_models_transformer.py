@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from model_forms import FORMS, LLAMA, SHAPE, build, forms, ids_for
 
 from brnb.models.choices import Choices
-from brnb.models.store import load, save
+from brnb.models.load import load
+from brnb.models.store import save
 from brnb.models.transformer import Attention, TransformerLM
 from brnb.ops.rope import rope_table, rotate
 

@@ -124,7 +124,7 @@ def test_a_changed_function_makes_stale_exactly_who_reaches_it(thesis, tmp_path)
 
 
 def test_a_second_snakemake_at_the_same_time_is_told_who_is_at_work(thesis):
-    holder = "import sys; from pathlib import Path; from brnb.pipeline import hold_lock\n"
+    holder = "import sys; from pathlib import Path; from brnb.locks import hold_lock\n"
     holder += "hold_lock(Path('work/smoke/thesis.lock'), 'x'); print('held', flush=True)\n"
     holder += "sys.stdin.read()"
     with subprocess.Popen(

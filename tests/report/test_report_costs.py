@@ -82,12 +82,15 @@ def test_a_run_on_a_processor_without_a_known_peak_is_no_fact(tmp_path):
 def test_a_training_of_adapters_is_a_fact(tmp_path):
     used = {
         "plan_tokens": 4096,
-        "plan_recomputed": 16,
+        "plan_recomputed": 0,
+        "plan_dequantised": 12,
+        "plan_processes": 1,
+        "replayed": True,
         "tokens": 10**6,
         "training_seconds": 100.0,
         "tokens_per_second": 1e4,
     }
-    params = {"quantization": "nf4", "seq_len": 2048, "rank": 8}
+    params = {"quantization": "nf4", "seq_len": 2048, "rank": 8, "target_modules": ["q_proj"]}
     folder = write_run(tmp_path / "cpt", resources=used, params=params)
     assert read_adaptations([folder]) == []  # no configuration beside it
     (folder / "hf").mkdir()
@@ -97,7 +100,12 @@ def test_a_training_of_adapters_is_a_fact(tmp_path):
     (folder / "hf" / "config.json").write_text(json.dumps(config))
     (found,) = read_adaptations([folder])
     assert found.shape.parameters == 8_030_261_248  # Llama 3.1 8B, as its card says
-    assert (found.step.batch, found.step.recomputed, found.step.rank) == (2, 16, 8)
+    step = found.step
+    assert (step.batch, step.recomputed, step.rank, step.maps) == (2, 0, 8, ["query"])
+    assert (step.kernels, step.head, step.dequantised) == ("replayed", "frozen", 12)
+    # of 32 layers 12 move bf16 in both passes, 20 half a byte of NF4 besides
+    bytes_moved = 2 * 6_979_321_856 * (12 * 2.0 + 20 * 2.5) / 32
+    assert found.measured.work.terms[2] == pytest.approx(bytes_moved / 4.8e12 / 4096)
     assert (found.measured.kind, found.measured.seconds) == ("adapters", 1e-4)
 
 

@@ -4,6 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mini_schema import MiniParams
+
+from brnb.parameter_cells import documented
+
 FIRST = """
 import brnb
 from mini_schema import MiniParams
@@ -35,7 +39,8 @@ receipt = run.close()
 
 def write_notebook(path: Path, code: str, parameters: dict[str, Any]) -> None:
     """Write a notebook: a parameters cell, a prose cell, and the code split at ``#%%``."""
-    first = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
+    values = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
+    first = documented(values, MiniParams)
     cells = [
         {"cell_type": "code", "source": first, "metadata": {"tags": ["parameters"]}},
         {"cell_type": "markdown", "source": "# Prosa", "metadata": {}},

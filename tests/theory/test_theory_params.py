@@ -44,6 +44,10 @@ def test_the_notebooks_own_values_are_valid(values):
     ({"figure_gpu": "h200_sxm"}, "figure_gpu = 'h200_sxm' has no price|usd_per_hour/vast_ai_p25"),
     ({"grid": "mars"}, "grid = 'mars'|grid.yaml has no 'mars'|brazil_sin_2023"),
     ({"weights": {"performance": 1.0}}, "weights: give a number for each of performance, cost"),
+    (
+        {"weights": {"performance": 0.5, "cost": 0.5, "time": 0.2, "risk": 0.1}},
+        "weights: they add up to 1.3; make it 1",
+    ),
     ({"risk_values": {"Alto": 2.0, "Médio": 0.5, "Baixo": 0.2}}, "risk_values.Alto = 2.0"),
     ({"cases": [CASE | {"gpu": "h900"}]}, "cases.0.gpu = 'h900'|hardware.yaml has no 'h900'"),
     ({"cases": [CASE | {"tokens": -1.0}]}, "cases.0.tokens = -1.0"),

@@ -52,6 +52,15 @@ def test_a_killed_training_ends_with_the_same_bits(kind, deaths, seconds, tmp_pa
         assert torch.equal(model.state_dict()[name], weight), name
 
 
+def test_what_the_process_before_read_counts_as_read(tmp_path):
+    model, params = prepare("v6")
+    run(model, params, tmp_path)
+    model, again = prepare("v6")
+    assert "warmup" in again.unread()
+    run(model, again, tmp_path)  # nothing is left to do, and so nothing reads it
+    assert again.unread() == params.unread()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_learns_and_notes_what_it_saw(kind, tmp_path):
     long = {"tokens": 400 * 32, "evaluate_every": 200, "checkpoint_seconds": 1e9}

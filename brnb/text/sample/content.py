@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
+from brnb import data
 from brnb.text.sample.grammar import Template
 from brnb.text.sample.phrase import CONTRACTIONS, Phrase, phrase
 
@@ -42,11 +42,8 @@ class Register:
 @cache
 def load(name: str) -> dict[str, Any]:
     """A YAML file of this folder, by name without suffix."""
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    path = Path(__file__).parent / f"{name}.yaml"
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+    content: dict[str, Any] = data.read("text/sample", f"{name}.yaml")
+    return content
 
 
 def templates(block: str) -> list[Template]:

@@ -9,7 +9,9 @@ from mini_schema import MiniParams
 
 run = brnb.open_run("02_second", MiniParams, globals())
 #%%
-used = run.usage()
+from brnb.theory.costs import usage
+
+used = [usage(receipt) for receipt in run.receipts()]
 run.params.price_list
 receipt = run.close()
 """
@@ -39,4 +41,4 @@ def test_a_finished_run_is_counted_though_its_artefacts_stayed_elsewhere(
     (used,) = found["used"]
     assert (used["run"], used["gpu"], used["gpus"]) == ("first", None, 1)
     assert float(used["seconds"]) == first.seconds
-    assert list(found["receipt"].inputs) == ["reports/smoke/runs/first/receipt.json"]
+    assert list(found["receipt"].needs) == ["first"]

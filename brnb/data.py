@@ -1,0 +1,46 @@
+"""The one door to data that comes with the package: facts, word lists, probes, styles.
+
+A chapter's fingerprint follows the first argument of every call of this module, which is therefore
+a literal: what is read counts, and nothing else does (`brnb.fingerprint`).
+
+>>> read("thesis/grid.yaml")["brazil_sin_2023"]["kg_co2_per_kwh"]
+'0.0385'
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PACKAGE = Path(__file__).parent
+
+
+def path(name: str, *parts: str) -> Path:
+    """Where a file of the package lies, for a library that reads it itself.
+
+    Parameters
+    ----------
+    name
+        Path within ``brnb``, a literal: ``"report/brnb.mplstyle"``. A folder makes all its files
+        count.
+    *parts
+        The rest of the path; only here may a variable stand.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file or folder; lists what lies beside it.
+    """
+    found = PACKAGE.joinpath(name, *parts)
+    if not found.exists():
+        beside = found.parent.iterdir() if found.parent.is_dir() else ()
+        known = ", ".join(sorted(file.name for file in beside if file.suffix != ".py"))
+        where = found.relative_to(PACKAGE.parent).as_posix()
+        raise FileNotFoundError(f"{where} does not exist; beside it: {known or 'nothing'}")
+    return found
+
+
+def read(name: str, *parts: str) -> Any:
+    """Content of a YAML file of the package, parsed anew; arguments as for `path`."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(path(name, *parts).read_text(encoding="utf-8"), Loader=loader)

@@ -1,0 +1,78 @@
+"""What the running kernel really did, against the saved notebook and code.
+
+JupyterLab lets one run edited, extra or skipped cells, and a kernel keeps modules that were edited
+since it started; papermill on a fresh kernel does none of these.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from brnb import fingerprint
+from brnb.params import literals
+from brnb.sources import normalise
+
+_IMPORTED = time.time()  # before any module of a chapter
+_loaded: dict[str, str] = {}  # hashes of the modules that this process has in memory
+
+
+def remember(code: Mapping[str, str]) -> None:
+    """Note the modules that this process imports as they are now."""
+    for name, meaning in code.items():
+        file = fingerprint.module_file(name)
+        if file and file.stat().st_mtime <= _IMPORTED:
+            _loaded.setdefault(name, meaning)
+
+
+def unclean(notebook: Path, code: Mapping[str, str], executed: Iterable[str]) -> list[str]:
+    """Reasons why the result may not be that of the saved notebook and code; empty if it is.
+
+    Parameters
+    ----------
+    notebook
+        As saved.
+    code
+        `brnb.fingerprint.code` of it when the run was opened.
+    executed
+        Sources of the cells that the kernel ran; those that only assign parameters are left out.
+    """
+    cells = fingerprint.notebook_cells(notebook)
+    saved = {normalise(source) for source, tags in cells if "parameters" not in tags}
+    ran = {normalise(s) for s in executed if s.strip() and literals(s) is None}
+    now = fingerprint.code(notebook)
+    modules = [name for name in code if fingerprint.module_file(name)]
+    edited = [name for name in modules if _loaded.get(name) != now.get(name)]
+    reasons = {
+        f"{len(ran - saved)} executed cells are not in the saved notebook": ran - saved,
+        f"{len(saved - ran)} cells of the notebook were not executed": saved - ran,
+        f"edited after the kernel imported them: {', '.join(edited)}": edited,
+    }
+    return [reason for reason, holds in reasons.items() if holds]
+
+
+def watch(failed: Callable[[str], None]) -> None:
+    """Call `failed` with the exception of every cell that raises one, if this is a kernel.
+
+    An interrupt says in one line how to go on, instead of a traceback through the libraries. When
+    papermill shuts a kernel down it interrupts it first, which is no error worth a line.
+    """
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if shell is None:
+        return
+
+    def after_cell(result: Any) -> None:
+        error = result.error_in_exec or result.error_before_exec
+        if error:
+            first = str(error).strip().split("\n")[0]
+            failed(f"{type(error).__name__}: {first}".removesuffix(": "))
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        print("interrupted: run this cell again; a training goes on from its last checkpoint")
+
+    shell.events.register("post_run_cell", after_cell)
+    shell.set_custom_exc((KeyboardInterrupt,), interrupted)
+    if kernel := getattr(shell, "kernel", None):
+        kernel.log.setLevel(logging.CRITICAL)

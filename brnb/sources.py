@@ -1,0 +1,165 @@
+"""What a piece of code says, read without running it: meaning, imports, strings, data.
+
+`brnb.fingerprint` follows these from a notebook through the package.
+"""
+
+import ast
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+# Functions that read data of the package, and the file that their first argument means.
+DOORS = {
+    "brnb.data.read": "{}",
+    "brnb.data.path": "{}",
+    "brnb.thesis.load": "thesis/{}.yaml",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a module, or the code cells of a notebook, depends on.
+
+    Attributes
+    ----------
+    meaning
+        `normalise` of the code.
+    imports
+        Modules of `brnb`, or things in them, that the code imports when it runs.
+    strings
+        Its string constants; of an f-string the text with ``{}`` for what is put in.
+    data
+        Files and folders of the package that it reads, by path within ``brnb``.
+    """
+
+    meaning: str
+    imports: frozenset[str]
+    strings: frozenset[str]
+    data: frozenset[str]
+
+
+def read_source(code: str, where: str, package: str = "", is_door: bool = False) -> Source:
+    """Read code.
+
+    Parameters
+    ----------
+    code
+        Python; lines that begin with ``%`` or ``!`` are IPython's and left out.
+    where
+        What to name in a message.
+    package
+        Against which relative imports are resolved.
+    is_door
+        Whether this is itself a module of `DOORS`, whose arguments are its callers'.
+
+    Raises
+    ------
+    ValueError
+        If data is read by a name that is not a literal: no fingerprint could follow it.
+    """
+    tree = _parse(code)
+    bound = dict(_bindings(tree, package))
+    nodes = list(_running(tree))
+    calls = [] if is_door else [node for node in nodes if isinstance(node, ast.Call)]
+    return Source(
+        meaning=_canonical(_without_docstrings(tree)),
+        imports=frozenset(name for _, name in _imports(tree, package)),
+        strings=frozenset(text for node in nodes for text in _texts(node)),
+        data=frozenset(name for call in calls for name in _read_by(call, bound, where)),
+    )
+
+
+def normalise(code: str) -> str:
+    """Code as its syntax tree without docstrings: equal for equal meaning, in any formatting.
+
+    The tree is written out by hand because `ast.dump` differs between Python versions.
+    """
+    return _canonical(_without_docstrings(_parse(code)))
+
+
+def _parse(code: str) -> ast.Module:
+    return ast.parse(
+        "\n".join("" if x.lstrip()[:1] in ("%", "!") else x for x in code.splitlines())
+    )
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = node.body[1:] if ast.get_docstring(node, clean=False) else node.body
+    return tree
+
+
+def _canonical(node: Any) -> str:
+    if isinstance(node, ast.AST):
+        fields = (
+            f"{name}={_canonical(value)}"
+            for name, value in ast.iter_fields(node)
+            if value not in (None, []) and name not in ("kind", "type_comment", "ctx")
+        )
+        return f"{type(node).__name__}({','.join(fields)})"
+    if isinstance(node, list):
+        return f"[{','.join(map(_canonical, node))}]"
+    return repr(node)
+
+
+def _running(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those under ``if TYPE_CHECKING``, which never run."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        typing_only = isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"
+        if not typing_only:
+            yield from _running(child)
+
+
+def _imports(tree: ast.AST, package: str) -> Iterator[tuple[str, str]]:
+    """Name in the code and full name of everything that it imports from `brnb`."""
+    for node in _running(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.split(".")[0] == "brnb":
+                    yield alias.asname or alias.name, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            name = "." * node.level + (node.module or "")
+            name = importlib.util.resolve_name(name, package) if node.level else name
+            if name.split(".")[0] == "brnb":
+                for alias in node.names:
+                    yield alias.asname or alias.name, f"{name}.{alias.name}"
+
+
+def _bindings(tree: ast.AST, package: str) -> Iterator[tuple[str, str]]:
+    for name, full in _imports(tree, package):
+        yield (name, full) if "." not in name else ("brnb", "brnb")
+
+
+def _texts(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Constant) and type(node.value) is str:
+        yield node.value
+    elif isinstance(node, ast.JoinedStr):
+        parts = (part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        yield "".join(map(str, parts))
+
+
+def _read_by(call: ast.Call, bound: dict[str, str], where: str) -> Iterator[str]:
+    """The file or folder that a call reads, if what it calls is one of `DOORS`."""
+    head, dot, rest = _dotted(call.func).partition(".")
+    name = bound.get(head, "") + dot + rest
+    if name not in DOORS:
+        return
+    first = call.args[0] if call.args else None
+    if not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
+        raise ValueError(
+            f"{where}, line {call.lineno}: {ast.unparse(call)}: the first argument of {name} must "
+            "be a literal, or no fingerprint sees what is read"
+        )
+    yield DOORS[name].format(first.value)
+
+
+def _dotted(node: ast.expr) -> str:
+    """``a.b.c`` of such an expression, else the empty string."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and (head := _dotted(node.value)):
+        return f"{head}.{node.attr}"
+    return ""

@@ -1,0 +1,35 @@
+"""The door to packaged data: reads what there is, names what there is not, and is the only one."""
+
+from pathlib import Path
+
+import pytest
+
+from brnb import data
+
+# What reads files of the package by its own path, and why: no chapter's result depends on it.
+ALLOWED = {
+    "brnb/data.py": "the door",
+    "brnb/fingerprint.py": "hashes what others read",
+    "brnb/report/book.py": "says by which code an HTML page was made",
+}
+
+
+def test_a_file_is_read():
+    assert data.read("thesis/grid.yaml")["brazil_sin_2023"]["kg_co2_per_kwh"] == "0.0385"
+    assert data.read("thesis", "grid.yaml") == data.read("thesis/grid.yaml")
+
+
+def test_what_is_read_is_the_callers_own():
+    data.read("thesis/grid.yaml").clear()
+    assert data.read("thesis/grid.yaml")
+
+
+def test_a_missing_file_names_its_neighbours():
+    with pytest.raises(FileNotFoundError, match=r"brnb/thesis/grids\.yaml .* grid\.yaml"):
+        data.read("thesis/grids.yaml")
+
+
+def test_packaged_data_is_read_through_the_door():
+    package = Path(data.__file__).parent
+    files = (path for path in package.rglob("*.py") if "__file__" in path.read_text("utf-8"))
+    assert {path.relative_to(package.parent).as_posix() for path in files} <= ALLOWED.keys()

@@ -1,0 +1,60 @@
+"""Needs that are patterns: a new run cannot be forgotten."""
+
+from pathlib import Path
+
+import pytest
+
+from brnb.params import ParameterError
+from brnb.pipeline import Pipeline
+
+PROJECT = Path(__file__).parents[1]
+RUNS = """
+runs:
+  corpus: {notebook: 02_corpus}
+  v1: {notebook: 04_v1, needs: [corpus]}
+  v6: {notebook: 09_v6, needs: [corpus]}
+  v6_large: {notebook: 09_v6, needs: [corpus]}
+  all: {notebook: 11_all, needs: [corpus, "0[4-9]_*"]}
+  costs: {notebook: 16_costs, needs: ["*"]}
+  claims: {notebook: 23_claims, needs: [costs]}
+"""
+
+
+@pytest.fixture
+def pipeline(tmp_path):
+    folder = tmp_path / "params" / "smoke"
+    folder.mkdir(parents=True)
+    (folder.parent / "pipeline.yaml").write_text(RUNS)
+    for run in ("corpus", "v1", "v6", "all", "costs", "claims"):
+        (folder / f"{run}.yaml").write_text(f"run_id: {run}\n")
+    return Pipeline("smoke", tmp_path)
+
+
+def test_a_pattern_means_the_runs_of_the_notebooks_that_match(pipeline):
+    assert pipeline.needs("all") == ["corpus", "v1", "v6"]  # v6_large is not in this profile
+
+
+def test_all_runs_are_those_that_do_not_need_the_run_itself(pipeline):
+    assert pipeline.needs("costs") == ["corpus", "v1", "v6", "all"]
+    assert pipeline.runs[-2:] == ["costs", "claims"]
+
+
+def test_a_circle_through_a_pattern_is_found(tmp_path, pipeline):
+    path = tmp_path / "params" / "pipeline.yaml"
+    path.write_text(RUNS.replace("[corpus]}\n  v6:", "[claims]}\n  v6:"))
+    with pytest.raises(ParameterError, match="a circle"):
+        Pipeline("smoke", tmp_path)
+
+
+@pytest.mark.parametrize("profile", ["smoke", "lab", "paper"])
+def test_costs_are_of_every_run(profile):
+    pipeline = Pipeline(profile, PROJECT)
+    needed_by = {run for run in pipeline.runs if "costs" in pipeline.needs(run)}
+    assert set(pipeline.needs("costs")) == set(pipeline.runs) - needed_by - {"costs"}
+
+
+@pytest.mark.parametrize("profile", ["smoke", "lab", "paper"])
+def test_track_1_compares_every_version(profile):
+    pipeline = Pipeline(profile, PROJECT)
+    versions = {run for run in pipeline.runs if run.startswith("v")}
+    assert set(pipeline.needs("track1")) == versions | {"corpus", "tokenizer"}
