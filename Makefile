@@ -49,4 +49,5 @@ clean:
 	@if $(BIN)/python -c 'from importlib.metadata import version; exit("+cpu" in version("torch"))'; \
 		then $(BIN)/pip install $(QUIET) --no-deps --require-hashes -r requirements-cuda.lock; fi
 	$(BIN)/pip install $(QUIET) --no-deps --editable .
+	mkdir -p .venv/etc/ipython && cp profiles/ipython_kernel_config.py .venv/etc/ipython
 	touch $@

@@ -8,6 +8,7 @@ not list, and the run counts as stale.
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from brnb import receipt
@@ -51,6 +52,8 @@ class Outputs:
             if path.startswith(f"runs/{self.run}/"):
                 (home / path).unlink(missing_ok=True)
         shutil.rmtree(self.aside)
+        with suppress(OSError):  # another run is writing
+            self.aside.parent.rmdir()
 
 
 def _listed(place: Path) -> set[str]:
