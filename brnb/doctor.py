@@ -2,15 +2,22 @@
 
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import metadata
+from pathlib import Path
 
 import psutil
 
 from brnb.pipeline import find_root
 
 GIB = 2**30
+LATEX_FILES = {"babel-portuguese.ldf", "booktabs.sty", "caption.sty", "kvoptions.sty"}
+LATEX_PACKAGES = (
+    "apt-get install latexmk texlive-latex-recommended texlive-lang-portuguese "
+    "(lmodern for better type)"
+)
 
 
 def examine() -> Iterator[tuple[str, bool, str]]:
@@ -26,33 +33,37 @@ def examine() -> Iterator[tuple[str, bool, str]]:
         else "none: everything runs on CPU"
     )
     yield "gpu", True, gpu
-    latex = shutil.which("latexmk")
-    yield (
-        "latex",
-        latex is not None,
-        latex
-        or (
-            "no latexmk: apt-get install latexmk texlive-latex-recommended texlive-lang-portuguese"
-        ),
-    )
+    yield _latex()
     free = psutil.virtual_memory().available / GIB
     yield "memory", free > 2, f"{free:.1f} GiB free (smoke wants 2)"
     disk = shutil.disk_usage(find_root()).free / GIB
     yield "disk", disk > 2, f"{disk:.1f} GiB free (smoke wants 2)"
 
 
+def _latex() -> tuple[str, bool, str]:
+    """Compare what TeX can find with what the document loads."""
+    if shutil.which("latexmk") is None or shutil.which("kpsewhich") is None:
+        return "latex", False, f"no latexmk: {LATEX_PACKAGES}"
+    found = subprocess.run(["kpsewhich", *LATEX_FILES], capture_output=True, text=True).stdout
+    absent = LATEX_FILES - {Path(line).name for line in found.splitlines()}
+    if absent:
+        return "latex", False, f"no {', '.join(sorted(absent))}: {LATEX_PACKAGES}"
+    return "latex", True, str(shutil.which("latexmk"))
+
+
 def _packages() -> tuple[str, bool, str]:
     """Compare what is installed with requirements.lock."""
-    wrong = []
+    wrong, pins = [], 0
     for line in (find_root() / "requirements.lock").read_text("utf-8").splitlines():
-        pinned = re.match(r"([A-Za-z0-9._-]+)==([^ ;+]+)\s*(;.*)?$", line)
-        if pinned is None or pinned[3]:  # platform-dependent pins may rightly be absent
+        pinned = re.match(r"([A-Za-z0-9._-]+)==([^ ;+\\]+)([^;]*)$", line)
+        if pinned is None:  # a hash, or a pin that may rightly be absent on this platform
             continue
+        pins += 1
         try:
             have = metadata.version(pinned[1]).split("+")[0]
         except metadata.PackageNotFoundError:
             have = "absent"
         if have != pinned[2]:
             wrong.append(f"{pinned[1]} {have} instead of {pinned[2]}")
-    text = "; ".join(wrong) or "as in requirements.lock"
+    text = "; ".join(wrong) or f"{pins} as in requirements.lock"
     return "packages", not wrong, text

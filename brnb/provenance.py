@@ -24,11 +24,11 @@ SHAPES_RESULTS = ("brnb", "notebooks", "params")  # folders that make a commit n
 def provenance(root: Path) -> dict[str, Any]:
     """All of it, for a run of the project at `root`."""
     changes = _said(["git", "status", "--porcelain", "--", *SHAPES_RESULTS], root)
-    lock = root / "requirements.lock"
+    locks = sorted(root.glob("requirements*.lock"))
     return {
         "git_commit": _said(["git", "rev-parse", "HEAD"], root),
         "git_dirty": None if changes is None else bool(changes),
-        "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None,
+        "lock_sha256": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in locks},
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "system": platform.platform(),

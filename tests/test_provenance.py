@@ -42,12 +42,14 @@ def test_code_and_parameters_that_the_commit_lacks_are(repository, name):
 
 def test_the_lock_file_is_known_by_its_hash(repository):
     found = provenance.provenance(repository)
-    assert found["lock_sha256"] == hashlib.sha256(b"numpy==2.0\n").hexdigest()
+    expected = hashlib.sha256(b"numpy==2.0\n").hexdigest()
+    assert found["lock_sha256"] == {"requirements.lock": expected}
 
 
 def test_outside_of_git_it_says_nothing_of_it(tmp_path):
     found = provenance.provenance(tmp_path)
-    assert found["git_commit"] is found["git_dirty"] is found["lock_sha256"] is None
+    assert found["git_commit"] is found["git_dirty"] is None
+    assert found["lock_sha256"] == {}
 
 
 def test_a_gpu_is_described_with_cuda_and_driver(monkeypatch):

@@ -1,0 +1,54 @@
+"""What a kernel really did: failures are told, an interrupt in one line, edits are seen."""
+
+import logging
+from types import SimpleNamespace
+
+import IPython
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from brnb import fingerprint, kernel
+
+
+@pytest.fixture
+def shell(monkeypatch):
+    """A shell in which a run watches; `failures` is what it was told."""
+    shell = InteractiveShell()
+    shell.failures = []
+    shell.kernel = SimpleNamespace(log=logging.getLogger("test kernel"))
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    kernel.watch(shell.failures.append)
+    return shell
+
+
+def test_a_failed_cell_is_told_by_its_exception(shell, capsys):
+    shell.run_cell("1 / 0")
+    shell.run_cell("1 + 1")
+    assert shell.failures == ["ZeroDivisionError: division by zero"]
+    assert "Traceback" in capsys.readouterr().out
+
+
+def test_an_interrupt_says_in_one_line_how_to_go_on(shell, capsys):
+    result = shell.run_cell("raise KeyboardInterrupt")
+    assert isinstance(result.error_in_exec, KeyboardInterrupt)  # papermill stops
+    assert shell.failures == ["KeyboardInterrupt"]
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("interrupted: run this cell again")
+
+
+def test_the_interrupt_of_a_kernel_that_ends_is_not_logged(shell):
+    assert not shell.kernel.log.isEnabledFor(logging.ERROR)
+
+
+def test_edited_modules_and_cells_are_seen(project, run_chapter, monkeypatch):
+    notebook = project / "notebooks/01_first.ipynb"
+    namespace = run_chapter("first")
+    code = fingerprint.code(notebook)
+    assert kernel.unclean(notebook, code, namespace["In"]) == []
+    changed = code | {"brnb.text.clean": "another hash"}
+    monkeypatch.setattr(fingerprint, "code", lambda _: changed)
+    (why,) = kernel.unclean(notebook, code, namespace["In"])
+    assert why == "edited after the kernel imported them: brnb.text.clean"
+    assert "1 cells of the notebook were not executed" in kernel.unclean(
+        notebook, code, namespace["In"][:-1]
+    )
