@@ -20,7 +20,7 @@ from brnb.finetune.merge import load_adapted
 from brnb.finetune.packing import IGNORE, Example
 from brnb.finetune.params import FinetuneParams, SftParams
 from brnb.finetune.texts import from_texts
-from brnb.studies.params import Ablation, vary
+from brnb.studies.adaptation_params import Ablation, vary
 from brnb.studies.variants import train_variant
 from brnb.text.finished import Document
 from brnb.text.pairs import Pair

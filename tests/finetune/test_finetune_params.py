@@ -8,7 +8,7 @@ from brnb.bases.locate import locate
 from brnb.finetune.params import SftParams
 from brnb.params import ParameterError
 from brnb.pipeline import Pipeline, portable
-from brnb.studies.params import Ablation, vary
+from brnb.studies.adaptation_params import Ablation, vary
 
 
 def test_a_base_is_a_runs_export_a_folder_or_a_name_of_the_hub(tmp_path):

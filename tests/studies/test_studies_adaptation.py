@@ -21,7 +21,7 @@ from brnb.finetune.params import SftParams
 from brnb.finetune.texts import from_texts
 from brnb.receipt import write_json
 from brnb.studies.adaptation import ablate, evaluate_adapter, read_training
-from brnb.studies.params import Ablation
+from brnb.studies.adaptation_params import Ablation
 from brnb.text import sample
 from brnb.text.finished import Document
 from brnb.tokenizers.hf import to_hf
