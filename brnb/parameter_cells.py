@@ -41,13 +41,10 @@ def documented(cell: str, schema: type[Params]) -> str:
 
 
 def _type(annotation: Any) -> str:
-    """A type as papermill reads it: a builtin's name, or quoted, since ``|`` is beyond it."""
-    kinds = list(dict.fromkeys(_plain(annotation)))
-    names = [kind.__name__ for kind in kinds if kind is not NoneType]
-    name = names[0] if len(names) == 1 else f"Union[{', '.join(names)}]"
-    if NoneType in kinds:
-        return f'"Optional[{name}]"'
-    return name if len(names) == 1 else f'"{name}"'
+    """A builtin's name; of several, ``"float or None"``, since ``|`` is beyond papermill."""
+    kinds = dict.fromkeys(_plain(annotation))
+    names = ["None" if kind is NoneType else kind.__name__ for kind in kinds]
+    return names[0] if len(names) == 1 else f'"{" or ".join(names)}"'
 
 
 def _plain(annotation: Any) -> list[type]:
@@ -65,9 +62,10 @@ def _plain(annotation: Any) -> list[type]:
 
 def _comment(name: str, field: FieldInfo) -> str:
     """Choices and description of a field; no ``=``, which papermill takes for an assignment."""
-    is_choice = get_origin(field.annotation) is Literal
-    said = [", ".join(map(str, get_args(field.annotation)))] if is_choice else []
-    said += [field.description] if field.description else []
+    said = [field.description] if field.description else []
+    if get_origin(field.annotation) is Literal:
+        *others, last = map(str, get_args(field.annotation))
+        said.insert(0, f"{', '.join(others)} or {last}")
     if not said:
         raise ParameterError(f"{name}: give its field a description in the schema")
-    return ": ".join(said).replace("=", "is")
+    return "; ".join(said).replace("=", "is")

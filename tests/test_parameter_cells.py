@@ -29,8 +29,8 @@ run_id: str = "x"  # key of params/pipeline.yaml
 
 tokens: int = 2_000_000  # characters to train on
 rate: float = 4.0e-3  # peak, if warmup is 0
-cell: str = "lstm"  # lstm, gru: kind
-limit: "Optional[float]" = None  # None: any
+cell: str = "lstm"  # lstm or gru; kind
+limit: "float or None" = None  # None: any
 sizes: list = [
     {{"width": 8}},
 ]  # to train
@@ -60,7 +60,7 @@ def test_papermill_shows_them():
     parameters = PythonTranslator.inspect({"source": TYPED})
     shown = {p.name: (p.inferred_type_name, p.help) for p in parameters}
     assert shown["tokens"] == ("int", "characters to train on")
-    assert shown["limit"] == ("Optional[float]", "None: any")
+    assert shown["limit"] == ("float or None", "None: any")
     assert shown["sizes"] == ("list", "to train")
     assert shown.keys() == literals(TYPED).keys()
 

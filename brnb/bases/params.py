@@ -17,5 +17,5 @@ class BaseParams(Params):
     quantization: Literal["nf4", "none"] = Field(description="of the frozen base")
     double_quantization: bool = Field(description="of the NF4 scales too")
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        description="of the computation; auto: bf16 where the processor has it in hardware"
+        description="of the computation; auto: bf16 if in hardware"
     )

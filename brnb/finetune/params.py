@@ -14,7 +14,7 @@ class FinetuneParams(BaseParams):
     """What every QLoRA training is told (thesis 3.4 and 4.3.2; Dettmers et al., 2023)."""
 
     start: str | None = Field(
-        description="run:<run with an adapter> or a folder whose adapter is trained on; None: new"
+        description="run:<run> or a folder, with an adapter to train on; None: new"
     )
     rank: Positive = Field(description="of the adapters")
     alpha: Positive = Field(description="the adapters count alpha / rank")

@@ -13,7 +13,7 @@ class RarityParams(Params):
     """How the score is read, and what is chosen by it."""
 
     context_weight: Literal["length", "inverse_frequency"] = Field(
-        description="of a context window, before normalisation"
+        description="of a context, before normalisation"
     )
     attention_mean: Literal["models", "values"] = Field(
         description="what the mean of the attention weights runs over"
