@@ -24,7 +24,7 @@ class TrainParams(Params):
     grad_clip: float = Field(gt=0, description="largest norm of the gradient")
 
     precision: Literal["auto", "fp32", "bf16", "fp8"] = Field(
-        description="fp8: in products alone; auto: bf16 if in hardware"
+        description="fp8: in products; auto: bf16 if in hardware"
     )
     device: Literal["auto", "cpu", "cuda"] = Field(description="auto: the GPU if there is one")
     log_every: Positive = Field(description="steps between points of the loss curve")
