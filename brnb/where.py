@@ -1,7 +1,8 @@
 """Where a table, a figure or a number of the thesis comes from.
 
 The convention behind it: artefact ``tab-x-y`` is drawn by a function ``tab_x_y`` of
-`brnb.chapters`, and ``tab-<run>-legibility``, which every version has, by ``tab_legibility``.
+`brnb.chapters`, ``tab-<run>-legibility``, which every version has, by ``tab_legibility``, and
+``tab-<run>`` by ``tab_run``.
 """
 
 import ast
@@ -106,8 +107,23 @@ def _cell(pipeline: Pipeline, run: str, id: str) -> int | None:
 
 def _functions(run: str, id: str) -> Iterator[tuple[str, str]]:
     """Name and place of the functions that draw an artefact, by the convention."""
-    names = [re.sub(r"\W", "_", name) for name in (id, id.replace(f"-{run}", "", 1))]
-    for path in sorted((PACKAGE / "chapters").glob("*.py")):
-        for node in ast.parse(path.read_text("utf-8")).body:
-            if isinstance(node, ast.FunctionDef) and node.name in names:
-                yield node.name, f"{path.relative_to(PACKAGE.parent).as_posix()}:{node.lineno}"
+    places = {
+        node.name: f"{path.relative_to(PACKAGE.parent).as_posix()}:{node.lineno}"
+        for path in sorted((PACKAGE / "chapters").glob("*.py"))
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    return ((name, places[name]) for name in function_names(run, id) if name in places)
+
+
+def function_names(run: str, id: str) -> list[str]:
+    """Names that the function of an artefact may have: its own, else that of all runs' like it.
+
+    A run's id may be cut to its first word: ``fig-cpt-loss`` is the ``fig_loss`` of
+    ``cpt_qlora_llama31_8b_brwac10k``.
+    """
+    kind, _, rest = id.partition("-")
+    words = [rest, *(rest.removeprefix(f"{name}-") for name in (run, run.partition("_")[0]))]
+    if rest == run:
+        words.append("run")
+    return [re.sub(r"\W", "_", f"{kind}-{word}" if word else kind) for word in dict.fromkeys(words)]

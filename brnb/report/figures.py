@@ -16,6 +16,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TEXT_WIDTH = 16 / 2.54  # inches
+MARKERS = "osD^vP*X<>phd8"
+LOOKS = {
+    "v1": ("C0", "o"),
+    "v2": ("C0", "s"),
+    "v3": ("C0", "D"),
+    "v4_subword": ("C1", "^"),
+    "v4_subword_ep6": ("C1", "v"),
+    "v4k_bf_ep2": ("C1", "P"),
+    "v4k_bf_lstm_ep2": ("C1", "*"),
+    "v5_main": ("C2", "X"),
+    "v5b_long": ("C2", "<"),
+    "v6_rc16k_v5b": ("C2", ">"),
+    "v6_rc16k_v5b_aligned": ("C2", "p"),
+    "v6_130m": ("C2", "h"),
+    "v7": ("C3", "d"),
+    "cpt_qlora_llama31_8b_brwac10k": ("C4", "o"),
+    "sft_qlora_llama31_8b_instruct_canarim10k": ("C5", "s"),
+}
+"""Colour and marker of each run, the same in every figure whichever runs are there: a colour a
+family, and in grey print the marker alone tells the versions apart."""
 _STYLE = data.path("report/brnb.mplstyle")
 
 
@@ -44,6 +64,12 @@ def figure(height: float = 3.4, **options: Any) -> "tuple[Figure, Any]":
 
     plt.style.use(_STYLE)
     return plt.subplots(figsize=(TEXT_WIDTH, height), **options)
+
+
+def look(run: str) -> dict[str, str]:
+    """Colour and marker of a run, as `LOOKS` has them; a grey circle for a run that it lacks."""
+    color, marker = LOOKS.get(run, ("0.4", "o"))
+    return {"color": color, "marker": marker}
 
 
 def write_figure(folder: Path, id: str, figure: "Figure", lang: str) -> list[Path]:

@@ -1,6 +1,7 @@
 """Every label in Portuguese and English by id, and numbers as each language writes them."""
 
 import difflib
+import re
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from numbers import Real
@@ -16,8 +17,8 @@ _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @cache
-def _labels() -> dict[str, dict[str, str]]:
-    labels: dict[str, dict[str, str]] = data.read("report/labels.yaml")
+def _labels() -> dict[str, dict[str, Any]]:
+    labels: dict[str, dict[str, Any]] = data.read("report/labels.yaml")
     return labels
 
 
@@ -25,8 +26,29 @@ def find_label(id: str, lang: str) -> str | None:
     """Return the label of `id` in `lang` ("pt" or "en"), or None if there is no such id."""
     if lang not in _SEPARATORS:
         raise ValueError(f"language {lang!r}: use 'pt' or 'en'")
-    entry = _labels().get(id)
-    return None if entry is None else entry[lang]
+    if id in _labels():
+        text: str = _labels()[id][lang]
+        return text
+    for pattern, entry in _patterns():
+        if match := pattern.fullmatch(id):
+            return entry[lang].format(**match.groupdict())
+    return None
+
+
+@cache
+def _patterns() -> list[tuple[re.Pattern[str], dict[str, str]]]:
+    """Labels whose id has a ``{run}``, which stands for any version: v1, v6_130m."""
+    return [
+        (re.compile(id.replace("{run}", r"(?P<run>v\d\w*)")), entry)
+        for id, entry in _labels().items()
+        if "{run}" in id
+    ]
+
+
+def default_decimals(id: str) -> int | None:
+    """Decimals that a column of this id has unless a table says otherwise, if it has a default."""
+    decimals: int | None = _labels().get(id, {}).get("decimals")
+    return decimals
 
 
 def label(id: str, lang: str) -> str:

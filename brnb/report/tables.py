@@ -11,13 +11,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brnb.report import latex
-from brnb.report.labels import MISSING, format_number, is_missing, label
+from brnb.report.labels import MISSING, default_decimals, format_number, is_missing, label
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _LABEL_ID = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def frame(rows: Any) -> "pd.DataFrame":
+    """Rows, or columns by name, as a data frame whose cells stay what they are.
+
+    Without ``dtype=object`` a column with a None in it becomes floats.
+    """
+    import pandas as pd
+
+    return pd.DataFrame(rows, dtype=object)
 
 
 def check_id(id: str) -> str:
@@ -78,7 +88,7 @@ def display(
     *,
     lang: str,
     caption: str | None = None,
-    decimals: Mapping[str, int] | int | None = None,
+    decimals: Mapping[str, int | None] | int | None = None,
     bold: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Table:
@@ -94,9 +104,10 @@ def display(
         "pt" or "en".
     caption : str, optional
         Default: the label with this id.
-    decimals : int or mapping of column to int, optional
+    decimals : int or mapping of column to int or None, optional
         Decimals of numeric columns, rounded half up; integers are never given decimals. Columns
-        without an entry print as `format_number` does.
+        without an entry have those that stand with their label, and without these, or with None,
+        print as `format_number` does.
     bold : mapping of column to "max" or "min", optional
         Best value of a column; values that print the same are all bold.
     headers : mapping of column to str, optional
@@ -117,7 +128,7 @@ def display(
     cells, numeric, best = [], [], set()
     for j, name in enumerate(columns):
         values = _values(flat.iloc[:, j])
-        places = decimals.get(name) if isinstance(decimals, Mapping) else decimals
+        places = _places(name, decimals)
         texts = [_text(value, lang, places) for value in values]
         cells.append(texts)
         numeric.append(_is_numeric(values))
@@ -197,6 +208,12 @@ def _is_numeric(values: list[Any]) -> bool:
         value is None or (isinstance(value, (int, float, Decimal)) and not isinstance(value, bool))
         for value in values
     )
+
+
+def _places(name: str, decimals: Mapping[str, int | None] | int | None) -> int | None:
+    if isinstance(decimals, int):
+        return decimals
+    return decimals[name] if decimals and name in decimals else default_decimals(name)
 
 
 def _text(value: Any, lang: str, places: int | None) -> str:

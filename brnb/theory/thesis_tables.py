@@ -56,13 +56,12 @@ def cost_tables(
     """
     import pandas as pd
 
-    costs = (receipt_cost(receipt, price_list, exchange_rate) for receipt in receipts)
-    ours = {cost.run: cost for cost in costs}
+    costs = [receipt_cost(receipt, price_list, exchange_rate) for receipt in receipts]
     tables = {
-        "tab01": _times(ours),
-        "tab02": _prices(price_list),
-        "tab03": _costs(ours),
-        "tab04": _track_two(ours),
+        "tab01": times(costs),
+        "tab02": prices(price_list),
+        "tab03": single_gpu_costs(costs),
+        "tab04": track_two(costs),
     }
     # Without dtype=object a column of Decimal or bool with a None in it becomes floats.
     return {key: pd.DataFrame(rows, dtype=object) for key, rows in tables.items()}
@@ -157,7 +156,8 @@ def strategy_table() -> "pd.DataFrame":
     return pd.DataFrame(rows, dtype=object)
 
 
-def _times(ours: Mapping[str, RunCost]) -> list[Row]:
+def times(costs: Iterable[RunCost]) -> list[Row]:
+    """Rows of Table 1; `costs` are those of our runs."""
     results = [row for table in RESULT_TABLES for row in load("published", table, "rows")]
     repeated = {row["run"]: exact(row["hours"]) for row in results}
     rows = [
@@ -170,10 +170,11 @@ def _times(ours: Mapping[str, RunCost]) -> list[Row]:
         }
         for row in load("published", "tab01", "rows")
     ]
-    return _beside(rows, ours, ("gpu", "hours"))
+    return _beside(rows, costs, ("gpu", "hours"))
 
 
-def _prices(price_list: str) -> list[Row]:
+def prices(price_list: str) -> list[Row]:
+    """Rows of Table 2, with the prices of a list as ours."""
     charged = {r["gpu"]: exact(r["price_usd_hour"]) for r in load("published", "tab03", "rows")}
     return [
         {
@@ -187,7 +188,8 @@ def _prices(price_list: str) -> list[Row]:
     ]
 
 
-def _costs(ours: Mapping[str, RunCost]) -> list[Row]:
+def single_gpu_costs(costs: Iterable[RunCost]) -> list[Row]:
+    """Rows of Table 3; `costs` are those of our runs."""
     rows = [
         {
             "run": row["run"],
@@ -200,10 +202,12 @@ def _costs(ours: Mapping[str, RunCost]) -> list[Row]:
         }
         for row in load("published", "tab03", "rows")
     ]
-    return _beside(rows, ours, ("hours", "usd"))
+    return _beside(rows, costs, ("hours", "usd"))
 
 
-def _track_two(ours: Mapping[str, RunCost]) -> list[Row]:
+def track_two(costs: Iterable[RunCost]) -> list[Row]:
+    """Rows of Table 4; `costs` are those of our runs."""
+    ours = {cost.run: cost for cost in costs}
     table = load("published", "tab04")
     price = next(r for r in load("published", "tab02", "rows") if r["gpu"] == table["gpu"])
     hours = [exact(row["hours"]) for row in table["rows"]]
@@ -218,15 +222,16 @@ def _track_two(ours: Mapping[str, RunCost]) -> list[Row]:
             "usd_published": exact(row["usd"]),
             "usd_recomputed": (usd := half_up(gpu_cost(hour, price["price_usd_hour"]))),
             "agrees": (hour, usd) == (exact(row["hours"]), exact(row["usd"])),
-            "hours_ours": _total([cost.hours if cost else None for cost in costs]),
-            "usd_ours": _total([cost.usd if cost else None for cost in costs]),
+            "hours_ours": _total([cost.hours if cost else None for cost in parts]),
+            "usd_ours": _total([cost.usd if cost else None for cost in parts]),
         }
-        for row, hour, costs in zip(rows, computed, [*([cost] for cost in mine), mine], strict=True)
+        for row, hour, parts in zip(rows, computed, [*([cost] for cost in mine), mine], strict=True)
     ]
 
 
-def _beside(rows: list[Row], ours: Mapping[str, RunCost], columns: tuple[str, ...]) -> list[Row]:
+def _beside(rows: list[Row], costs: Iterable[RunCost], columns: tuple[str, ...]) -> list[Row]:
     """Add our columns to the dissertation's rows, and our other runs as rows below."""
+    ours = {cost.run: cost for cost in costs}
     empty = dict.fromkeys(rows[0])
     others = [run for run in ours if run not in {row["run"] for row in rows}]
     return [

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from brnb.text import finished
 from brnb.tokenizers import Tokenizer, load
 from brnb.tokenizers.char import CharTokenizer
-from brnb.tokenizers.formatting import GPT_4O_PRICE, FormattingPrice, formatting_price
-from brnb.tokenizers.fragmentation import Fragmentation, fragmentation, most_fragmented
+from brnb.tokenizers.fragmentation import Fragmentation, fragmentation
 from brnb.tokenizers.hf import to_hf
 from brnb.tokenizers.params import Subword, SubwordSpec, TokenizerParams
 from brnb.tokenizers.subword import SubwordTokenizer
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["Entry", "formatting_table", "measure", "summary", "train_all", "word_table"]
+__all__ = ["Entry", "evaluation_texts", "measure", "train_all"]
 
 
 @dataclass(frozen=True)
@@ -89,7 +84,7 @@ def measure(corpora: Path, folder: Path, params: TokenizerParams) -> list[Entry]
     for name, (kind, cleaning) in (bar := tqdm(kinds.items(), desc="measures", file=sys.stderr)):
         bar.set_postfix_str(name)
         tokenizer = load(folder / name)
-        texts = _evaluation(corpora, cleaning, params)
+        texts = evaluation_texts(corpora, cleaning, params)
         back = [tokenizer.decode(ids) == text for ids, text in _encoded(tokenizer, texts)]
         entries.append(
             Entry(
@@ -104,47 +99,6 @@ def measure(corpora: Path, folder: Path, params: TokenizerParams) -> list[Entry]
     return entries
 
 
-def summary(entries: Iterable[Entry]) -> pd.DataFrame:
-    """One row a tokenizer: what it is, how it fragments, whether it loses anything."""
-    import pandas as pd
-
-    rows = []
-    for entry in entries:
-        found = asdict(entry.measures)
-        row = {"tokenizer": found.pop("tokenizer"), "cleaning": entry.cleaning}
-        row |= {"kind": entry.kind, "vocab": entry.tokenizer.vocab_size}
-        for count in ("tokens", "words", "bytes"):
-            del found[count]
-        rows.append(row | found | {"lossless": entry.lossless})
-    return pd.DataFrame(rows, dtype=object)
-
-
-def word_table(entries: Iterable[Entry], corpora: Path, params: TokenizerParams) -> pd.DataFrame:
-    """Frequent words that the subword tokenizers cut most, with the pieces of each tokenizer."""
-    import pandas as pd
-
-    subwords = [entry for entry in entries if entry.kind != "char"]
-    worst = min(subwords, key=lambda entry: entry.tokenizer.vocab_size)
-    texts = _evaluation(corpora, worst.cleaning, params)
-    found = most_fragmented(worst.tokenizer, texts, top=params.frequent_words)
-    rows = [
-        {"word": word, "occurrences": occurrences}
-        | {e.tokenizer.name: " ".join(e.tokenizer.pieces(word)) for e in subwords}
-        for word, occurrences, _ in found
-    ]
-    return pd.DataFrame(rows, dtype=object)
-
-
-def formatting_table(entries: Iterable[Entry]) -> pd.DataFrame:
-    """Tokens of the published Java program with and without formatting, GPT-4o's count first."""
-    import pandas as pd
-
-    prices: list[FormattingPrice] = [GPT_4O_PRICE]
-    prices += [formatting_price(entry.tokenizer) for entry in entries]
-    rows = [asdict(price) | {"saving": price.saving} for price in prices]
-    return pd.DataFrame(rows, dtype=object)
-
-
 def _first(texts: Iterable[str], limit: int) -> Iterator[str]:
     """Texts until `limit` bytes of UTF-8 are reached."""
     seen = 0
@@ -155,7 +109,8 @@ def _first(texts: Iterable[str], limit: int) -> Iterator[str]:
         yield text
 
 
-def _evaluation(corpora: Path, cleaning: str, params: TokenizerParams) -> list[str]:
+def evaluation_texts(corpora: Path, cleaning: str, params: TokenizerParams) -> list[str]:
+    """The validation documents of a cleaning that tokenizers are measured on."""
     texts = finished.texts(corpora, cleaning, "validation")
     return list(islice(texts, params.evaluation_documents))
 

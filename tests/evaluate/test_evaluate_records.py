@@ -1,4 +1,4 @@
-"""What a run leaves comes back, and stands beside what was published."""
+"""What a run leaves comes back."""
 
 import json
 
@@ -12,7 +12,6 @@ from brnb.evaluate.intrinsic import DocumentNats, Intrinsic
 from brnb.evaluate.legibility import Legibility
 from brnb.generate.samples import Sample, sample
 from brnb.models.transformer import TransformerLM
-from brnb.report.track1 import beside_published, guardrails, yardstick
 from brnb.tokenizers.char import CharTokenizer
 from brnb.train.history import History
 
@@ -62,50 +61,6 @@ def test_a_run_without_files_still_has_its_numbers(folder):
     assert found.result == RESULT
     assert found.samples is found.documents is found.legibility is None
     assert found.history.validation == []
-
-
-def test_ours_stands_below_the_published_row():
-    history = History(tokens=2_000_000_000, pass_tokens=500_000_000, seconds=5400.0)
-    frame = beside_published("tab08", {"v4_subword": RESULT}, {"v4_subword": history}, "pt")
-    published, ours = frame.to_dict("records")
-    assert published == {
-        "run": "v4_subword", "source": "Publicado", "epochs": 2.0, "hours": 1.2,
-        "tokens_billion": 2.39, "ppl": 75.83, "bits_per_byte": None,
-    }  # fmt: skip
-    assert ours == {
-        "run": "v4_subword", "source": "Nosso", "epochs": 4.0, "hours": 1.5,
-        "tokens_billion": 2.0, "ppl": 7.4, "bits_per_byte": 1.5,
-    }  # fmt: skip
-    row = beside_published("tab09", {"v5_main": RESULT}, {"v5_main": History()}, "en").iloc[0]
-    assert (row["val_loss"], row["val_ppl"], row["tokens_billion"]) == (3.8918, 49.0, 6.0)
-
-
-def test_a_run_that_was_never_published_has_one_row():
-    frame = beside_published("tab09", {"v6_130m": RESULT}, {"v6_130m": History()}, "en")
-    assert frame[["run", "source", "val_loss"]].to_numpy().tolist() == [
-        ["v6_130m", "Ours", RESULT.loss]
-    ]
-
-
-def test_guardrails_show_both_verdicts_and_what_is_missing():
-    found = Legibility(0.0, 0.05, 0.0, 0.9, 1.0, 40, True)
-    frame = guardrails({"v1": None, "v6_rc16k_v5b": found}, "en")
-    rows = frame[["run", "short_piece_ratio", "guardrails_pass"]].to_numpy().tolist()
-    assert rows == [
-        ["v1", None, None],
-        ["v6_rc16k_v5b", 0.149, False],
-        ["v6_rc16k_v5b", 0.05, True],
-    ]
-
-
-def test_the_yardstick_ends_with_the_best(folder):
-    found = records.read(folder)
-    better = records.Record(
-        "v3", {"cleaning": "v6"}, Intrinsic(1, 2, 0.5, 1.0, 9, 1), History(), None, None, None
-    )
-    frame = yardstick([better, found], {"v2": (1.4, 1.6)})
-    assert frame["run"].tolist() == ["v2", "v3"]
-    assert frame["ci_low"].tolist() == [1.4, None]
 
 
 def test_a_sample_ends_where_the_context_is_full():

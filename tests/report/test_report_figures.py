@@ -105,3 +105,10 @@ def test_series_differ_without_colour(drawn):
     drawn()
     styles = [str(entry["linestyle"]) for entry in plt.rcParams["axes.prop_cycle"]]
     assert len(set(styles)) == len(styles) == 8
+
+
+def test_no_two_runs_look_the_same_and_versions_differ_in_grey_print():
+    assert len(set(figures.LOOKS.values())) == len(figures.LOOKS)
+    markers = [marker for run, (_, marker) in figures.LOOKS.items() if run.startswith("v")]
+    assert len(set(markers)) == len(markers)
+    assert figures.look("v5_main") == {"color": "C2", "marker": "X"}

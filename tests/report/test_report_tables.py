@@ -34,6 +34,18 @@ def test_record_is_raw_and_print_is_rounded(tmp_path):
     assert "nan" not in record + tex
 
 
+def test_decimals_stand_with_the_label_unless_a_table_says_otherwise():
+    frame = pd.DataFrame({"ppl": [4.5678], "hours": [1.23456]})
+
+    def cells(**options):
+        return display(frame, "t", lang="en", caption="", **options).cells[0]
+
+    assert cells() == ["4.57", "1.235"]
+    assert cells(decimals={"hours": 1}) == ["4.57", "1.2"]
+    assert cells(decimals={"hours": None}) == ["4.57", "1.23456"]
+    assert cells(decimals=0) == ["5", "1"]
+
+
 def test_the_same_frame_in_english(tmp_path):
     _, tex = write(tmp_path, FRAME, lang="en", decimals={"val_ppl": 2})
     assert body(tex)[0] == r"v1 & 4.58 \\"

@@ -1,14 +1,9 @@
-"""Tables and figures of the sweep, and the hours of Track 1, against hand calculation."""
-
-from decimal import Decimal
-from types import SimpleNamespace
+"""Tables and figures of the sweep, against hand calculation."""
 
 import numpy as np
 import pytest
 
-from brnb.report import scaling as tables
-from brnb.report.plots import scaling as plots
-from brnb.report.track1 import hours_table
+from brnb.chapters import scaling
 from brnb.studies.law import Law, fit, predict_largest
 from brnb.studies.sweep import Trained
 from brnb.thesis import load
@@ -35,7 +30,7 @@ PREDICTED = {"law_with_floor": predict_largest(TRAINED, floor=True, **OPTIONS)}
 
 
 def test_a_size_is_the_mean_of_its_seeds():
-    first = tables.size_table(TRAINED).to_dict("records")[0]
+    first = scaling.tab_scaling_sizes(TRAINED).to_dict("records")[0]
     assert (first["non_embedding_million"], first["parameters_million"]) == (1.0, 2.0)
     assert (first["seeds"], first["seconds"]) == (3, 20.0)
     assert first["val_loss"] == pytest.approx(LAW.loss(10**6))
@@ -43,7 +38,7 @@ def test_a_size_is_the_mean_of_its_seeds():
 
 
 def test_our_laws_stand_above_the_published():
-    frame = tables.law_table(FITS, "pt")
+    frame = scaling.tab_scaling_laws(FITS, "pt")
     assert frame["law"].tolist()[2:] == [facts["name"] for facts in load("scaling").values()]
     assert frame["exponent"].tolist()[2:] == [0.076, 0.34, 0.3478]
     assert frame["floor"].tolist()[2:] == [None, 1.69, 1.8172]
@@ -54,14 +49,14 @@ def test_our_laws_stand_above_the_published():
 
 
 def test_the_prediction_stands_beside_the_measured_loss():
-    row = tables.prediction_table(PREDICTED, "en").iloc[0]
+    row = scaling.tab_scaling_prediction(PREDICTED, "en").iloc[0]
     assert row["measured_loss"] == pytest.approx(LAW.loss(10**8))
     assert row["error_percent"] == pytest.approx(0, abs=0.1)
     assert row["law"] == "Ours, with a constant"
 
 
 def test_the_law_shows_every_training_and_the_prediction():
-    axis = plots.law(TRAINED, FITS, PREDICTED, "pt").axes[0]
+    axis = scaling.fig_scaling_law(TRAINED, FITS, PREDICTED, "pt").axes[0]
     points = {tuple(xy) for line in axis.lines for xy in np.transpose(line.get_data())}
     assert {(t.non_embedding, t.loss) for t in TRAINED} <= points
     assert (10**8, PREDICTED["law_with_floor"].predicted) in points
@@ -69,40 +64,12 @@ def test_the_law_shows_every_training_and_the_prediction():
 
 
 def test_every_training_has_a_curve_and_every_size_a_name():
-    axis = plots.curves(TRAINED, "pt").axes[0]
+    axis = scaling.fig_scaling_curves(TRAINED, "pt").axes[0]
     assert len(axis.lines) == len(TRAINED)
     assert len(axis.get_legend().get_texts()) == len(SIZES)
 
 
 def test_exponents_are_drawn_with_the_published_ones_below():
-    axis = plots.exponents(FITS, "en").axes[0]
+    axis = scaling.fig_scaling_exponents(FITS, "en").axes[0]
     names = [text.get_text() for text in axis.get_yticklabels()]
     assert names[1:3] == ["Ours, without a constant", "Kaplan et al. (2020)"]
-
-
-def run(name, gpu, tokens, seconds):
-    device = "NVIDIA GeForce RTX 4090" if gpu else "CPU"
-    speed = {"seconds": seconds + 60, "tokens_per_second": tokens / seconds}  # a minute to compile
-    return SimpleNamespace(run=name, device=device, gpu=gpu, tokens=tokens, **speed)
-
-
-def test_hours_are_the_published_tokens_at_our_speed():
-    # 13.88e9 tokens at 5e6 a second are 2776 s; Table 2 has the RTX 4090 at 0.30 USD/h.
-    frame = hours_table([run("v1", "rtx4090", 10**9, 200.0)], "pt")
-    row, total = frame.to_dict("records")
-    assert row["tokens_per_second"] == 5_000_000
-    assert row["hours_projected"] == Decimal(2776) / 3600
-    assert float(row["usd_projected"]) == pytest.approx(2776 / 3600 * 0.30)
-    assert (row["gpu_published"], row["hours_published"]) == ("RTX 3080", Decimal("1.1"))
-    assert (total["run"], total["hours_projected"]) == ("Total", row["hours_projected"])
-
-
-def test_all_published_hours_add_up_and_a_cpu_has_no_price():
-    names = [row["run"] for row in load("published", "tab01", "rows")]
-    frame = hours_table([run(name, None, 10**6, 10.0) for name in [*names, "v7"]], "en")
-    assert len(frame) == 11 + 1  # Track 2 and v7 have no published tokens
-    total = frame.iloc[-1]
-    assert total["hours_published"] == Decimal("47.5")
-    assert total["tokens_billion"] == Decimal("49.08")
-    assert total["usd_projected"] is None
-    assert set(frame["gpu"][:-1]) == {"CPU"}

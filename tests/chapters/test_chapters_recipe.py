@@ -3,8 +3,8 @@
 import matplotlib.pyplot as plt
 import pytest
 
-from brnb.report.modern import ablation_table, race_table
-from brnb.report.plots import modern
+from brnb.chapters import recipe
+from brnb.chapters.recipe import tab_v7_ablation, tab_v7_race
 from brnb.studies.ablation import Race, Row, Worth
 from brnb.train.history import History
 
@@ -25,20 +25,20 @@ def _close():
 
 def test_race_table():
     sizes = {"v6": History(parameters=34_000_000), "v7": History(parameters=75_000_000)}
-    frame = race_table(sizes, RACE).set_index("run")
+    frame = tab_v7_race(sizes, RACE).set_index("run")
     assert list(frame["parameters_million"]) == [34.0, 75.0]
     assert list(frame["bits_per_byte"]) == [1.25, 1.2]
     assert list(frame["tokens_million"]) == [30.0, 9.0]
     assert list(frame["token_share"]) == [1.0, 0.3]
-    assert race_table(sizes, LOST).loc[1, "token_share"] is None
+    assert tab_v7_race(sizes, LOST).loc[1, "token_share"] is None
 
 
 def test_ablation_table():
-    frame = ablation_table(WORTHS, "pt")
+    frame = tab_v7_ablation(WORTHS, "pt")
     assert list(frame["recipe"]) == ["receita inteira", "sem Muon (AdamW)", "sem softcap"]
     assert list(frame["seeds"]) == [3, 3, 3]
     assert list(frame["helps"])[1:] == [True, None]
-    assert list(ablation_table(WORTHS[:1], "pt")) == list(frame)  # as the first row alone
+    assert list(tab_v7_ablation(WORTHS[:1], "pt")) == list(frame)  # as the first row alone
     assert frame["change"].isna().tolist() == [True, False, False]
 
 
@@ -46,7 +46,7 @@ def test_ablation_table():
 def test_race_curves_are_in_bits_per_byte(race):
     history = History(validation=[{"tokens": 2e6, "loss": 4.0}, {"tokens": 4e6, "loss": 3.0}])
     history.parameters = 33_900_000
-    fig = modern.race_curves({"v6": history, "v7": history}, race, 0.5, "pt")
+    fig = recipe.fig_v7_race({"v6": history, "v7": history}, race, 0.5, "pt")
     (axis,) = fig.axes
     assert axis.lines[0].get_xydata().tolist() == [[2, 2], [4, 1.5]]
     assert len(axis.lines) == (5 if race.tokens else 4)
@@ -55,9 +55,10 @@ def test_race_curves_are_in_bits_per_byte(race):
 
 
 def test_ablation_shows_every_seed_beside_the_whole_recipe():
-    (axis,) = modern.ablation(WORTHS, "pt").axes
+    (axis,) = recipe.fig_v7_ablation(WORTHS, "pt").axes
     names = [text.get_text() for text in axis.get_yticklabels()]
     assert names == ["sem softcap", "sem Muon (AdamW)"]
-    marks = [line.get_xdata() for line in axis.lines if line.get_marker() == "|"]
-    seeds = [list(mark) for mark in marks if len(mark) == 3]
+    strips = [c.get_offsets() for c in axis.collections if len(c.get_offsets()) == 3]
+    seeds = [strip[:, 0].tolist() for strip in strips]
     assert [pytest.approx(x) for x in ([0, 0, 0.1], [0.3, 0.3, 0.3])] == seeds
+    assert [set(strip[:, 1]) for strip in strips] == [{0.0}, {1.0}]

@@ -1,4 +1,4 @@
-"""Figures of the training chapters."""
+"""The loss figure that all trainings share (chapters 04 to 10, 12 and 13)."""
 
 from typing import TYPE_CHECKING
 
@@ -11,18 +11,8 @@ if TYPE_CHECKING:
     from brnb.train.history import History
 
 
-def loss_curve(history: "History", lang: str, published: float | None = None) -> "Figure":
-    """Training and validation loss in nats per token against tokens seen.
-
-    Parameters
-    ----------
-    history
-        Of one training.
-    lang
-        Language of the labels.
-    published
-        The dissertation's loss, drawn as a dashed line.
-    """
+def fig_loss(history: "History", lang: str) -> "Figure":
+    """Training and validation loss of one training, in nats per token, against tokens seen."""
     fig, axis = figure(3.0)
     for name, rows, form in (
         ("train_loss", history.train, "-"),
@@ -30,8 +20,6 @@ def loss_curve(history: "History", lang: str, published: float | None = None) ->
     ):
         tokens = [row["tokens"] / 1e6 for row in rows]
         axis.plot(tokens, [row["loss"] for row in rows], form, label=label(name, lang), ms=4)
-    if published is not None:
-        axis.axhline(published, color="black", linestyle="--", label=label("published", lang))
     axis.set_xlabel(label("million_tokens", lang))
     axis.set_ylabel(label("loss_nats", lang))
     axis.legend()

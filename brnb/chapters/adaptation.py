@@ -1,40 +1,30 @@
-"""Tables of Track 2: what was published, and what our receipts and losses say, side by side."""
+"""Chapter 14: what continued pretraining and fine-tuning gained, and what they forgot."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from brnb.report.figures import figure, look
 from brnb.report.labels import format_number, label
+from brnb.report.tables import frame
 from brnb.thesis import load
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from brnb.evaluate.losses import Change, Losses
     from brnb.studies.adaptation import Trained
 
-DECIMALS = {
-    "tab11": {"hours": 3, "usd": 2, "eval_loss": 3, "ppl": 2},
-    "tab12": {"eval_loss": 3, "ppl": 2, "bits_per_byte": 3, "ppl_change": 1},
-    "adaptation": {"loss_before": 3, "loss_after": 3, "bits_before": 3, "bits_after": 3}
-    | {"ppl_change": 1, "ci_low": 1, "ci_high": 1, "p_value": 4},
-    "ablations": {"eval_loss": 3, "ppl": 2, "ppl_change": 1, "ci_low": 1, "ci_high": 1}
-    | {"p_value": 4},
-    "data": {"share": 4},
-}
-"""As many decimals as the dissertation printed, or as our runs need."""
 
-
-def trainings(found: Mapping[str, "Trained"], lang: str) -> "pd.DataFrame":
+def tab11(trained: Mapping[str, "Trained"], lang: str) -> "pd.DataFrame":
     """Table 11 and ours: two rows a training.
 
     Hours and cost are those of the whole run, as its receipt has them; the loss is the lowest of
     the validation curve.
     """
-    import pandas as pd
-
     rows: list[dict[str, Any]] = []
     for published in load("published", "tab11", "rows"):
-        ours = found[published["run"]]
+        ours = trained[published["run"]]
         rows.append(
             {"run": ours.run, "source": label("published", lang)}
             | {name: published[name] for name in ("base_model", "data")}
@@ -46,10 +36,10 @@ def trainings(found: Mapping[str, "Trained"], lang: str) -> "pd.DataFrame":
             | {"hours": ours.seconds / 3600, "usd": ours.resources["usd"]}
             | {"eval_loss": ours.metrics["eval_loss"], "ppl": ours.metrics["eval_ppl"]}
         )
-    return pd.DataFrame(rows, dtype=object)
+    return frame(rows)
 
 
-def intrinsic(
+def tab12(
     base: Mapping[str, "Losses"], adapted: Mapping[str, "Losses"], lang: str
 ) -> "pd.DataFrame":
     """Table 12 and ours: base and adapted model on the validation split of each training.
@@ -61,8 +51,6 @@ def intrinsic(
     lang
         Language of the cells.
     """
-    import pandas as pd
-
     rows: list[dict[str, Any]] = []
     for published in load("published", "tab12", "rows"):
         run = published["run"]
@@ -82,37 +70,33 @@ def intrinsic(
             | {"bits_per_byte": ours.bits_per_byte}
             | {"ppl_change": None if gain is None else 100 * gain}
         )
-    return pd.DataFrame(rows, dtype=object)
+    return frame(rows)
 
 
-def adaptation(found: Mapping[tuple[str, str], "Change"], lang: str) -> "pd.DataFrame":
+def tab_adaptation(changes: Mapping[tuple[str, str], "Change"], lang: str) -> "pd.DataFrame":
     """What each adapted model gained and forgot: one row a model and text, with intervals.
 
     Parameters
     ----------
-    found
+    changes
         By run and id of the text (``text_cpt``, ``text_sft``, ``text_english``).
     lang
         Language of the cells.
     """
-    import pandas as pd
-
     rows = [
         {"method": _method(run), "text": label(text, lang), "documents": change.comparison.items}
         | {"loss_before": change.before, "loss_after": change.after}
         | {"bits_before": change.bits_before, "bits_after": change.bits_after}
         | _interval(change)
-        for (run, text), change in found.items()
+        for (run, text), change in changes.items()
     ]
-    return pd.DataFrame(rows, dtype=object)
+    return frame(rows)
 
 
-def ablations(
+def tab_ablations(
     reference: "Losses", variants: Mapping[str, tuple["Losses", "Change"]], lang: str
 ) -> "pd.DataFrame":
     """Each variant's loss on the answers of the validation split, and its change from ours."""
-    import pandas as pd
-
     rows: list[dict[str, Any]] = [
         {"variant": label("reference", lang), "eval_loss": reference.loss}
         | {"ppl": reference.perplexity, "ppl_change": None, "ci_low": None, "ci_high": None}
@@ -121,23 +105,10 @@ def ablations(
     for name, (losses, change) in variants.items():
         row = {"variant": name, "eval_loss": losses.loss, "ppl": losses.perplexity}
         rows.append(row | _interval(change))
-    return pd.DataFrame(rows, dtype=object)
+    return frame(rows)
 
 
-def data(counts: Mapping[str, Mapping[str, float | int]], lang: str) -> "pd.DataFrame":
-    """What a training read and what was left out: a row a count, a column a split."""
-    import pandas as pd
-
-    names = list(dict.fromkeys(name for split in counts.values() for name in split))
-    rows = [
-        {"measure": label(name, lang)}
-        | {f"split_{split}": values.get(name) for split, values in counts.items()}
-        for name in names
-    ]
-    return pd.DataFrame(rows, dtype=object)
-
-
-def conversations(
+def tab_sft_examples(
     prompts: Sequence[str],
     references: Sequence[str],
     base: Sequence[str],
@@ -145,13 +116,8 @@ def conversations(
     characters: int = 300,
 ) -> "pd.DataFrame":
     """The examples of section 4.4.2.3: prompt, reference, and both answers, cut to print."""
-    import pandas as pd
-
     columns = {"instruction": prompts, "reference": references, "base": base, "adapted": adapted}
-    return pd.DataFrame(
-        {name: [text[:characters] for text in texts] for name, texts in columns.items()},
-        dtype=object,
-    )
+    return frame({name: [text[:characters] for text in texts] for name, texts in columns.items()})
 
 
 def _read(ours: "Trained", lang: str) -> str:
@@ -174,3 +140,37 @@ def _interval(change: "Change") -> dict[str, float]:
         "ci_high": 100 * change.high,
         "p_value": change.comparison.p_adjusted,
     }
+
+
+def fig_track2_loss(trained: Sequence["Trained"], lang: str) -> "Figure":
+    """Training and validation loss of each training, in nats per target token."""
+    fig, axes = figure(3.2, ncols=len(trained), squeeze=False)
+    for axis, training in zip(axes[0], trained, strict=True):
+        for name, rows, form in (
+            ("train_loss", training.curves["train"], "-"),
+            ("val_loss", training.curves["validation"], "o-"),
+        ):
+            x = [row["tokens"] / 1e6 for row in rows]
+            axis.plot(x, [row["loss"] for row in rows], form, label=label(name, lang), ms=4)
+        axis.set_title(_method(training.run))
+        axis.set_xlabel(label("million_tokens", lang))
+    axes[0][0].set_ylabel(label("loss_nats", lang))
+    axes[0][-1].legend()
+    return fig
+
+
+def fig_adaptation(changes: Mapping[tuple[str, str], "Change"], lang: str) -> "Figure":
+    """Change of perplexity in percent, with intervals: left of zero is learnt, right forgotten."""
+    fig, axis = figure(0.9 + 0.3 * len(changes))
+    names = []
+    for row, ((run, text), change) in enumerate(changes.items()):
+        value, low, high = (100 * x for x in (change.perplexity, change.low, change.high))
+        interval = [[value - low], [high - value]]
+        axis.errorbar([value], [row], xerr=interval, capsize=2, **look(run))
+        names.append(f"{_method(run)} · {label(text, lang)}")
+    axis.axvline(0, color="black", linewidth=0.8)
+    axis.set_yticks(range(len(names)), names)
+    axis.invert_yaxis()
+    axis.grid(visible=False, axis="y")
+    axis.set_xlabel(label("ppl_change", lang))
+    return fig

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from brnb.chapters import adaptation
 from brnb.evaluate.losses import Losses
-from brnb.report import track2
 from brnb.report.labels import label
 from brnb.report.tables import display
 from brnb.studies.adaptation import Trained
@@ -20,13 +20,13 @@ def losses(per_token):
 def test_table_12_has_the_published_gains_and_ours_from_unrounded_losses():
     base = {CPT: losses(2.372), SFT: losses(1.778)}
     adapted = {CPT: losses(2.159), SFT: losses(1.117)}
-    frame = track2.intrinsic(base, adapted, "pt")
+    frame = adaptation.tab12(base, adapted, "pt")
     gains = frame[frame["ppl_change"].notna()]
     published = gains[gains["source"] == label("published", "pt")]
     assert published["ppl_change"].tolist() == [-19.2, -48.4]
     ours = gains[gains["source"] == label("ours", "pt")]["ppl_change"].tolist()
     assert ours == pytest.approx([-19.2, -48.4], abs=0.05)
-    shown = display(frame, "tab12", lang="pt", decimals=track2.DECIMALS["tab12"])
+    shown = display(frame, "tab12", lang="pt")
     assert [row[-1] for row in shown.cells] == [
         "–",
         "–",
@@ -47,8 +47,8 @@ def test_table_11_takes_hours_and_money_from_the_receipts():
         run: Trained(run, {"base": "b"} | read, metrics, {"usd": usd}, 1800.0, {})
         for run, usd, read in zip(RUNS, (None, 0.5), kinds, strict=True)
     }
-    frame = track2.trainings(trained, "en")
-    shown = display(frame, "tab11", lang="en", decimals=track2.DECIMALS["tab11"])
+    frame = adaptation.tab11(trained, "en")
+    shown = display(frame, "tab11", lang="en")
     assert [row[3] for row in shown.cells] == [
         "BrWaC 10k",
         "12,345 documents",
@@ -61,10 +61,3 @@ def test_table_11_takes_hours_and_money_from_the_receipts():
         ["1.060", "0.32", "1.104", "3.02"],
         ["0.500", "0.50", "2.000", "7.39"],
     ]
-
-
-def test_counts_stand_beside_each_other_and_what_a_split_lacks_is_missing():
-    frame = track2.data({"train": {"tokens": 5, "packs": 2}, "validation": {"tokens": 3}}, "en")
-    assert frame["split_train"].tolist() == [5, 2]
-    assert frame["split_validation"].tolist() == [3, None]
-    assert display(frame, "tab-cpt-data", lang="en").cells[1][-1] == "–"

@@ -1,10 +1,12 @@
-"""The planner as tables: what trainings will take, and its predictions beside what was measured."""
+"""Chapter 16: what trainings will take, and the planner's predictions beside what was measured."""
 
 from collections.abc import Sequence
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from brnb.report.figures import MARKERS, figure
 from brnb.report.labels import label
+from brnb.report.tables import frame
 from brnb.theory.costs import price_list_for, rate, to_brl
 from brnb.theory.measured import DISSERTATION, Fact
 from brnb.theory.memory import CONTEXT, GIB, Method, Step, memory
@@ -16,6 +18,7 @@ from brnb.thesis import load
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 METHODS: tuple[tuple[str, Method], ...] = (
     ("from_scratch", "full"), ("fine_tuning", "full"), ("qlora", "qlora"),
@@ -36,12 +39,12 @@ def plans(
 
     Parameters
     ----------
-    cases : sequence of Case
+    cases
         Trainings to plan.
-    measured : sequence of Measured
+    measured
         What to learn the speed from; `evidence` of a row counts those of this project's program
         on the same GPU.
-    price_list, exchange_rate, grid : str
+    price_list, exchange_rate, grid
         Keys of brnb/thesis/prices.yaml and grid.yaml. Where the list lacks the GPU, the latest
         that has it counts; ``price_list`` of the row says which.
     """
@@ -51,7 +54,7 @@ def plans(
         name = load("hardware", case.gpu, "name")
         priced = case.gpu in load("prices", "usd_per_hour", price_list, "prices")
         prices = price_list if priced else price_list_for(name)
-        found = plan(
+        planned = plan(
             case.model, case.step, case.tokens, case.gpu, measured,
             count=case.count, price_list=prices, grid=grid,
         )  # fmt: skip
@@ -61,20 +64,32 @@ def plans(
                 "method": label(f"method_{case.method}", lang),
                 "tokens_million": case.tokens / 1e6,
                 "gpu": name if case.count == 1 else f"{case.count} × {name}",
-                "gb": (found.memory.total + CONTEXT) / GIB,
-                "layers_recomputed": found.recomputed,
-                "fits": found.fits,
-                "utilization": 100 * found.utilization,
-                "evidence": found.evidence,
-                "hours": found.hours,
-                "usd": found.usd,
-                "brl": None if found.usd is None else to_brl(found.usd, brl_per_usd),
-                "price_list": None if found.usd is None else prices,
-                "kwh": found.kwh,
-                "kg_co2": found.kg_co2,
+                "gb": (planned.memory.total + CONTEXT) / GIB,
+                "layers_recomputed": planned.recomputed,
+                "fits": planned.fits,
+                "utilization": 100 * planned.utilization,
+                "evidence": planned.evidence,
+                "hours": planned.hours,
+                "usd": planned.usd,
+                "brl": None if planned.usd is None else to_brl(planned.usd, brl_per_usd),
+                "price_list": None if planned.usd is None else prices,
+                "kwh": planned.kwh,
+                "kg_co2": planned.kg_co2,
             }
         )
-    return _frame(rows)
+    return frame(rows)
+
+
+def tab_plan_memory(planned: "pd.DataFrame") -> "pd.DataFrame":
+    """What each case of `plans` takes of each GPU, and how well it uses it."""
+    columns = ["case", "method", "gpu", "gb", "layers_recomputed", "fits", "utilization"]
+    return planned[[*columns, "evidence"]]
+
+
+def tab_plan_cost(planned: "pd.DataFrame") -> "pd.DataFrame":
+    """Time, money, energy and CO2 of each case of `plans`."""
+    columns = ["case", "tokens_million", "hours", "usd", "brl", "price_list", "kwh", "kg_co2"]
+    return planned[columns]
 
 
 def predictions(facts: Sequence[Fact], lang: str) -> "pd.DataFrame":
@@ -89,27 +104,33 @@ def predictions(facts: Sequence[Fact], lang: str) -> "pd.DataFrame":
     """
     everything = [fact.measured for fact in facts]
     rows = []
-    for own, fact in zip(everything, facts, strict=True):
-        others = [other for other in everything if other is not own]
-        found = predict(own.work, own.gpu, own.kind, own.program, others)
+    for fact in facts:
+        left_out = fact.measured
+        others = [other for other in everything if other is not left_out]
+        speed = predict(left_out.work, left_out.gpu, left_out.kind, left_out.program, others)
         rows.append(
             {
-                "run": own.name,
-                "program": _program(own, lang),
-                "source": _source(own),
-                "gpu": load("hardware", own.gpu, "name"),
-                "kind": label(f"kind_{own.kind}", lang),
+                "run": left_out.name,
+                "program": _program(left_out, lang),
+                "source": _source(left_out),
+                "gpu": load("hardware", left_out.gpu, "name"),
+                "kind": label(f"kind_{left_out.kind}", lang),
                 "layers_recomputed": _recomputed(fact),
-                "speed_measured": 1 / own.seconds,
-                "speed_predicted": 1 / found.seconds,
-                "error_percent": 100 * (found.seconds / own.seconds - 1),
-                "evidence": found.evidence,
+                "speed_measured": 1 / left_out.seconds,
+                "speed_predicted": 1 / speed.seconds,
+                "error_percent": 100 * (speed.seconds / left_out.seconds - 1),
+                "evidence": speed.evidence,
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
-def prediction_errors(predicted: "pd.DataFrame", lang: str) -> "pd.DataFrame":
+def tab_plan_error(predicted: "pd.DataFrame") -> "pd.DataFrame":
+    """Every row of `predictions`, to print."""
+    return predicted.drop(columns=["source", "kind"])
+
+
+def tab_plan_errors(predicted: "pd.DataFrame", lang: str) -> "pd.DataFrame":
     """Median error of the time, and the share within `WITHIN` percent, by source and in all."""
     groups = [*predicted.groupby("source", sort=False), ("all", predicted)]
     rows = [
@@ -121,7 +142,7 @@ def prediction_errors(predicted: "pd.DataFrame", lang: str) -> "pd.DataFrame":
         }
         for name, rows in groups
     ]
-    return _frame(rows)
+    return frame(rows)
 
 
 def median_error(predicted: "pd.DataFrame") -> float:
@@ -129,23 +150,23 @@ def median_error(predicted: "pd.DataFrame") -> float:
     return float(median(map(abs, predicted["error_percent"])))
 
 
-def memory_predictions(facts: Sequence[Fact]) -> "pd.DataFrame":
+def tab_plan_memory_error(facts: Sequence[Fact]) -> "pd.DataFrame":
     """Peak memory of every measured Transformer that recorded it, and as predicted (GiB)."""
     rows = []
     for fact in facts:
         if fact.gib is None or fact.shape is None or fact.step is None:
             continue
-        found = memory(fact.shape, fact.step).total / GIB
+        predicted = memory(fact.shape, fact.step).total / GIB
         rows.append(
             {
                 "run": fact.measured.name,
                 "program": fact.measured.program,
                 "gb_measured": fact.gib,
-                "gb_predicted": found,
-                "memory_error_percent": 100 * (found / fact.gib - 1),
+                "gb_predicted": predicted,
+                "memory_error_percent": 100 * (predicted / fact.gib - 1),
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def cost_by_size(
@@ -167,13 +188,13 @@ def cost_by_size(
             if name == "from_scratch":
                 tokens = tokens_per_parameter * shape.parameters
             step = Step(method=method, batch=1, seq_len=2048)
-            found = plan(shape, step, tokens, gpu, measured, price_list=price_list)
-            if found.usd is None:
+            planned = plan(shape, step, tokens, gpu, measured, price_list=price_list)
+            if planned.usd is None:
                 where = f"brnb/thesis/prices.yaml, usd_per_hour/{price_list}"
                 raise ValueError(f"{gpu} has no price in {where}: choose another list")
             row = {"method": name, "parameters": shape.parameters, "tokens": tokens}
-            rows.append(row | {"usd": float(found.usd), "fits": found.fits})
-    return _frame(rows)
+            rows.append(row | {"usd": float(planned.usd), "fits": planned.fits})
+    return frame(rows)
 
 
 def _program(measured: Measured, lang: str) -> str:
@@ -203,7 +224,54 @@ def _group(heads: int) -> int:
     return next(size for size in (4, 2, 1) if heads % size == 0)
 
 
-def _frame(rows: Any) -> "pd.DataFrame":
-    import pandas as pd
+def fig_cost_by_size(sizes: "pd.DataFrame", lang: str) -> "Figure":
+    """USD against parameters, both logarithmic; hollow where one GPU cannot hold a step.
 
-    return pd.DataFrame(rows, dtype=object)
+    `sizes` is that of `brnb.chapters.planner.cost_by_size`.
+    """
+    fig, axis = figure(3.4)
+    for row, (method, rows) in enumerate(sizes.groupby("method", sort=False)):
+        x, y = rows["parameters"].astype(float), rows["usd"].astype(float)
+        fits = rows["fits"].astype(bool)
+        color = f"C{row}"
+        axis.plot(x, y, color=color, label=label(str(method), lang))
+        look = {"color": color, "marker": MARKERS[row], "linestyle": "none", "markersize": 5}
+        axis.plot(x[fits], y[fits], **look)
+        axis.plot(x[~fits], y[~fits], markerfacecolor="white", **look)
+    axis.plot([], [], "o", color="0.4", label=label("fits_one_gpu", lang))
+    hollow = {"markerfacecolor": "white", "color": "0.4"}
+    axis.plot([], [], "o", label=label("needs_more", lang), **hollow)
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    axis.set_xlabel(label("parameters", lang))
+    axis.set_ylabel(label("usd", lang))
+    axis.legend(loc="upper left")
+    return fig
+
+
+def fig_plan_error(predicted: "pd.DataFrame", lang: str) -> "Figure":
+    """Predicted against measured tokens per second, a marker a source, a colour a kind.
+
+    `predicted` is that of `brnb.chapters.planner.predictions`.
+    """
+    fig, axis = figure(4.0)
+    kinds = {kind: f"C{place}" for place, kind in enumerate(predicted["kind"].unique())}
+    sources = dict(zip(predicted["source"].unique(), MARKERS, strict=False))
+    for (source, kind), rows in predicted.groupby(["source", "kind"], sort=False):
+        x, y = rows["speed_measured"].astype(float), rows["speed_predicted"].astype(float)
+        axis.plot(x, y, sources[source], color=kinds[kind], markersize=6, alpha=0.8)
+    speeds = predicted[["speed_measured", "speed_predicted"]].astype(float).to_numpy()
+    ends = [speeds.min() / 1.5, speeds.max() * 1.5]
+    axis.plot(ends, ends, color="black", linewidth=1)
+    for sign in (-1, 1):
+        beside = [end / (1 + sign * WITHIN / 100) for end in ends]
+        axis.plot(ends, beside, color="black", linestyle="--", linewidth=0.8)
+    for kind, color in kinds.items():
+        axis.plot([], [], "s", color=color, label=kind)
+    for source, marker in sources.items():
+        axis.plot([], [], marker, color="0.4", label=label(f"source_{source}", lang))
+    axis.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
+    axis.set_xlabel(label("speed_measured", lang))
+    axis.set_ylabel(label("speed_predicted", lang))
+    axis.legend(loc="upper left")
+    return fig

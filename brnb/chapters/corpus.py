@@ -1,0 +1,100 @@
+"""Chapter 02: what cleaning removed from the corpus, and what is left."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from brnb.report.figures import figure
+from brnb.report.labels import format_number, label
+from brnb.report.tables import frame
+from brnb.text.corpus import LENGTH_EDGES, CorpusReport
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def tab_cleaning(report: CorpusReport, lang: str) -> "pd.DataFrame":
+    """Documents, lines and characters that each rule removed, and the share of characters."""
+    kept = sum(part.characters for part in report.kept["v6"].values())
+    read = kept + sum(removed.characters for removed in report.removed.values())
+    rows = [
+        {
+            "rule": label(rule, lang),
+            "documents": removed.documents,
+            "lines": removed.lines,
+            "characters": removed.characters,
+            "share": removed.characters / read,
+        }
+        for rule, removed in report.removed.items()
+    ]
+    return frame(rows)
+
+
+def tab_corpus(report: CorpusReport) -> "pd.DataFrame":
+    """Documents, lines, characters and bytes of each cleaning and split."""
+    rows = [
+        {
+            "cleaning": cleaning,
+            "split": split,
+            "documents": kept.documents,
+            "lines": kept.lines,
+            "characters": kept.characters,
+            "bytes": kept.bytes,
+        }
+        for cleaning, parts in report.kept.items()
+        for split, kept in parts.items()
+    ]
+    return frame(rows)
+
+
+def fig_cleaning(report: CorpusReport, lang: str) -> "Figure":
+    """Documents, lines and characters that each cleaning rule removed, on a logarithmic axis.
+
+    Dots, not bars: a bar's length means nothing where the axis is not linear from zero.
+    """
+    rules = list(report.removed)
+    fig, axes = figure(2.4, ncols=3, sharey=True)
+    for axis, unit in zip(axes, ("documents", "lines", "characters"), strict=True):
+        counts = [getattr(report.removed[rule], unit) for rule in rules]
+        axis.plot(counts, [label(rule, lang) for rule in rules], "o", color="C0", clip_on=False)
+        for row, count in enumerate(counts):
+            text = format_number(count, lang)
+            axis.annotate(text, (count, row), (5, 0), textcoords="offset points", va="center")
+        _log_from_zero(axis, counts)
+        axis.set_xlabel(label(unit, lang))
+        axis.margins(y=0.15)
+    axes[0].invert_yaxis()
+    return fig
+
+
+def _log_from_zero(axis: "Axes", counts: Sequence[int]) -> None:
+    """A logarithmic axis that has a zero, with three or four ticks that do not collide."""
+    decades = len(str(max(1, *counts)))
+    step = -(-decades // 3)
+    axis.set_xscale("symlog", linthresh=1)
+    axis.set_xlim(0, 10 ** (decades + 1))
+    axis.set_xticks([0, *(10**power for power in range(step, decades + 1, step))])
+    axis.minorticks_off()
+
+
+def fig_document_lengths(report: CorpusReport, lang: str) -> "Figure":
+    """Histogram of document lengths before and after cleaning, in logarithmic bins."""
+    import numpy as np
+    import seaborn as sns
+
+    fig, axis = figure(2.6)
+    edges = np.log10([LENGTH_EDGES[0] / 10 ** (1 / 10), *LENGTH_EDGES])
+    middles = 10 ** ((edges[1:] + edges[:-1]) / 2)
+    for name, counts in (("before", report.lengths_read), ("after", report.lengths_kept)):
+        look = {"element": "step", "fill": name == "after", "alpha": 0.8}
+        sns.histplot(
+            x=middles, weights=counts[:-1], bins=edges.tolist(), log_scale=True, ax=axis,
+            label=label(name, lang), **look,
+        )  # fmt: skip
+    used = [edge for edge, n in zip(10**edges, report.lengths_read, strict=False) if n]
+    axis.set_xlim(min(used) / 1.3, max(used) * 1.6)
+    axis.set_xlabel(label("length_characters", lang))
+    axis.set_ylabel(label("documents", lang))
+    axis.legend()
+    return fig

@@ -1,0 +1,262 @@
+"""Chapter 15: Table 13 as published and as our answers score, and the checks around it."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from brnb.evaluate.statistics import supported
+from brnb.report.figures import figure
+from brnb.report.labels import label
+from brnb.report.tables import frame
+from brnb.thesis import load
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from brnb.evaluate.statistics import Rate
+    from brnb.evaluate.text_metrics import TokenizerEffect
+    from brnb.extrinsic.judge import Verdicts
+    from brnb.extrinsic.predictions import Prediction
+    from brnb.extrinsic.scores import Row
+    from brnb.extrinsic.temperatures import Setting
+    from brnb.extrinsic.testsets import Item
+
+TASKS = {"QA (resposta curta)": "qa", "Sumarização": "summarisation", "Reescrita": "rewriting"}
+METRICS = {"EM": "em", "F1": "f1", "ROUGE-L (F1)": "rougeL"}
+"""Names that Table 13 prints, and ours."""
+
+COLUMNS = [
+    *("task", "metric", "source", "n", "baseline", "baseline_sd", "adapted", "adapted_sd"),
+    *("gain", "gain_percent", "ci_low", "ci_high", "p_value", "claim"),
+]
+MODELS = {"baseline": ("C0", "o"), "adapted": ("C1", "s")}
+
+
+def tab13(rows: Sequence["Row"], lang: str) -> "pd.DataFrame":
+    """Table 13 as published, then each of our lines in every form of its metric.
+
+    `claim` is whether the difference may be stated: the interval excludes zero and the corrected
+    test agrees. Gains are relative to means that were not rounded.
+    """
+    lines = []
+    for printed in load("published", "tab13", "rows"):
+        task, metric = TASKS[printed["task"]], METRICS[printed["metric"]]
+        published = {name: printed[name] for name in ("baseline", "baseline_sd", "gain")}
+        published |= {"adapted": printed["sft"], "adapted_sd": printed["sft_sd"]}
+        published |= {"n": printed["n"], "gain_percent": printed["gain_percent"]}
+        numbers = {name: float(text) for name, text in published.items()}
+        head = {"task": label(task, lang), "metric": label(metric.lower(), lang)}
+        lines.append(head | {"source": label("published", lang), **numbers, "n": int(printed["n"])})
+        for row in rows:
+            if (row.task, row.metric) == (task, metric):
+                source = f"{label('ours', lang)} ({row.form})"
+                lines.append(head | {"source": source} | _measured(row))
+    return frame(lines)[COLUMNS]
+
+
+def _measured(row: "Row") -> dict[str, Any]:
+    claim = row.claim
+    return {
+        "n": row.n,
+        "baseline": claim.baseline,
+        "baseline_sd": row.baseline_sd,
+        "adapted": claim.adapted,
+        "adapted_sd": row.adapted_sd,
+        "gain": claim.difference,
+        "gain_percent": 100 * claim.gain,
+        "ci_low": claim.low,
+        "ci_high": claim.high,
+        "p_value": claim.p_adjusted,
+        "claim": supported(claim),
+    }
+
+
+def claims(rows: Sequence["Row"], lang: str) -> list[str]:
+    """A sentence for each difference that the evidence supports; others are not stated."""
+    word = {True: label("above_baseline", lang), False: label("below_baseline", lang)}
+    return [
+        f"{label(row.task, lang)}, {row.metric} ({row.form}): {word[row.claim.difference > 0]}"
+        for row in rows
+        if supported(row.claim)
+    ]
+
+
+def tab_test_sets(
+    items: Mapping[str, int],
+    excluded: Mapping[str, Mapping[str, int]],
+    distinct: Mapping[str, int],
+    lang: str,
+) -> "pd.DataFrame":
+    """One row a task: items after the rules, what overlapped with training, items drawn."""
+    rows = [
+        {"task": label(task, lang), "after_rules": count}
+        | {f"overlap_{kind}": n for kind, n in excluded[task].items()}
+        | {"distinct_items": distinct[task]}
+        for task, count in items.items()
+    ]
+    return frame(rows)
+
+
+def tab_extrinsic_metrics(
+    means: Mapping[tuple[str, str, str], Mapping[str, float]], lang: str
+) -> "pd.DataFrame":
+    """Every metric in every form, by task and model."""
+    rows = [
+        {"task": label(task, lang), "form": form, "model": label(model, lang)}
+        | {name.lower(): value for name, value in values.items()}
+        for (task, form, model), values in means.items()
+    ]
+    return frame(rows)
+
+
+def tab_tokenizer_effect(
+    effects: Mapping[str, Sequence["TokenizerEffect"]], lang: str
+) -> "pd.DataFrame":
+    """How much the legacy tokenizers change each metric, by what was scored."""
+    rows = [
+        {"text": label(name, lang), "metric": label(e.metric.lower(), lang)}
+        | {"legacy": e.legacy, "pt": e.pt}
+        | {"legacy_floor": e.legacy_floor, "pt_floor": e.pt_floor, "changed": e.changed}
+        for name, measured in effects.items()
+        for e in measured
+    ]
+    return frame(rows)
+
+
+def tab_generation_settings(settings: Sequence["Setting"], lang: str) -> "pd.DataFrame":
+    """One row a task, model and temperature: mean and deviation of the metric over seeds."""
+    rows = [
+        {"task": label(s.task, lang), "model": label(s.model, lang), "temperature": s.temperature}
+        | {"metric": label(s.metric.lower(), lang), "mean": s.mean, "deviation": s.deviation}
+        for s in settings
+    ]
+    return frame(rows)
+
+
+def tab_safety(checks: Mapping[tuple[str, str], "Rate"], lang: str) -> "pd.DataFrame":
+    """One row a check and model: how often, of how many, and the interval."""
+    return frame(_rates(checks, lang))
+
+
+def tab_probes(right: Mapping[tuple[str, str], "Rate"], chance: float, lang: str) -> "pd.DataFrame":
+    """One row an area and model: how many questions it answers right; chance beside them."""
+    return frame([row | {"chance": chance} for row in _rates(right, lang)])
+
+
+def tab_flips(flips: Mapping[tuple[str, str], "Rate"], lang: str) -> "pd.DataFrame":
+    """One row a comparison and model: how many answers changed, and whether the interval shows
+    that enough did not."""
+    from brnb.extrinsic.flips import same
+
+    rows = zip(_rates(flips, lang), flips.values(), strict=True)
+    return frame([row | {"enough_same": same(rate)} for row, rate in rows])
+
+
+def _rates(rates: Mapping[tuple[str, str], "Rate"], lang: str) -> list[dict[str, Any]]:
+    """A row a check and model."""
+    rows = []
+    for (check, model), rate in rates.items():
+        low, high = rate.interval
+        row = {"check": label(check, lang), "model": label(model, lang), "n": rate.trials}
+        row |= {"count": rate.successes, "rate": rate.value, "ci_low": low, "ci_high": high}
+        rows.append(row)
+    return rows
+
+
+def tab_personal_data(counts: Mapping[str, Mapping[str, int]], lang: str) -> "pd.DataFrame":
+    """One row a text: pieces of personal data by kind."""
+    rows = [{"text": label(name, lang)} | dict(kinds) for name, kinds in counts.items()]
+    return frame(rows)
+
+
+def tab_judge(verdicts: "Verdicts", lang: str) -> "pd.DataFrame":
+    """How a judge chose, and how its verdicts stood the swap."""
+    final = verdicts.final
+    row: dict[str, Any] = {"n": len(final), "judged_baseline": final.count("first")}
+    row |= {"judged_adapted": final.count("second"), "judged_tie": final.count("tie")}
+    row |= {"judged_none": final.count(None)}
+    row |= {"consistency": verdicts.consistency, "kappa": verdicts.kappa}
+    return frame([row])
+
+
+def tab_extrinsic_examples(
+    items: Sequence["Item"],
+    baseline: Sequence["Prediction"],
+    adapted: Sequence["Prediction"],
+    lang: str,
+    characters: int = 300,
+) -> "pd.DataFrame":
+    """The published examples of section 4.4.2.5, then ours, cut to print."""
+    rows = [
+        {"source": label("published", lang), "task": label(shown["task"], lang)}
+        | {name: shown[name] for name in ("instruction", "reference", "baseline", "adapted")}
+        for shown in load("examples", "extrinsic")
+    ]
+    for item, before, after in zip(items, baseline, adapted, strict=True):
+        texts = {"instruction": item.prompt, "reference": item.references[0]}
+        texts |= {"baseline": before.text, "adapted": after.text}
+        row = {"source": label("ours", lang), "task": label(item.task, lang)}
+        rows.append(row | {name: text[:characters] for name, text in texts.items()})
+    return frame(rows)
+
+
+def fig_extrinsic_gains(rows: Sequence["Row"], form: str, lang: str) -> "Figure":
+    """Gain of each line of Table 13 with its interval over items; the published as crosses."""
+    shown = [row for row in rows if row.form == form]
+    fig, axis = figure(0.9 + 0.45 * len(shown))
+    printed = {
+        (TASKS[r["task"]], METRICS[r["metric"]]): float(r["gain"])
+        for r in load("published", "tab13", "rows")
+    }
+    for place, row in enumerate(reversed(shown)):
+        claim = row.claim
+        bar = [[claim.difference - claim.low], [claim.high - claim.difference]]
+        name = label("ours", lang) if not place else None
+        axis.errorbar([claim.difference], [place], xerr=bar, fmt="o", color="C0", label=name)
+        published = label("published", lang) if not place else None
+        axis.plot([printed[row.task, row.metric]], [place], "x", color="C3", label=published)
+    names = [f"{label(r.task, lang)}, {label(r.metric.lower(), lang)}" for r in reversed(shown)]
+    axis.set_yticks(range(len(shown)), names)
+    axis.axvline(0, color="black", linewidth=0.8)
+    axis.set_xlabel(label("gain", lang))
+    axis.legend(fontsize=8)
+    return fig
+
+
+def fig_temperatures(settings: Sequence["Setting"], lang: str) -> "Figure":
+    """Each task's metric against temperature; bars are deviations over generation seeds."""
+    tasks = list(dict.fromkeys((s.task, s.metric) for s in settings))
+    fig, axes = figure(2.6, ncols=len(tasks), squeeze=False)
+    for axis, (task, metric) in zip(axes[0], tasks, strict=True):
+        for model, (color, marker) in MODELS.items():
+            shown = [s for s in settings if (s.task, s.metric, s.model) == (task, metric, model)]
+            x, y = [s.temperature for s in shown], [s.mean for s in shown]
+            bars = [0.0 if s.deviation is None else s.deviation for s in shown]
+            axis.errorbar(
+                x, y, bars, color=color, marker=marker, capsize=2, label=label(model, lang)
+            )
+        axis.set_title(f"{label(task, lang)}, {label(metric.lower(), lang)}", fontsize=9)
+        axis.set_xlabel(label("temperature", lang))
+        axis.set_ylim(bottom=0)
+    axes[0][0].legend(fontsize=8)
+    return fig
+
+
+def fig_probes(right: Mapping[tuple[str, str], "Rate"], chance: float, lang: str) -> "Figure":
+    """Share of right answers by area and model, with intervals; chance is dashed."""
+    areas = list(dict.fromkeys(area for area, _ in right))
+    fig, axis = figure(2.8)
+    for offset, (model, (color, marker)) in zip((-0.12, 0.12), MODELS.items(), strict=True):
+        for place, area in enumerate(areas):
+            rate = right[area, model]
+            low, high = rate.interval
+            bar = [[rate.value - low], [high - rate.value]]
+            name = label(model, lang) if not place else None
+            look = {"color": color, "marker": marker, "capsize": 2}
+            axis.errorbar([place + offset], [rate.value], bar, label=name, **look)
+    axis.axhline(chance, color="black", linestyle="--", linewidth=1, label=label("chance", lang))
+    axis.set_xticks(range(len(areas)), [label(area, lang) for area in areas])
+    axis.set_ylim(0, 1)
+    axis.set_ylabel(label("accuracy", lang))
+    axis.legend(fontsize=8)
+    return fig

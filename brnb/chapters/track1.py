@@ -1,0 +1,259 @@
+"""Chapter 11: all versions of Track 1 together, in the dissertation's tables and on one scale."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from brnb.chapters.versions import COLUMNS, beside_published
+from brnb.report.figures import figure, look
+from brnb.report.labels import label
+from brnb.report.tables import frame
+from brnb.theory.costs import exact, price_list_for, receipt_cost
+from brnb.thesis import load
+from brnb.tokenizers.fragmentation import GUARDRAILS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from brnb.evaluate.intrinsic import Intrinsic
+    from brnb.evaluate.legibility import Legibility
+    from brnb.evaluate.records import Record
+    from brnb.studies.finding import Change
+    from brnb.theory.trainings import Training
+    from brnb.train.history import History
+
+SUMMED = ("tokens_billion", "hours_published", "usd_published", "hours_projected", "usd_projected")
+FAMILIES = ("character_rnn", "subword_rnn", "transformer")
+
+
+def tab07(
+    results: Mapping[str, "Intrinsic"], histories: Mapping[str, "History"], lang: str
+) -> "pd.DataFrame":
+    """Table 7 and ours: characters (v1 to v3)."""
+    return beside_published("tab07", results, histories, lang)
+
+
+def tab08(
+    results: Mapping[str, "Intrinsic"], histories: Mapping[str, "History"], lang: str
+) -> "pd.DataFrame":
+    """Table 8 and ours: subwords with an RNN (v4)."""
+    return beside_published("tab08", results, histories, lang)
+
+
+def tab09(
+    results: Mapping[str, "Intrinsic"], histories: Mapping[str, "History"], lang: str
+) -> "pd.DataFrame":
+    """Table 9 and ours: Transformers (v5 and v6)."""
+    return beside_published("tab09", results, histories, lang)
+
+
+def tab10(measured: Mapping[str, "Legibility | None"], lang: str) -> "pd.DataFrame":
+    """Table 10 and ours: both ratios and the verdict of each run's samples.
+
+    Runs that the dissertation gives no ratios for, and runs of ours that left no samples, have
+    missing values in that row.
+    """
+    printed = {row["run"]: row for row in load("published", "tab10", "rows")}
+    rows: list[dict[str, Any]] = []
+    for run, ours in measured.items():
+        if run in printed:
+            row = printed[run]
+            ratios = {name: float(row[name]) for name in ("fallback_ratio", "short_piece_ratio")}
+            source = {"run": run, "source": label("published", lang)}
+            rows.append(source | ratios | {"guardrails_pass": row["passes"]})
+        rows.append(
+            {"run": run, "source": label("ours", lang)}
+            | {
+                name: getattr(ours, name, None)
+                for name in ("fallback_ratio", "short_piece_ratio", "guardrails_pass")
+            }
+        )
+    return frame(rows)
+
+
+def tab_yardstick(
+    records: Sequence["Record"], intervals: Mapping[str, tuple[float, float]]
+) -> "pd.DataFrame":
+    """All runs on the one scale that they share, the best last; intervals where there are any."""
+    rows = []
+    for record in sorted(records, key=lambda r: -r.result.bits_per_byte):
+        low, high = intervals.get(record.run, (None, None))
+        rows.append(
+            {
+                "run": record.run,
+                "cleaning": record.params["cleaning"],
+                "parameters_million": record.history.parameters / 1e6,
+                "tokens_million": record.history.tokens / 1e6,
+                "hours": record.history.seconds / 3600,
+                "bits_per_byte": record.result.bits_per_byte,
+                "ci_low": low,
+                "ci_high": high,
+            }
+        )
+    return frame(rows)
+
+
+def tab_track1_hours(trainings: Iterable["Training"], lang: str) -> "pd.DataFrame":
+    """What the dissertation's tokens took, and what they take at our measured speed; sums below.
+
+    The speed is that of the training loop without evaluations, checkpoints and its first step, on
+    the device of the receipt and with the receipt's sizes. Money is by the dissertation's price
+    list where it prices the device, else by the latest that does, and missing for a CPU. Runs
+    that the dissertation does not count tokens for are left out.
+    """
+    rows: list[dict[str, Any]] = []
+    spent = {row["run"]: row for row in load("published", "tab03", "rows")}
+    tables = (load("published", table, "rows") for table in COLUMNS)
+    tokens = {row["run"]: exact(row["tokens"]) for rows_ in tables for row in rows_}
+    for ours in (training for training in trainings if training.run in tokens):
+        published, device = spent[ours.run], ours.device if ours.gpu else None
+        seconds = tokens[ours.run] * 10**9 / exact(ours.tokens_per_second)
+        usage = {"run": ours.run, "gpu": device, "seconds": seconds}
+        cost = receipt_cost(usage, price_list_for(device))
+        rows.append(
+            {
+                "run": ours.run,
+                "tokens_billion": tokens[ours.run],
+                "gpu_published": published["gpu"],
+                "hours_published": exact(published["hours"]),
+                "usd_published": exact(published["usd"]),
+                "gpu": cost.gpu or ours.device,
+                "tokens_per_second": round(ours.tokens_per_second),
+                "measured_over": ours.seconds,
+                "hours_projected": cost.hours,
+                "usd_projected": cost.usd,
+            }
+        )
+    total = {name: _sum(row[name] for row in rows) for name in SUMMED}
+    rows.append({"run": label("total", lang)} | total)
+    return frame(rows)
+
+
+def _sum(values: Iterable[Decimal | None]) -> Decimal | None:
+    """None if a part is missing: a partial total would pass for the whole."""
+    known = list(values)
+    return None if None in known else sum((v for v in known if v is not None), Decimal(0))
+
+
+def tab_finding(changes: Sequence["Change"], lang: str) -> "pd.DataFrame":
+    """One row a measure: its change, the interval, and whether that is better."""
+    rows = [
+        {"measure": label(c.measure, lang), "change": c.change, "ci_low": c.low, "ci_high": c.high}
+        | {"better": c.better}
+        for c in changes
+    ]
+    return frame(rows)
+
+
+def fig_track1_loss(records: Sequence["Record"], lang: str) -> "Figure":
+    """Validation curves on one page: a panel a family in nats per token, then all in bits per byte.
+
+    Nats per token compare only runs with one tokenizer; bits per byte, the same curves times
+    tokens per byte, compare them all.
+    """
+    fig, axes = figure(6.4, nrows=2, ncols=2)
+    panels = dict(zip((*FAMILIES, "all_runs"), axes.flat, strict=True))
+    for record in records:
+        rows = record.history.validation
+        if not rows:
+            continue
+        millions = [row["tokens"] / 1e6 for row in rows]
+        nats = [row["loss"] for row in rows]
+        scale = record.result.bits_per_byte / record.result.loss
+        panels[_family(record)].plot(millions, nats, label=record.run, **look(record.run))
+        panels["all_runs"].plot(millions, [scale * x for x in nats], **look(record.run))
+    for name, axis in panels.items():
+        axis.set_title(label(name, lang))
+        axis.set_xlabel(label("million_tokens", lang))
+        axis.set_ylabel(label("bits_per_byte" if name == "all_runs" else "loss_nats", lang))
+        if axis.get_legend_handles_labels()[0]:
+            axis.legend(fontsize=8)
+    _log_scale(panels["all_runs"])
+    return fig
+
+
+def fig_track1_cost(
+    records: Sequence["Record"], intervals: Mapping[str, tuple[float, float]], lang: str
+) -> "Figure":
+    """Bits per byte against hours of training and against its compute, 6ND (Eq. 3.2).
+
+    Bars are the intervals over documents.
+    """
+    fig, axes = figure(4.2, ncols=2, sharey=True)
+    for record in records:
+        value = record.result.bits_per_byte
+        low, high = intervals.get(record.run, (value, value))
+        history = record.history
+        flops = 6 * history.parameters * history.tokens
+        for axis, x in zip(axes, (history.seconds / 3600, flops), strict=True):
+            bar = [[value - low], [high - value]]
+            axis.errorbar([x], [value], bar, label=record.run, capsize=2, **look(record.run))
+    for axis, name in zip(axes, ("training_hours", "training_flops"), strict=True):
+        _log_scale(axis)
+        axis.set_xlabel(label(name, lang))
+    axes[0].set_ylabel(label("bits_per_byte", lang))
+    _legend_below(fig, axes[0])
+    return fig
+
+
+def fig_track1_ranking(
+    records: Sequence["Record"], intervals: Mapping[str, tuple[float, float]], lang: str
+) -> "Figure":
+    """Every run's bits per byte with its interval over documents, the best on top."""
+    fig, axis = figure(0.9 + 0.24 * len(records))
+    ordered = sorted(records, key=lambda record: -record.result.bits_per_byte)
+    for row, record in enumerate(ordered):
+        value = record.result.bits_per_byte
+        low, high = intervals.get(record.run, (value, value))
+        style = look(record.run)
+        if record.params["cleaning"] != "v6":
+            style["markerfacecolor"] = "white"
+        axis.errorbar([value], [row], xerr=[[value - low], [high - value]], **style)
+    axis.set_yticks(range(len(ordered)), [record.run for record in ordered])
+    axis.set_xlabel(label("bits_per_byte", lang))
+    axis.grid(visible=False, axis="y")
+    return fig
+
+
+def fig_track1_fragmentation(records: Sequence["Record"], lang: str) -> "Figure":
+    """Short pieces in the samples against real words and Portuguese in them; guardrail dashed."""
+    fig, axes = figure(4.2, ncols=2)
+    for record in records:
+        legible = record.legibility
+        if legible is None:
+            continue
+        for axis, y in zip(axes, (legible.dictionary_share, legible.language_share), strict=True):
+            axis.plot([legible.short_piece_ratio], [y], label=record.run, **look(record.run))
+    for axis, name in zip(axes, ("dictionary_share", "language_share"), strict=True):
+        axis.axvline(GUARDRAILS["short_piece_ratio"], color="black", linestyle="--", linewidth=1)
+        axis.set_xlabel(label("short_piece_ratio", lang))
+        axis.set_ylabel(label(name, lang))
+    _legend_below(fig, axes[0])
+    return fig
+
+
+def _family(record: "Record") -> str:
+    if "heads" in record.params:
+        return "transformer"
+    return "character_rnn" if record.params["tokenizer"].startswith("char") else "subword_rnn"
+
+
+def _log_scale(axis: "Axes") -> None:
+    """Labels at 1 and 3 of a decade, at 1 alone where there are many: they do not collide."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axis.set_xscale("log")
+    low, high = axis.get_xlim()
+    subs = (1.0, 3.0) if high < 30 * low else (1.0,)
+    axis.xaxis.set_major_locator(LogLocator(subs=subs))
+    axis.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _legend_below(fig: "Figure", axis: "Axes") -> None:
+    handles, names = axis.get_legend_handles_labels()
+    rows = math.ceil(len(names) / 3) or 1
+    fig.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8, title=None)
+    fig.set_figheight(fig.get_figheight() + 0.12 * rows)

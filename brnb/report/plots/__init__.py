@@ -1,1 +1,0 @@
-"""The figures of the chapters: each function draws one from plain data."""

@@ -1,0 +1,84 @@
+"""Table 13 beside the published one, and the tables around it."""
+
+from answered import OPTIONS, prediction, world
+
+from brnb.chapters import extrinsic
+from brnb.evaluate.statistics import Rate
+from brnb.extrinsic.scores import all_means, table13
+from brnb.extrinsic.testsets import Item
+from brnb.report.tables import display
+from brnb.thesis import load
+
+
+def test_a_supported_difference_is_claimed_in_words():
+    rows = table13(*world(2, 6), ("legacy",), **OPTIONS)
+    claim = "QA, em (legacy): o adaptado fica acima do baseline"
+    assert claim in extrinsic.claims(rows, "pt")
+
+
+def test_every_metric_of_every_form_and_model_has_a_row():
+    sets, before, after = world(2, 6)
+    means = all_means(sets, {"baseline": before, "adapted": after})
+    assert len(extrinsic.tab_extrinsic_metrics(means, "en")) == 3 * 3 * 2
+
+
+def test_equal_models_make_no_claim():
+    sets, before, _ = world(3, 3)
+    rows = table13(sets, before, before, ("pt",), **OPTIONS)
+    assert extrinsic.claims(rows, "pt") == []
+    assert all(row.claim.p_adjusted == 1 for row in rows)
+
+
+def test_the_published_lines_stand_as_printed():
+    sets, before, after = world(2, 6)
+    rows = table13(sets, before, after, ("legacy",), **OPTIONS)
+    frame = extrinsic.tab13(rows, "pt")
+    printed = frame[frame["source"] == "Publicado"]
+    assert printed["gain_percent"].tolist() == [145, 80, 33, 71]
+    assert printed["baseline"].tolist() == [0.037, 0.063, 0.154, 0.173]
+    assert len(frame) == 8
+    # relative gains come from means that were not rounded: the rounded ones give another number
+    row = load("published", "tab13", "rows")[0]
+    rounded = 100 * (float(row["sft"]) - float(row["baseline"])) / float(row["baseline"])
+    assert round(rounded) == 143 != float(row["gain_percent"])
+
+
+def test_tables_print_what_strange_answers_say_and_run_nothing():
+    item = Item("a", "qa", "<script>alert(1)</script>", "", (r"\input{x}",))
+    frame = extrinsic.tab_extrinsic_examples(
+        [item], [prediction(item, "\u001b[31m")], [prediction(item, "")], "pt"
+    )
+    shown = display(frame, "tab-examples", lang="pt", caption="exemplos")
+    assert "<script>" not in shown.html()
+    assert r"\textbackslash{}input\{x\}" in shown.latex()
+    assert "{[}U+001B{]}" in shown.latex()
+
+
+def test_the_table_of_flips_says_where_99_percent_are_the_same():
+    found = {
+        ("flips_alone", "adapted"): Rate(0, 400),
+        ("flips_alone", "baseline"): Rate(0, 10),
+        ("flips_transformers", "adapted"): Rate(10, 400),
+    }
+    frame = extrinsic.tab_flips(found, "en")
+    assert frame["enough_same"].tolist() == [True, None, False]
+    assert frame["rate"].tolist() == [0, 0, 0.025]
+    shown = display(frame, "tab-flips", lang="en")
+    assert shown.headers[-1] == "At least 99% the same"
+    assert [cells[-1] for cells in shown.cells] == ["yes", "–", "no"]
+
+
+def test_figures_draw():
+    sets, before, after = world(2, 6)
+    rows = table13(sets, before, after, ("pt",), **OPTIONS)
+    figure = extrinsic.fig_extrinsic_gains(rows, "pt", "pt")
+    assert len(figure.axes[0].get_yticks()) == 4
+
+
+def test_the_published_examples_stand_before_ours():
+    item = Item("a", "qa", "Quem?", "", ("Ana",))
+    frame = extrinsic.tab_extrinsic_examples(
+        [item], [prediction(item, "Bia")], [prediction(item, "Ana")], "pt"
+    )
+    assert frame["reference"].tolist()[0] == "1"
+    assert frame["adapted"].tolist()[-2:] == ["O cão comeu o gato.", "Ana"]
