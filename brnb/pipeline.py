@@ -203,7 +203,8 @@ class Pipeline:
         why = list(result.unclean)
         why += _differences("code", result.code, self._code[self.notebook(run)])
         why += _differences("parameter", result.params, self.params(run))
-        why += [f"needs {need}, which is not done" for need in stale]
+        are = "is" if len(stale) == 1 else "are"
+        why += [f"needs {', '.join(stale)}, which {are} not done"] if stale else []
         for need in self.needs(run):
             if need not in stale and result.needs_content.get(need) != self._content(need):
                 why.append(f"needs {need}, which ran again since, with another result")
