@@ -98,7 +98,7 @@ def resolve(name: str) -> Callable[..., Any]:
         raise LookupError(f"{name} does not resolve: {error}") from error
     if not attributes:
         raise LookupError(f"{name} is a module: name a function in it")
-    return target  # type: ignore[no-any-return]
+    return target
 
 
 def register_table(part: str) -> "pd.DataFrame":
