@@ -21,7 +21,9 @@ def attention_weights(q: npt.ArrayLike, k: npt.ArrayLike) -> Floats:
     """
     queries, keys = np.asarray(q, float), np.asarray(k, float)
     if queries.shape[-1] != keys.shape[-1]:
-        raise ValueError(f"q has width {queries.shape[-1]}, k has {keys.shape[-1]}: they must agree")
+        raise ValueError(
+            f"q has width {queries.shape[-1]}, k has {keys.shape[-1]}: they must agree"
+        )
     scores = queries @ np.swapaxes(keys, -1, -2) / np.sqrt(queries.shape[-1])
     return stable_softmax(scores)
 
@@ -56,14 +58,14 @@ def multi_head(
         h, a divisor of d.
     """
     wq, wk, wv, wo = (np.asarray(w, float) for w in maps)
-    split = [
-        _split(np.asarray(x, float) @ w, heads) for x, w in ((q, wq), (k, wk), (v, wv))
-    ]
+    split = [_split(np.asarray(x, float) @ w, heads) for x, w in ((q, wq), (k, wk), (v, wv))]
     joined = np.moveaxis(attention(*split), 0, 1)
     return np.asarray(joined.reshape(joined.shape[0], -1) @ wo)
 
 
-def head_sum(x: npt.ArrayLike, weights: npt.ArrayLike, wv: npt.ArrayLike, wo: npt.ArrayLike) -> Floats:
+def head_sum(
+    x: npt.ArrayLike, weights: npt.ArrayLike, wv: npt.ArrayLike, wo: npt.ArrayLike
+) -> Floats:
     """Sum over heads of A_i X W_i^V W_i^O, the same as multi-head attention (Eq. A.8).
 
     W_i^O are the rows of W^O that belong to head i. Eq. A.8 prints W^O for every head, whose
