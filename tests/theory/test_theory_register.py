@@ -12,6 +12,7 @@ from brnb.theory.register import SIZES, Entry, entries, register_table, resolve
 
 ROOT = Path(__file__).parents[2]
 CHAPTER_MODULE = re.compile(r"brnb\.chapters(?:\.| import )(\w+)")
+PRINTERS = ("equations", "thesis_tables")  # of brnb.theory: they print what formulas give
 
 
 def test_335_equations_are_numbered():
@@ -44,13 +45,19 @@ def test_every_function_is_cited_by_its_chapter(part):
 
 @cache
 def _names_of(cell: str) -> frozenset[str]:
-    """Identifiers in a notebook's code and in the chapter modules that it imports."""
+    """Identifiers in a notebook's code, in its chapter modules and in the printers they import."""
     notebook = json.loads((ROOT / "notebooks" / f"{cell}.ipynb").read_text(encoding="utf-8"))
     cells = [c["source"] for c in notebook["cells"] if c["cell_type"] == "code"]
     code = "\n".join("".join(source) for source in cells)
-    modules = {ROOT / "brnb" / "chapters" / f"{name}.py" for name in CHAPTER_MODULE.findall(code)}
-    sources = [code, *(m.read_text(encoding="utf-8") for m in modules if m.is_file())]
+    sources = [code, *(_source("chapters", name) for name in set(CHAPTER_MODULE.findall(code)))]
+    together = "\n".join(sources)
+    sources += [_source("theory", name) for name in PRINTERS if f"theory.{name}" in together]
     return frozenset(name for source in sources for name in _identifiers(source))
+
+
+def _source(room: str, module: str) -> str:
+    file = ROOT / "brnb" / room / f"{module}.py"
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
 
 
 def _identifiers(source: str) -> set[str]:
