@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from brnb.theory.chinchilla import LossLaw
+from brnb.theory.chinchilla import LossLaw, published
 from brnb.theory.quantities import Floats
+from brnb.thesis import load
 
 
 class Interval(NamedTuple):
@@ -17,6 +18,24 @@ class Interval(NamedTuple):
     loss: float
     low: float
     high: float
+
+
+def published_covariance(name: str) -> Floats:
+    """Covariance of E, A, B, alpha and beta of a law of brnb/thesis/scaling.yaml, (5, 5).
+
+    The file has that of ln A and ln B, in which the law is nearly linear; dA = A dlnA turns it.
+
+    Raises
+    ------
+    ValueError
+        If the law was published without one.
+    """
+    facts = load("scaling", name)
+    if "deviations" not in facts:
+        raise ValueError(f"{name} in brnb/thesis/scaling.yaml has no deviations")
+    law = published(name)
+    scale = np.array(facts["deviations"], float) * [1, law.A, law.B, 1, 1]
+    return np.array(facts["correlations"], float) * np.outer(scale, scale)
 
 
 def sensitivities(law: LossLaw, flops: float) -> Floats:

@@ -51,3 +51,22 @@ def test_the_printed_variance_is_right_for_independent_constants_only():
     wide = p.printed_interval(LAW, 1e24, COVARIANCE)
     narrow = p.prediction_interval(LAW, 1e24, COVARIANCE)
     assert wide.high - wide.low > narrow.high - narrow.low
+
+
+@pytest.mark.parametrize(
+    ("flops", "deviation"), [(1e20, 0.00146), (1e22, 0.00702), (1e24, 0.01474), (1e26, 0.02014)]
+)
+def test_deviation_is_that_of_the_refitted_laws(flops, deviation):
+    # standard deviations of L_pred over the 400 refits that the covariance is of
+    law, covariance = published("besiroglu_2024"), p.published_covariance("besiroglu_2024")
+    ours = p.prediction_variance(law, flops, covariance) ** 0.5
+    assert ours == pytest.approx(deviation, rel=0.05, abs=0.0015)
+    assert p.printed_variance(law, flops, covariance) > 3 * ours**2
+
+
+def test_deviations_are_near_those_of_the_replication():
+    # Besiroglu et al. (2024), Table 1: 0.03, 124.58, 1293.23, 0.02 and 0.02
+    ours = np.diag(p.published_covariance("besiroglu_2024")) ** 0.5
+    np.testing.assert_allclose(ours, [0.03, 124.58, 1293.23, 0.02, 0.02], rtol=0.35)
+    with pytest.raises(ValueError, match="hoffmann_2022 in .* has no deviations"):
+        p.published_covariance("hoffmann_2022")
