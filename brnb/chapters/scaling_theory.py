@@ -28,6 +28,7 @@ from brnb.theory.compute import (
 from brnb.theory.emergence import exact_match, rise, token_accuracy
 from brnb.theory.kaplan import (
     LAWS,
+    Variable,
     kaplan_elasticity,
     kaplan_law,
     kaplan_loss,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-POINTS = {"N": 1e10, "D": 1e11, "C": 1e20}  # of C.11-C.13
+POINTS: dict[Variable, float] = {"N": 1e10, "D": 1e11, "C": 1e20}  # of C.11-C.13
 PRINTED_SLOPES = {"N": "C.11", "D": "C.12", "C": "C.13"}
 BUDGETS = (1e20, 1e21, 1e22, 1e23, 1e24, 1e25, 1e26)  # FLOP
 HOFFMANN, REPLICATION = "hoffmann_2022", "besiroglu_2024"
