@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brnb.report.figures import figure
-from brnb.report.labels import label
+from brnb.report.labels import format_number, label
 from brnb.theory.allocation import (
     PHASES,
     Aim,
@@ -29,6 +29,17 @@ if TYPE_CHECKING:
 
 H100_HOUR = ("h100_sxm", "runpod_secure_2026_11")
 MOST_FLOPS = 1e25  # C_max of C.45
+SIZES = {"parameters_billion": 2, "tokens_billion": 0}
+DECIMALS = {
+    "phases": SIZES
+    | {"predicted_loss": 3, "doubling_gain": 4}
+    | {"doubling_usd": 0, "usd_per_centinat": 0},
+    "saturation": SIZES | {"usd": 0},
+    "allocation": SIZES | {"predicted_loss": 3, "usd": 0},
+    "schedule": {"value": 3},
+    "budget_allocation": {"n_printed": 0, "n_balanced": 0, "overspent": 0},
+    "pareto": {"predicted_loss": 3},
+}
 
 
 def flop_price(utilization: float = 0.4) -> float:
@@ -72,7 +83,7 @@ def fig_returns(values: Sequence[float], lang: str) -> "Figure":
     law, C = published(), np.geomspace(1e18, 1e28, 60)
     gains = np.array([marginal_gain(law, flops) for flops in C])
     for place, worth in enumerate(values):
-        axis.plot(C, worth * gains, color=f"C{place}", label=f"US$ {worth:.0e}/nat")
+        axis.plot(C, worth * gains, color=f"C{place}", label=_worth(worth, lang))
         end = saturation_flops(law, worth, flop_price())
         axis.plot([end], [flop_price()], "o", color=f"C{place}")
     axis.axhline(flop_price(), color="black", linestyle="--", label=label("flop_price", lang))
@@ -84,6 +95,11 @@ def fig_returns(values: Sequence[float], lang: str) -> "Figure":
     axis.set_ylabel(label("usd_per_flop", lang))
     axis.legend()
     return fig
+
+
+def _worth(usd_per_nat: float, lang: str) -> str:
+    millions = format_number(usd_per_nat / 1e6, lang, decimals=0)
+    return f"US$ {millions} {label('million_per_nat', lang)}"
 
 
 def tab_saturation(values: Sequence[float]) -> "pd.DataFrame":

@@ -7,6 +7,7 @@ import numpy as np
 
 from brnb.report.figures import figure
 from brnb.report.labels import label
+from brnb.theory.compute import training_flops
 from brnb.theory.decision import efficiency, utility
 from brnb.theory.equations import LLAMA_8B
 from brnb.theory.lora import (
@@ -40,9 +41,22 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from brnb.evaluate.sweep import Trained
+
+Efficiency = tuple[str, float, float, float, float | None]  # see `tab_efficiency`
 WIDTHS = (2, 3, 4, 6, 8, 16)  # bits
 FROZEN_OVERHEAD = 1 / 2  # of a step that trains adapters: a forward and a backward pass
 KINDS = ("embedding", "attention", "feedforward")
+DECIMALS = {
+    "lora": {"trained_million": 1, "reduction": 1},
+    "rank": {"rank_published": 0, "rank_bound": 0},
+    "bits": {"bits_used": 2, "error_allocated": 4, "error_even": 4},
+    "checkpointing": dict.fromkeys(("activations_counted", "activations_printed"), 1)
+    | dict.fromkeys(("overhead_measured", "overhead_frozen", "overhead_printed"), 1),
+    "overhead": {"overhead_recomputed": 1, "overhead_printed": 1},
+    "utilities": {"utility_published": 3, "utility_recomputed": 3},
+    "efficiency": {"bits_saved": 3, "per_petaflop": 4, "per_million_tokens": 4, "per_usd": 1},
+}
 
 
 def tab_lora(ranks: Sequence[int]) -> "pd.DataFrame":
@@ -275,7 +289,21 @@ def tab_utilities() -> "pd.DataFrame":
     return _frame(rows)
 
 
-def tab_efficiency(runs: Sequence[tuple[str, float, float, float, float | None]]) -> "pd.DataFrame":
+def efficiencies(trained: Sequence["Trained"]) -> list[Efficiency]:
+    """What `tab_efficiency` takes, of the sweep's trainings; a CPU has no price."""
+    return [
+        (
+            f"{t.width} × {t.layers}",
+            t.bits_per_byte,
+            training_flops(t.non_embedding, t.history.tokens),
+            t.history.tokens,
+            None,
+        )
+        for t in trained
+    ]
+
+
+def tab_efficiency(runs: Sequence[Efficiency]) -> "pd.DataFrame":
     """Performance for each FLOP, token and USD of runs of ours (4.23-4.25).
 
     Parameters

@@ -55,6 +55,18 @@ BUDGETS = (1e20, 1e21, 1e22, 1e23, 1e24, 1e25, 1e26)  # FLOP
 HOFFMANN, REPLICATION = "hoffmann_2022", "besiroglu_2024"
 GPT3 = {"layers": 96, "width": 12288, "hidden": 49152, "seq_len": 2048, "vocab": 50257}
 ANSWERS = (1, 5, 20, 100)  # tokens that must all be right
+DECIMALS = {
+    "kaplan": {"loss_recomputed": 3, "loss_published": 3, "elasticity": 4},
+    "optimum": {"parameters_billion": 2, "tokens_billion": 1, "tokens_per_parameter": 1}
+    | {"predicted_loss": 3},
+    "exponents": {"for_size": 3, "for_data": 3},
+    "training_flops": {"gflops_published": 1, "gflops_recomputed": 1, "ratio": 2},
+    "prediction": dict.fromkeys(("predicted_loss", "ci_low", "ci_high"), 3)
+    | {"printed_low": 3, "printed_high": 3, "too_wide": 1},
+    "extrapolation": {"parameters_billion": 0, "tokens_billion": 0, "size_term": 3}
+    | {"data_term": 3, "predicted_loss": 3},
+    "emergence": dict.fromkeys(("score_1e18", "score_1e22", "score_1e26"), 4) | {"decades": 1},
+}
 
 
 def tab_kaplan() -> "pd.DataFrame":
@@ -153,7 +165,7 @@ def fig_optimum(lang: str) -> "Figure":
     choices = {_name(name): optimal_allocation(C, name) for name in (HOFFMANN, REPLICATION)}
     choices[label("as_printed", lang)] = printed_allocation(C)
     for place, (name, (size, tokens)) in enumerate(choices.items()):
-        axis.plot(C, size, color=f"C{place}", label=name)
+        axis.plot(C, size, "-", color=f"C{place}", label=name)
         axis.plot(C, tokens, "--", color=f"C{place}")
     axis.set_xscale("log")
     axis.set_yscale("log")
@@ -182,7 +194,7 @@ def _draw_conditions(axis: Any, law: LossLaw, flops: float, lang: str) -> None:
 
 
 def tab_training_flops(lang: str) -> "pd.DataFrame":
-    """FLOP of a token of GPT-3, printed (C.26-C.32) and right, with their ratio."""
+    """GFLOP of a token of GPT-3, printed (C.26-C.32) and right, with their ratio."""
     right, printed = forward_flops(**GPT3), printed_forward_flops(**GPT3)
     layers, width, n = (GPT3[key] for key in ("layers", "width", "seq_len"))
     pairs = {f"flops_{part}": (printed[part], right[part]) for part in right}
@@ -198,8 +210,8 @@ def tab_training_flops(lang: str) -> "pd.DataFrame":
     rows = [
         {
             "part": label(name, lang),
-            "flops_published": theirs,
-            "flops_recomputed": ours,
+            "gflops_published": theirs / 1e9,
+            "gflops_recomputed": ours / 1e9,
             "ratio": theirs / ours,
         }
         for name, (theirs, ours) in pairs.items()

@@ -84,8 +84,8 @@ def test_training_flops_of_the_text():
     frame = theory.tab_training_flops("en").set_index("part")
     # 129.6 L d^2 and 72 L d^2 of GPT-3, 96 x 12288^2
     squares = 96 * 12288**2
-    assert frame.loc["training (C.32)", "flops_published"] == pytest.approx(129.6 * squares)
-    assert frame.loc["training (C.32)", "flops_recomputed"] == 72 * squares
+    assert frame.loc["training (C.32)", "gflops_published"] == pytest.approx(129.6e-9 * squares)
+    assert frame.loc["training (C.32)", "gflops_recomputed"] == 72 * squares / 1e9
     assert frame.loc["6N (C.33)", "ratio"] == 1
 
 

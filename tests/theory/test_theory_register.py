@@ -2,7 +2,6 @@
 
 import ast
 import json
-import re
 from functools import cache
 from pathlib import Path
 
@@ -11,8 +10,7 @@ import pytest
 from brnb.theory.register import SIZES, Entry, entries, register_table, resolve
 
 ROOT = Path(__file__).parents[2]
-CHAPTER_MODULE = re.compile(r"brnb\.chapters(?:\.| import )(\w+)")
-PRINTERS = ("equations", "thesis_tables")  # of brnb.theory: they print what formulas give
+PRINTERS = {"brnb.theory.equations", "brnb.theory.thesis_tables"}  # print what formulas give
 
 
 def test_335_equations_are_numbered():
@@ -47,21 +45,28 @@ def test_every_function_is_cited_by_its_chapter(part):
 def _names_of(cell: str) -> frozenset[str]:
     """Identifiers in a notebook's code, in its chapter modules and in the printers they import."""
     notebook = json.loads((ROOT / "notebooks" / f"{cell}.ipynb").read_text(encoding="utf-8"))
-    cells = [c["source"] for c in notebook["cells"] if c["cell_type"] == "code"]
-    code = "\n".join("".join(source) for source in cells)
-    sources = [code, *(_source("chapters", name) for name in set(CHAPTER_MODULE.findall(code)))]
-    together = "\n".join(sources)
-    sources += [_source("theory", name) for name in PRINTERS if f"theory.{name}" in together]
-    return frozenset(name for source in sources for name in _identifiers(source))
+    cells = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
+    trees = [ast.parse("\n".join(cells))]
+    trees += [_module(name) for name in _imported(trees[0]) if name.startswith("brnb.chapters.")]
+    together = {name for tree in trees for name in _imported(tree)}
+    trees += [_module(name) for name in sorted(together & PRINTERS)]
+    return frozenset(name for tree in trees for name in _identifiers(tree))
 
 
-def _source(room: str, module: str) -> str:
-    file = ROOT / "brnb" / room / f"{module}.py"
-    return file.read_text(encoding="utf-8") if file.is_file() else ""
+def _module(name: str) -> ast.Module:
+    return ast.parse((ROOT / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8"))
 
 
-def _identifiers(source: str) -> set[str]:
-    nodes = list(ast.walk(ast.parse(source)))
+def _imported(tree: ast.Module) -> set[str]:
+    """Modules of brnb that are imported, as a whole or in part."""
+    froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    names = {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
+    names |= {str(node.module) for node in froms}
+    return {name for name in names if (ROOT / f"{name.replace('.', '/')}.py").is_file()}
+
+
+def _identifiers(tree: ast.Module) -> set[str]:
+    nodes = list(ast.walk(tree))
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
     names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     return names | {a.name for n in nodes if isinstance(n, ast.ImportFrom) for a in n.names}
