@@ -68,5 +68,5 @@ def test_deviations_are_near_those_of_the_replication():
     # Besiroglu et al. (2024), Table 1: 0.03, 124.58, 1293.23, 0.02 and 0.02
     ours = np.diag(p.published_covariance("besiroglu_2024")) ** 0.5
     np.testing.assert_allclose(ours, [0.03, 124.58, 1293.23, 0.02, 0.02], rtol=0.35)
-    with pytest.raises(ValueError, match="hoffmann_2022 in .* has no deviations"):
+    with pytest.raises(ValueError, match=r"hoffmann_2022 in .* has no deviations"):
         p.published_covariance("hoffmann_2022")
