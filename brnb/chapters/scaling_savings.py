@@ -9,7 +9,6 @@ from brnb.report.figures import figure
 from brnb.report.labels import label
 from brnb.theory.compute import training_flops
 from brnb.theory.decision import efficiency, utility
-from brnb.theory.equations import LLAMA_8B
 from brnb.theory.lora import (
     adapter_parameters,
     compression_ratio,
@@ -22,7 +21,7 @@ from brnb.theory.lora import (
 )
 from brnb.theory.measured import Fact
 from brnb.theory.memory import Step, memory
-from brnb.theory.shape import Shape
+from brnb.theory.shape import LLAMA_8B, Shape
 from brnb.theory.tradeoffs import (
     allocate_bits,
     best_bits,
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from brnb.evaluate.sweep import Trained
+    from brnb.studies.sweep import Trained
 
 Efficiency = tuple[str, float, float, float, float | None]  # see `tab_efficiency`
 WIDTHS = (2, 3, 4, 6, 8, 16)  # bits
