@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from brnb.theory.chinchilla import LossLaw
-from brnb.theory.quantities import Floats, require_positive
+from brnb.theory.units import positive
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def saturation_flops(law: LossLaw, usd_per_nat: float, usd_per_flop: float) -> f
     L_pred(C) - E is K C^-g with g = alpha beta / (alpha + beta); so the worth of a FLOP,
     g K C^-(g + 1) usd_per_nat, meets its price at one C.
     """
-    require_positive(usd_per_nat=usd_per_nat, usd_per_flop=usd_per_flop)
+    positive("USD", usd_per_nat=usd_per_nat, usd_per_flop=usd_per_flop)
     power = law.alpha * law.beta / (law.alpha + law.beta)
     K = float(law.best_loss(1.0)) - law.E
     return float((power * K * usd_per_nat / usd_per_flop) ** (1 / (power + 1)))
@@ -158,5 +160,5 @@ PHASES = (1e21, 1e23)  # FLOP, between the three phases of C.1.5.2
 
 def phase(flops: float) -> int:
     """Phase 1, 2 or 3 of the strategy of C.1.5.2 for a compute in FLOP."""
-    require_positive(flops=flops)
+    positive("FLOP", flops=flops)
     return 1 + sum(flops > bound for bound in PHASES)

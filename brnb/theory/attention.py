@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from brnb.theory.number_formats import stable_softmax
-from brnb.theory.quantities import Floats, require_positive
+from brnb.theory.units import positive
+
+Floats = npt.NDArray[np.float64]
 
 
 def attention_weights(q: npt.ArrayLike, k: npt.ArrayLike) -> Floats:
@@ -91,7 +93,7 @@ def score_moments(d_k: int, scaled: bool = False) -> tuple[float, float]:
 
     0 and d_k; divided by sqrt(d_k), 0 and 1.
     """
-    require_positive(d_k=d_k)
+    positive("features", d_k=d_k)
     return 0.0, 1.0 if scaled else float(d_k)
 
 

@@ -8,7 +8,9 @@ n, the number of tokens, may be an array.
 import numpy as np
 import numpy.typing as npt
 
-from brnb.theory.quantities import Floats, bytes_per_second, dtype_bytes, require_positive
+from brnb.theory.units import positive, size_of
+
+Floats = npt.NDArray[np.float64]
 
 PARTS = ("qkv", "scores", "mixing", "output", "feedforward")
 
@@ -24,7 +26,7 @@ def layer_flops(n: npt.ArrayLike, width: int, hidden: int | None = None) -> dict
         d, and d_ff of a feed-forward network of two maps; 4d by default.
     """
     hidden = 4 * width if hidden is None else hidden
-    require_positive(n=n, width=width, hidden=hidden)
+    positive("tokens, features", n=n, width=width, hidden=hidden)
     tokens = np.asarray(n, float)
     return {
         "qkv": 6 * tokens * width**2,
@@ -55,30 +57,20 @@ def crossover(width: int, causal: bool = False) -> float:
 
     Under a causal mask half of the scores are left out, and it is 12d.
     """
-    require_positive(width=width)
+    positive("features", width=width)
     return 6.0 * width * (2 if causal else 1)
-
-
-def layer_bytes_growth(n: npt.ArrayLike, width: int, heads: int, dtype: str = "fp32") -> Floats:
-    """Bytes of the score matrices and of one activation, h n^2 and n d numbers (A.12-A.14).
-
-    A.12 and A.14 give n^2: every head has a matrix of its own.
-    """
-    require_positive(n=n, width=width, heads=heads)
-    tokens = np.asarray(n, float)
-    return np.asarray((heads * tokens**2 + tokens * width) * dtype_bytes(dtype))
 
 
 def score_bytes(n: npt.ArrayLike, heads: int = 1, dtype: str = "fp32") -> Floats:
     """Bytes of the n x n matrices of all heads (Eqs. A.12, A.21, A.37)."""
-    require_positive(n=n, heads=heads)
-    return np.asarray(heads * np.asarray(n, float) ** 2 * dtype_bytes(dtype))
+    positive("tokens, heads", n=n, heads=heads)
+    return np.asarray(heads * np.asarray(n, float) ** 2 * size_of(dtype))
 
 
 def activation_bytes(n: npt.ArrayLike, heads: int, head_dim: int, dtype: str = "fp16") -> Floats:
     """Bytes of one of queries, keys, values and output (Eqs. A.13, A.38)."""
-    require_positive(n=n, heads=heads, head_dim=head_dim)
-    return np.asarray(heads * np.asarray(n, float) * head_dim * dtype_bytes(dtype))
+    positive("tokens, heads, features", n=n, heads=heads, head_dim=head_dim)
+    return np.asarray(heads * np.asarray(n, float) * head_dim * size_of(dtype))
 
 
 def naive_attention_bytes(
@@ -101,18 +93,22 @@ def printed_naive_attention_bytes(n: npt.ArrayLike, heads: int, head_dim: int) -
     return np.asarray(score_bytes(n, heads, "fp16") + activation_bytes(n, heads, head_dim))
 
 
-def transfer_seconds(data: npt.ArrayLike, bandwidth: float | str) -> Floats:
+def transfer_seconds(data: npt.ArrayLike, bandwidth: float) -> Floats:
     """Seconds to move bytes (Eq. A.41).
 
     Parameters
     ----------
-    data
-        Bytes.
-    bandwidth
-        Bytes a second, or a text such as ``"1.6 TB/s"``.
+    data, bandwidth
+        Bytes, and bytes a second; `brnb.theory.units.bytes_per_second` reads ``"1.6 TB/s"``.
+
+    Raises
+    ------
+    ValueError
+        If the bandwidth is a text, such as one in bits, or one of the two is not above 0.
     """
-    require_positive(data=data)
-    return np.asarray(np.asarray(data, float) / bytes_per_second(bandwidth))
+    positive("bytes", data=data)
+    positive("bytes/s", bandwidth=bandwidth)
+    return np.asarray(np.asarray(data, float) / bandwidth)
 
 
 def naive_traffic_bytes(n: npt.ArrayLike, heads: int, head_dim: int, dtype: str = "fp16") -> Floats:
@@ -127,7 +123,7 @@ def naive_traffic_bytes(n: npt.ArrayLike, heads: int, head_dim: int, dtype: str 
 
 
 def printed_memory_seconds(
-    n: npt.ArrayLike, heads: int, head_dim: int, bandwidth: float | str = "1.6 TB/s"
+    n: npt.ArrayLike, heads: int, head_dim: int, bandwidth: float = 1.6e12
 ) -> Floats:
     """Seconds of A.42: the bytes of A.39, each moved once (2.7 ms in its example)."""
     return transfer_seconds(printed_naive_attention_bytes(n, heads, head_dim), bandwidth)
@@ -135,7 +131,7 @@ def printed_memory_seconds(
 
 def attention_seconds(n: npt.ArrayLike, heads: int, head_dim: int, peak: float) -> Floats:
     """Seconds of both products, 4 n^2 h d_k FLOP, at a peak in FLOP/s (Eqs. A.43, A.44)."""
-    require_positive(n=n, heads=heads, head_dim=head_dim, peak=peak)
+    positive("tokens, heads, features, FLOP/s", n=n, heads=heads, head_dim=head_dim, peak=peak)
     return np.asarray(4 * np.asarray(n, float) ** 2 * heads * head_dim / peak)
 
 
@@ -146,6 +142,6 @@ def printed_attention_seconds(
 
     For n = 8192 and d = 32 x 128 this is 1.8 ms; A.44 prints 0.9, half of it.
     """
-    require_positive(n=n, heads=heads, head_dim=head_dim, peak=peak)
+    positive("tokens, heads, features, FLOP/s", n=n, heads=heads, head_dim=head_dim, peak=peak)
     tokens = np.asarray(n, float)
     return np.asarray((2 * tokens**2 * heads * head_dim + tokens**2) / peak)

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from brnb.theory.quantities import Floats, require_positive
+from brnb.theory.units import positive
 from brnb.thesis import load
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -21,13 +23,13 @@ class LossLaw:
 
     def loss(self, parameters: npt.ArrayLike, tokens: npt.ArrayLike) -> Floats:
         """The loss of N parameters after D tokens, broadcast (Eq. C.14)."""
-        require_positive(parameters=parameters, tokens=tokens)
+        positive("parameters and tokens", parameters=parameters, tokens=tokens)
         N, D = np.asarray(parameters, float), np.asarray(tokens, float)
         return np.asarray(self.E + self.A * N**-self.alpha + self.B * D**-self.beta)
 
     def gradient(self, parameters: float, tokens: float) -> tuple[float, float]:
         """dL/dN and dL/dD (the first terms of Eqs. C.20, C.21)."""
-        require_positive(parameters=parameters, tokens=tokens)
+        positive("parameters and tokens", parameters=parameters, tokens=tokens)
         dN = -self.A * self.alpha / parameters ** (self.alpha + 1)
         return dN, -self.B * self.beta / tokens ** (self.beta + 1)
 
@@ -53,7 +55,7 @@ class LossLaw:
 
     def optimum(self, flops: npt.ArrayLike) -> tuple[Floats, Floats]:
         """N* and D* of the lowest loss with 6ND = C (Eqs. C.18, C.22, C.23)."""
-        require_positive(flops=flops)
+        positive("FLOP", flops=flops)
         products = np.asarray(flops, float) / 6
         ratio = (self.A * self.alpha / (self.B * self.beta)) ** (1 / (self.alpha + self.beta))
         for_size, for_data = self.exponents
@@ -109,7 +111,7 @@ def printed_allocation(flops: npt.ArrayLike) -> tuple[Floats, Floats]:
     The factor of C.22 is left out besides the exponent. Chinchilla itself has 20 tokens a
     parameter.
     """
-    require_positive(flops=flops)
+    positive("FLOP", flops=flops)
     root = (np.asarray(flops, float) / 6) ** 0.5
     return root, root
 

@@ -7,7 +7,9 @@ all of them, and rises from nothing within a decade of compute; a score by token
 import numpy as np
 import numpy.typing as npt
 
-from brnb.theory.quantities import Floats, require_positive
+from brnb.theory.units import positive
+
+Floats = npt.NDArray[np.float64]
 
 
 def token_accuracy(loss: npt.ArrayLike) -> Floats:
@@ -17,7 +19,7 @@ def token_accuracy(loss: npt.ArrayLike) -> Floats:
 
 def exact_match(loss: npt.ArrayLike, tokens: int) -> Floats:
     """Probability that all k tokens of an answer are right, e^(-kL): a threshold for large k."""
-    require_positive(tokens=tokens)
+    positive("tokens", tokens=tokens)
     return token_accuracy(loss) ** tokens
 
 

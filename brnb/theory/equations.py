@@ -37,8 +37,8 @@ from brnb.theory.lora import (
 )
 from brnb.theory.number_formats import number_range
 from brnb.theory.online_softmax import memory_reduction
-from brnb.theory.quantities import peak_flops
 from brnb.theory.shape import LLAMA_8B
+from brnb.theory.units import bytes_per_second
 from brnb.thesis import load
 
 if TYPE_CHECKING:
@@ -129,8 +129,8 @@ def _attention() -> dict[str, float]:
         "A.1.3.2": crossover(512),
         "A.21": float(score_bytes(n)) / 1e6,
         "A.40": float(naive_attention_bytes(n, heads, head_dim)) / 1e9,
-        "A.42": 1e3 * float(transfer_seconds(traffic, "1.6 TB/s")),
-        "A.44": 1e3 * float(attention_seconds(n, heads, head_dim, peak_flops("a100_40gb", "fp16"))),
+        "A.42": 1e3 * float(transfer_seconds(traffic, bytes_per_second("1.6 TB/s"))),
+        "A.44": 1e3 * float(attention_seconds(n, heads, head_dim, 312e12)),
         "A.52": float(memory_reduction(n, head_dim)),
         "A.61-low": fp16[0],
         "A.61-high": fp16[1],

@@ -10,7 +10,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from brnb.theory.quantities import Floats, require_positive
+from brnb.theory.units import positive
+
+Floats = npt.NDArray[np.float64]
 
 Variable = Literal["N", "D", "C"]
 PF_DAY = 1e15 * 86_400  # FLOP
@@ -51,7 +53,7 @@ class PowerLaw:
         return self.exponent * (self.loss(x) - self.floor)
 
     def _checked(self, x: npt.ArrayLike) -> Floats:
-        require_positive(x=x)
+        positive("parameters, tokens or FLOP", x=x)
         return np.asarray(x, float)
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from brnb.theory.chinchilla import LossLaw, published
-from brnb.theory.quantities import Floats
 from brnb.thesis import load
+
+Floats = npt.NDArray[np.float64]
 
 
 class Interval(NamedTuple):

@@ -6,7 +6,9 @@ from math import log
 import numpy as np
 import numpy.typing as npt
 
-from brnb.theory.quantities import Floats, require_positive
+from brnb.theory.units import positive
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -84,5 +86,5 @@ def stable_softmax(scores: npt.ArrayLike, axis: int = -1) -> Floats:
 
 def scaled_loss(loss: npt.ArrayLike, scale: float = 2.0**16) -> Floats:
     """The loss times S, whose gradients are S times as large (Eqs. A.64, A.65)."""
-    require_positive(scale=scale)
+    positive("a factor", scale=scale)
     return np.asarray(np.asarray(loss, float) * scale)

@@ -10,7 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from brnb.theory.quantities import Floats, require_positive
+from brnb.theory.units import positive
+
+Floats = npt.NDArray[np.float64]
 
 
 class Partial(NamedTuple):
@@ -64,13 +66,13 @@ def block_rows(sram: float, head_dim: int) -> int:
     Queries, keys, values and output of a block then fill it. The text before A.51 prints the
     square root of that.
     """
-    require_positive(sram=sram, head_dim=head_dim)
+    positive("numbers", sram=sram, head_dim=head_dim)
     return max(1, int(sram // (4 * head_dim)))
 
 
 def printed_block_rows(sram: float, head_dim: int) -> float:
     """sqrt(M / 4d), as the text before A.51 prints it: a block that leaves the memory empty."""
-    require_positive(sram=sram, head_dim=head_dim)
+    positive("numbers", sram=sram, head_dim=head_dim)
     return float((sram / (4 * head_dim)) ** 0.5)
 
 
@@ -79,13 +81,13 @@ def sram_numbers(rows: int, columns: int, head_dim: int) -> int:
 
     A.49 prints B_r d + B_c d + B_r B_c, one of each pair, which its O() allows.
     """
-    require_positive(rows=rows, columns=columns, head_dim=head_dim)
+    positive("numbers", rows=rows, columns=columns, head_dim=head_dim)
     return 2 * rows * head_dim + 2 * columns * head_dim + rows * columns
 
 
 def flash_memory_numbers(n: npt.ArrayLike, head_dim: int) -> Floats:
     """Numbers of a head in slow memory: Q, K, V, O and two statistics a row (Eq. A.50)."""
-    require_positive(n=n, head_dim=head_dim)
+    positive("tokens, features", n=n, head_dim=head_dim)
     return np.asarray(np.asarray(n, float) * (4 * head_dim + 2))
 
 
@@ -103,7 +105,7 @@ def printed_memory_reduction(n: npt.ArrayLike, head_dim: int, sram: float) -> Fl
 
     For d = 128, n = 8192 and M = 40e6 this is 859; A.52 prints 69.
     """
-    require_positive(n=n, head_dim=head_dim, sram=sram)
+    positive("tokens, features, numbers", n=n, head_dim=head_dim, sram=sram)
     return np.asarray(4 * head_dim * np.asarray(n, float) ** 2 / sram)
 
 
@@ -113,14 +115,14 @@ def flash_reads(n: int, head_dim: int, sram: float) -> float:
     With M / 4d rows a block there are 4nd / M of them: 8 n^2 d^2 / M, the order that A.53 prints,
     and that its own block of sqrt(M / 4d) rows would miss.
     """
-    require_positive(n=n, head_dim=head_dim)
+    positive("tokens, features", n=n, head_dim=head_dim)
     blocks = ceil(n / block_rows(sram, head_dim))
     return float(n * head_dim * (1 + 2 * blocks))
 
 
 def flash_writes(n: npt.ArrayLike, head_dim: int) -> Floats:
     """Numbers written to slow memory, the output (Eq. A.54)."""
-    require_positive(n=n, head_dim=head_dim)
+    positive("tokens, features", n=n, head_dim=head_dim)
     return np.asarray(np.asarray(n, float) * head_dim)
 
 
@@ -135,5 +137,5 @@ def traffic_reduction(n: int, head_dim: int, sram: float) -> float:
 
 def printed_traffic_reduction(n: int, head_dim: int, sram: float) -> float:
     """M / (n d), as the text after A.54 prints it."""
-    require_positive(n=n, head_dim=head_dim, sram=sram)
+    positive("tokens, features, numbers", n=n, head_dim=head_dim, sram=sram)
     return sram / (n * head_dim)

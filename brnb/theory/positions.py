@@ -1,8 +1,11 @@
 """Positions: sinusoids, the map that shifts them, and learned ones (A.1.6, Eqs. A.33-A.36)."""
 
 import numpy as np
+import numpy.typing as npt
 
-from brnb.theory.quantities import Floats, dtype_bytes, require_positive
+from brnb.theory.units import positive, size_of
+
+Floats = npt.NDArray[np.float64]
 
 BASE = 10_000.0
 
@@ -13,7 +16,7 @@ def frequencies(width: int) -> Floats:
     The text says of A.33 that i is the dimension; it counts pairs, and the dimensions are 2i and
     2i + 1.
     """
-    require_positive(width=width)
+    positive("features", width=width)
     if width % 2:
         raise ValueError(f"width = {width}: sinusoidal positions need an even one")
     return np.asarray(BASE ** (-np.arange(0, width, 2) / width))
@@ -21,7 +24,7 @@ def frequencies(width: int) -> Floats:
 
 def sinusoidal(length: int, width: int) -> Floats:
     """PE, shape (L, d): sines in even features, cosines in odd ones (Eqs. A.33, A.34)."""
-    require_positive(length=length)
+    positive("positions", length=length)
     angles = np.arange(length)[:, None] * frequencies(width)
     return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(length, width)
 
@@ -40,5 +43,5 @@ def shift_matrix(offset: int, width: int) -> Floats:
 
 def learned_bytes(length: int, width: int, dtype: str = "fp32") -> float:
     """Bytes of a table of L_max x d learned positions (Eq. A.36); sinusoids take none."""
-    require_positive(length=length, width=width)
-    return length * width * dtype_bytes(dtype)
+    positive("positions, features", length=length, width=width)
+    return length * width * size_of(dtype)

@@ -6,7 +6,9 @@ from functools import reduce
 import numpy as np
 import numpy.typing as npt
 
-from brnb.theory.quantities import Floats, require_positive
+from brnb.theory.units import positive
+
+Floats = npt.NDArray[np.float64]
 
 
 def sequential_steps(kind: str, n: npt.ArrayLike) -> Floats:
@@ -19,14 +21,14 @@ def sequential_steps(kind: str, n: npt.ArrayLike) -> Floats:
     n
         Tokens.
     """
-    require_positive(n=n)
+    positive("tokens", n=n)
     tokens = np.asarray(n, float)
     return tokens if _checked(kind) == "rnn" else np.ones_like(tokens)
 
 
 def operations_per_step(kind: str, n: npt.ArrayLike, width: int) -> Floats:
     """Products of a step, up to a constant: d^2, or n^2 d + n d^2 (Eqs. A.23, A.26)."""
-    require_positive(n=n, width=width)
+    positive("tokens, features", n=n, width=width)
     tokens = np.asarray(n, float)
     if _checked(kind) == "rnn":
         return np.full_like(tokens, float(width) ** 2)
@@ -43,7 +45,7 @@ def parallel_operations(kind: str, n: npt.ArrayLike, width: int) -> Floats:
 
 def printed_parallel_operations(n: npt.ArrayLike, width: int) -> Floats:
     """n^2 d, as A.27 prints it for a Transformer."""
-    require_positive(n=n, width=width)
+    positive("tokens, features", n=n, width=width)
     return np.asarray(np.asarray(n, float) ** 2 * width)
 
 
@@ -54,7 +56,7 @@ def speedup(n: npt.ArrayLike, width: int, processors: float) -> Floats:
     n max(1, d^2 / P) over max(1, (n^2 d + n d^2) / P). Enough processors give n; few give
     d / (n + d), below 1, because the Transformer has more to do.
     """
-    require_positive(processors=processors)
+    positive("processors", processors=processors)
     times = [
         sequential_steps(kind, n) * np.maximum(1, operations_per_step(kind, n, width) / processors)
         for kind in ("rnn", "transformer")
@@ -68,7 +70,7 @@ def printed_speedup(n: npt.ArrayLike, width: int, processors: float) -> Floats:
     This divides the work of all positions by that of a single recurrent step: it grows with the
     work, as if more to do were faster, and exceeds n, the number of steps there are to save.
     """
-    require_positive(n=n, width=width, processors=processors)
+    positive("tokens, features, processors", n=n, width=width, processors=processors)
     tokens = np.asarray(n, float)
     return np.minimum(processors, tokens**2 / width + tokens)
 

@@ -8,14 +8,14 @@ from collections.abc import Collection
 import numpy as np
 import numpy.typing as npt
 
-from brnb.theory.quantities import require_positive
+from brnb.theory.units import positive
 
 Mask = npt.NDArray[np.bool_]
 
 
 def sparsity(weights: npt.ArrayLike, epsilon: float = 0.01) -> float:
     """Share of attention weights below epsilon (Eq. A.55)."""
-    require_positive(epsilon=epsilon)
+    positive("a weight", epsilon=epsilon)
     return float((np.asarray(weights, float) < epsilon).mean())
 
 
@@ -25,13 +25,13 @@ def least_sparsity(n: int, epsilon: float = 0.01) -> float:
     The weights of a row add up to 1, so that at most 1 / epsilon of them reach epsilon. With
     epsilon = 0.01 every matrix of 500 tokens or more has the 0.8 that the text calls empirical.
     """
-    require_positive(n=n, epsilon=epsilon)
+    positive("tokens, a weight", n=n, epsilon=epsilon)
     return max(0.0, 1 - min(n, int(1 / epsilon)) / n)
 
 
 def window_mask(n: int, window: int) -> Mask:
     """|i - j| <= w / 2, the local part of both patterns (Eqs. A.56, A.57)."""
-    require_positive(n=n, window=window)
+    positive("tokens", n=n, window=window)
     positions = np.arange(n)
     return np.asarray(np.abs(positions[:, None] - positions) <= window // 2)
 
@@ -68,7 +68,7 @@ def bigbird_mask(
 
 def window_pairs(n: npt.ArrayLike, window: int) -> npt.NDArray[np.float64]:
     """Pairs of the window, n(w + 1) less those beyond both ends; A.57 writes n w."""
-    require_positive(n=n, window=window)
+    positive("tokens", n=n, window=window)
     half = window // 2
     tokens = np.asarray(n, float)
     return np.asarray(
@@ -78,7 +78,7 @@ def window_pairs(n: npt.ArrayLike, window: int) -> npt.NDArray[np.float64]:
 
 def global_pairs(n: npt.ArrayLike, count: int) -> npt.NDArray[np.float64]:
     """Pairs of g global tokens, rows and columns: 2 n g - g^2; A.58 writes n g."""
-    require_positive(n=n)
+    positive("tokens", n=n)
     return np.asarray(2 * np.asarray(n, float) * count - count**2)
 
 
@@ -98,5 +98,5 @@ def printed_sparse_pairs(
     n: npt.ArrayLike, window: int, count: int, random: int = 0
 ) -> npt.NDArray[np.float64]:
     """n(w + g + r), as A.59 and Table 14 print the order of magnitude."""
-    require_positive(n=n, window=window)
+    positive("tokens", n=n, window=window)
     return np.asarray(np.asarray(n, float) * (window + count + random))
