@@ -38,7 +38,7 @@ DECIMALS = {
     "allocation": SIZES | {"predicted_loss": 3, "usd": 0},
     "schedule": {"value": 3},
     "budget_allocation": {"n_printed": 0, "n_balanced": 0, "overspent": 0},
-    "pareto": {"predicted_loss": 3},
+    "pareto": {"predicted_loss": 3, "above_optimum": 3},
 }
 
 
@@ -202,7 +202,13 @@ def tab_pareto(lang: str) -> "pd.DataFrame":
         points.append((optimal, flops, float(law.best_loss(flops))))
     front = pareto_front([(flops, -loss) for _, flops, loss in points])
     rows = [
-        {"model": name, "flops": flops, "predicted_loss": loss, "pareto": i in front}
+        {
+            "model": name,
+            "flops": flops,
+            "predicted_loss": loss,
+            "above_optimum": loss - float(law.best_loss(flops)),
+            "pareto": i in front,
+        }
         for i, (name, flops, loss) in enumerate(points)
     ]
     return _frame(rows)

@@ -104,6 +104,15 @@ def test_bounds_of_the_allocation_hold():
     assert hasty < cheap < 1e25
 
 
+def test_gpt3_is_furthest_from_its_optimum():
+    frame = budgets.tab_pareto("en").set_index("model")
+    assert frame["above_optimum"].astype(float).idxmax() == "GPT-3"
+    # 1.69 + 406.4 / 175e9^0.34 + 410.7 / 300e9^0.28, by hand
+    assert frame.loc["GPT-3", "predicted_loss"] == pytest.approx(2.002, abs=1e-3)
+    assert frame["pareto"][1::2].all()  # no model beats the optimal one of its compute
+    assert not frame["pareto"][::2].any()
+
+
 def test_tiers_are_off_by_what_the_equations_are():
     frame = costs.tab_tiers("en").set_index(["tier", "quantity"])["ratio"].astype(float)
     one = frame["Infraestrutura de Pesquisa Global"]
