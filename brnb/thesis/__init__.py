@@ -20,7 +20,7 @@ Each YAML file of this folder is one set of facts, and every fact carries its pl
 ``scaling``
     Published scaling laws: those that the dissertation quotes, and a replication.
 ``full_cost``, ``roadmap``
-    What the full cost of C.2.1.1 and the roadmaps of 4.4.4.3 and C.2.4.2 leave open, as assumptions.
+    What the full cost of C.2.1.1 and the roadmaps leave open, as assumptions of this project.
 ``register/…``
     Every numbered equation and what computes it, see `brnb.theory.register`.
 ``prompts``
