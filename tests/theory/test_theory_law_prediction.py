@@ -57,10 +57,10 @@ def test_the_printed_variance_is_right_for_independent_constants_only():
     ("flops", "deviation"), [(1e20, 0.00146), (1e22, 0.00702), (1e24, 0.01474), (1e26, 0.02014)]
 )
 def test_deviation_is_that_of_the_refitted_laws(flops, deviation):
-    # standard deviations of L_pred over the 400 refits that the covariance is of
+    # standard deviations of L_pred over 400 other refits than those of the covariance
     law, covariance = published("besiroglu_2024"), p.published_covariance("besiroglu_2024")
     ours = p.prediction_variance(law, flops, covariance) ** 0.5
-    assert ours == pytest.approx(deviation, rel=0.05, abs=0.0015)
+    assert ours == pytest.approx(deviation, rel=0.1, abs=0.0015)
     assert p.printed_variance(law, flops, covariance) > 3 * ours**2
 
 
