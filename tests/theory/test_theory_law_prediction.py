@@ -65,8 +65,9 @@ def test_deviation_is_that_of_the_refitted_laws(flops, deviation):
 
 
 def test_deviations_are_near_those_of_the_replication():
-    # Besiroglu et al. (2024), Table 1: 0.03, 124.58, 1293.23, 0.02 and 0.02
+    # Besiroglu et al. (2024), Table 1: 0.03, 124.58, 0.02 and 0.02. Theirs of B, 1293.23, is that
+    # of B itself, whose resamples are skewed; ours, of ln B, is smaller and is not compared.
     ours = np.diag(p.published_covariance("besiroglu_2024")) ** 0.5
-    np.testing.assert_allclose(ours, [0.03, 124.58, 1293.23, 0.02, 0.02], rtol=0.35)
+    np.testing.assert_allclose(ours[[0, 1, 3, 4]], [0.03, 124.58, 0.02, 0.02], rtol=0.35)
     with pytest.raises(ValueError, match=r"hoffmann_2022 in .* has no deviations"):
         p.published_covariance("hoffmann_2022")
