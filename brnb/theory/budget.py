@@ -36,6 +36,13 @@ def storage_cost(
     return tokens * bytes_per_token / 1e9 * usd_per_gb * replication
 
 
+def printed_storage_cost(
+    tokens: float, bytes_per_token: float, usd_per_gb: float, replication: float = 1
+) -> float:
+    """As C.54 prints it: bytes times a price for a GB, a billion times too much."""
+    return tokens * bytes_per_token * usd_per_gb * replication
+
+
 def links(nodes: int, topology: Literal["ring", "all-to-all"]) -> int:
     """Links f(P) between P nodes: P in a ring, P(P - 1)/2 from each to each (Eq. C.55)."""
     if nodes < 1:
@@ -56,6 +63,22 @@ def energy_cost(gpus: int, power_w: float, years: float, usd_per_kwh: float) -> 
     Printed are 62e6, 3e6 and 19e3; the products are 6.3e6, 0.32e6 and 37.8e3.
     """
     return gpus * power_w / 1000 * HOURS_PER_YEAR * years * usd_per_kwh
+
+
+def cluster(gpu: str, count: int) -> dict[str, float]:
+    """FLOP/s, bytes and bytes/s of many GPUs together (specifications of C.2.2).
+
+    Parameters
+    ----------
+    gpu, count
+        Key of brnb/thesis/hardware.yaml, whose dense bf16 peak counts; how many.
+    """
+    facts = load("hardware", gpu)
+    return {
+        "flops": count * float(facts["bf16_tflops"]) * 1e12,
+        "memory": count * float(facts["memory_gb"]) * 1e9,
+        "bandwidth": count * float(facts["bandwidth_gb_s"]) * 1e9,
+    }
 
 
 def tier(name: str) -> dict[str, float | None]:

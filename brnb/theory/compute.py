@@ -44,6 +44,41 @@ def forward_flops(
     }
 
 
+def printed_forward_flops(
+    layers: int, width: int, hidden: int, seq_len: int, vocab: int
+) -> dict[str, float]:
+    """Forward FLOPs as C.26-C.29 print them, of a token and of a sequence in one sum.
+
+    The text goes on with 2 L d (18 d + n) in C.30, which is another sum again, 36 L d^2 + 2 L d n:
+    C.29 with d_ff = 4d is 36 L d^2 + 2 L n^2 d.
+    """
+    return {
+        "attention": 4 * layers * width**2 + 2 * layers * seq_len**2 * width,
+        "feedforward": 8 * layers * width * hidden,
+        "head": 2 * vocab * width,
+    }
+
+
+def forward_flops_of_large(layers: int, width: int, seq_len: int = 0) -> float:
+    """24 L d^2 + 4 L n d, the forward pass of a token without the head (cf. C.30, C.31)."""
+    return sum(forward_flops(layers, width, 4 * width, seq_len, 0).values())
+
+
+def printed_forward_flops_of_large(layers: int, width: int, seq_len: int = 0) -> float:
+    """2 L d (18 d + n), as C.30 prints it, and 36 L d^2 for n = 0, as C.31 does."""
+    return 2 * layers * width * (18 * width + seq_len)
+
+
+def layer_training_flops(layers: int, width: int, tokens: float) -> float:
+    """72 L d^2 D: forward and twice that backward, which is 6ND for N = 12 L d^2 (cf. C.32)."""
+    return 3 * forward_flops_of_large(layers, width) * tokens
+
+
+def printed_layer_training_flops(layers: int, width: int, tokens: float) -> float:
+    """1.2 x 3 x 36 L d^2 D = 129.6 L d^2 D, as C.32 prints it: 10.8 ND, and 1.8 times C.33."""
+    return 1.2 * 3 * printed_forward_flops_of_large(layers, width) * tokens
+
+
 def flops_per_token(
     shape: Shape,
     seq_len: int,

@@ -1,9 +1,23 @@
-"""What the dissertation's equations print, beside what they should (4.1-4.22, C.31-C.94)."""
+"""What the dissertation's equations print, beside what they should (4.1-4.22, A and C)."""
 
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
+from brnb.theory.attention_cost import (
+    attention_seconds,
+    crossover,
+    naive_attention_bytes,
+    naive_traffic_bytes,
+    score_bytes,
+    transfer_seconds,
+)
 from brnb.theory.budget import tier
+from brnb.theory.chinchilla import (
+    chinchilla_loss,
+    optimal_allocation,
+    optimal_exponents,
+    printed_allocation,
+)
 from brnb.theory.compute import YEAR, forward_flops, gpu_seconds, training_flops
 from brnb.theory.costs import Number, exact
 from brnb.theory.decision import decision_matrix
@@ -13,6 +27,7 @@ from brnb.theory.feasibility import (
     qlora_training,
     quantisation_ratio,
 )
+from brnb.theory.kaplan import kaplan_slope
 from brnb.theory.lora import (
     adapter_parameters,
     compression_ratio,
@@ -20,7 +35,10 @@ from brnb.theory.lora import (
     nf4_bits,
     reduction,
 )
+from brnb.theory.number_formats import number_range
+from brnb.theory.online_softmax import memory_reduction
 from brnb.theory.shape import LLAMA_8B
+from brnb.theory.units import bytes_per_second
 from brnb.thesis import load
 
 if TYPE_CHECKING:
@@ -43,7 +61,7 @@ def rounds_to(value: Number, printed: str) -> bool:
 
 def equations() -> dict[str, float]:
     """Value of every equation of brnb/thesis/equations.yaml, in the unit given there."""
-    return {**_chapter_4(), **_scaling(), **_tiers(), **_adaptation()}
+    return {**_chapter_4(), **_attention(), **_laws(), **_scaling(), **_tiers(), **_adaptation()}
 
 
 def equation_table() -> "pd.DataFrame":
@@ -100,6 +118,40 @@ def _chapter_4() -> dict[str, float]:
         "4.19": qlora.adapters * MB,
         "4.20": qlora.gradients * MB,
         "4.22": qlora.total,
+    }
+
+
+def _attention() -> dict[str, float]:
+    n, heads, head_dim = 8192, 32, 128
+    fp16, fp32 = number_range("fp16"), number_range("fp32")
+    traffic = naive_traffic_bytes(n, heads, head_dim)
+    return {
+        "A.1.3.2": crossover(512),
+        "A.21": float(score_bytes(n)) / 1e6,
+        "A.40": float(naive_attention_bytes(n, heads, head_dim)) / 1e9,
+        "A.42": 1e3 * float(transfer_seconds(traffic, bytes_per_second("1.6 TB/s"))),
+        "A.44": 1e3 * float(attention_seconds(n, heads, head_dim, 312e12)),
+        "A.52": float(memory_reduction(n, head_dim)),
+        "A.61-low": fp16[0],
+        "A.61-high": fp16[1],
+        "A.62-low": fp32[0],
+        "A.62-high": fp32[1],
+    }
+
+
+def _laws() -> dict[str, float]:
+    printed_size, printed_tokens = printed_allocation(1e26)
+    size, tokens = optimal_allocation(1e26)
+    for_size, for_data = optimal_exponents()
+    return {
+        "C.11": -float(kaplan_slope("N", 1e10)),
+        "C.12": -float(kaplan_slope("D", 1e11)),
+        "C.13": -float(kaplan_slope("C", 1e20)),
+        "C.24": for_size,
+        "C.25": for_data,
+        "C.40": float(size),
+        "C.41": float(tokens),
+        "C.43": float(chinchilla_loss(printed_size, printed_tokens)),
     }
 
 

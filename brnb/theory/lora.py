@@ -6,6 +6,9 @@ Source: thesis 3.4, 4.2.3.3 and C.2.3.1; Hu et al. (2021); Dettmers et al. (2023
 from collections.abc import Collection
 from math import ceil
 
+import numpy as np
+import numpy.typing as npt
+
 from brnb.theory.shape import Shape
 
 LLAMA_MAPS = {
@@ -22,8 +25,19 @@ MAPS = tuple(LLAMA_MAPS.values())
 NF4_BLOCK, ABSMAX_BLOCK = 64, 256  # weights that share a scale; scales that share a scale
 
 
+def merged_map(W: npt.ArrayLike, B: npt.ArrayLike, A: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """W' = W + BA, whose change has at most rank r (Eqs. 3.3, 4.6, C.78).
+
+    Parameters
+    ----------
+    W, B, A
+        (d, k), (d, r) and (r, k). PEFT scales BA by alpha / r; here it is as in the equations.
+    """
+    return np.asarray(W, float) + np.asarray(B, float) @ np.asarray(A, float)
+
+
 def adapter_parameters(d: int, k: int, rank: int) -> int:
-    """Trained parameters r(d + k) of one map W in R^(d x k) (Eqs. 3.3, 4.6, C.78, C.80)."""
+    """Trained parameters r(d + k) of one map W in R^(d x k) (3.4, Eq. C.80)."""
     if rank < 1:
         raise ValueError(f"rank = {rank}: it must be at least 1")
     return rank * (d + k)
@@ -104,6 +118,23 @@ def rank_bound(effective_rank: float, fraction: float) -> float:
     if not 0 < fraction <= 1:
         raise ValueError(f"fraction = {fraction}: it must be above 0 and at most 1")
     return effective_rank * fraction
+
+
+def printed_rank_bound(effective_rank: float, fraction: float) -> float:
+    """rank(W) / epsilon, as C.83 prints it: never below the rank itself, and LoRA never enough."""
+    if not 0 < fraction <= 1:
+        raise ValueError(f"fraction = {fraction}: it must be above 0 and at most 1")
+    return effective_rank / fraction
+
+
+def effective_rank(W: npt.ArrayLike, fraction: float) -> int:
+    """The fewest singular values of a map that hold a fraction of its squared sum.
+
+    This is the smallest rank of any matrix that near to W (Eckart and Young, 1936), and what C.83
+    is after: it needs the spectrum, not the rank alone.
+    """
+    energy = np.linalg.svd(np.asarray(W, float), compute_uv=False) ** 2
+    return int(np.searchsorted(energy.cumsum() / energy.sum(), fraction - 1e-12)) + 1
 
 
 def _known(maps: Collection[str]) -> Collection[str]:

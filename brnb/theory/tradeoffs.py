@@ -80,6 +80,11 @@ def checkpointed_memory(layers: int, activation: float, checkpoint: float) -> fl
     return sqrt(layers) * (checkpoint + activation)
 
 
+def printed_checkpointed_memory(layers: int, activation: float) -> float:
+    """sqrt(L) M_activation, as C.88 prints it: checkpoints or the segment, but not both."""
+    return sqrt(layers) * activation
+
+
 def recomputation_overhead(share: float = 1.0) -> float:
     """Additional time of a step, of its time without, when a `share` of layers runs twice.
 
@@ -89,6 +94,11 @@ def recomputation_overhead(share: float = 1.0) -> float:
     if not 0 <= share <= 1:
         raise ValueError(f"share = {share}: it must be between 0 and 1")
     return share * FORWARD_SHARE
+
+
+def printed_recomputation_overhead(layers: int) -> float:
+    """1 / sqrt(L), as C.89 prints it: less and less for deeper models, where it is a third."""
+    return 1 / sqrt(layers)
 
 
 def checkpointing_cost(

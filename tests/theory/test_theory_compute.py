@@ -7,8 +7,13 @@ from brnb.theory.compute import (
     YEAR,
     flops_per_token,
     forward_flops,
+    forward_flops_of_large,
     gpu_seconds,
+    layer_training_flops,
     mfu,
+    printed_forward_flops,
+    printed_forward_flops_of_large,
+    printed_layer_training_flops,
     training_flops,
     training_hours,
 )
@@ -86,3 +91,21 @@ def test_bad_input_is_refused():
         training_hours(1, 1, "rtx4090", 40)
     with pytest.raises(ValueError, match="count"):
         training_hours(1, 1, "rtx4090", 0.4, count=0)
+
+
+def test_the_printed_forward_pass_is_one_and_a_half_times_too_much():
+    printed = printed_forward_flops(layers=2, width=100, hidden=400, seq_len=0, vocab=0)
+    assert printed == {"attention": 4 * 2 * 1e4, "feedforward": 8 * 2 * 4e4, "head": 0}
+    assert printed_forward_flops_of_large(2, 100) == 36 * 2 * 1e4  # C.31
+    assert forward_flops_of_large(2, 100) == 24 * 2 * 1e4
+    # C.29 with n = 10 is 36 L d^2 + 2 L n^2 d, and C.30, made of it, 36 L d^2 + 2 L d n
+    sequence = printed_forward_flops(2, 100, 400, 10, 0)
+    assert sum(sequence.values()) - 36 * 2 * 1e4 == 2 * 2 * 100 * 100
+    assert printed_forward_flops_of_large(2, 100, 10) - 36 * 2 * 1e4 == 2 * 2 * 100 * 10
+
+
+def test_the_printed_training_is_not_the_6nd_made_of_it():
+    parameters = 12 * 3 * 64**2
+    assert layer_training_flops(3, 64, 1e6) == training_flops(parameters, 1e6)
+    ratio = printed_layer_training_flops(3, 64, 1e6) / training_flops(parameters, 1e6)
+    assert ratio == pytest.approx(1.8)

@@ -29,6 +29,22 @@ def test_cost_of_storage_network_and_the_sum():
         budget.links(0, "ring")
 
 
+def test_the_printed_cost_of_storage_forgets_the_giga():
+    ours = budget.storage_cost(1e12, 2, 0.023, replication=3)
+    assert ours == pytest.approx(138)  # 2 TB three times at 23 USD a TB
+    assert budget.printed_storage_cost(1e12, 2, 0.023, 3) / ours == pytest.approx(1e9)
+
+
+def test_clusters_of_the_tiers():
+    # C.2.2.1: 2.02 EFLOP/s, 163 TB, 6.8 PB/s; C.2.2.3: 2.6 PFLOP/s, 768 GB and 26 TB/s
+    one, three = budget.cluster("h100_sxm", 2048), budget.cluster("rtx4090", 32)
+    assert one["flops"] == pytest.approx(2.02e18, rel=0.01)
+    assert one["memory"] == pytest.approx(163.84e12)
+    assert three["memory"] == 768e9
+    assert three["bandwidth"] == pytest.approx(32.256e12)
+    assert three["flops"] == pytest.approx(2 * 2.6e15, rel=0.02)  # tensor cores: twice
+
+
 def test_energy_of_the_tiers_by_hand():
     # 2048 * 0.7 kW * 43,800 h * 0.10; 256 * 0.4 * 26,280 * 0.12; 32 * 0.45 * 17,520 * 0.15
     assert budget.energy_cost(2048, 700, 5, 0.10) == pytest.approx(6_279_168)
@@ -139,3 +155,11 @@ def test_best_number_of_checkpoints_is_the_minimum():
 
 def test_compression_needs_a_small_rank():
     assert compression_ratio(4096, 4096, 2048) == 1  # beyond it LoRA has more parameters than W
+
+
+def test_the_printed_checkpointing_leaves_one_part_out():
+    # L = 64: eight checkpoints and a segment of eight layers
+    assert tradeoffs.printed_checkpointed_memory(64, 10) == 80
+    assert tradeoffs.checkpointed_memory(64, 10, 3) == 8 * 3 + 8 * 10
+    assert tradeoffs.printed_recomputation_overhead(64) == 1 / 8
+    assert tradeoffs.recomputation_overhead() == pytest.approx(1 / 3)

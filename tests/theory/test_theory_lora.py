@@ -1,14 +1,18 @@
 """LoRA and QLoRA against the dissertation, PEFT and bitsandbytes."""
 
+import numpy as np
 import pytest
 
 from brnb.theory.feasibility import full_training, lora_training, qlora_training, quantisation_ratio
 from brnb.theory.lora import (
     adapter_parameters,
     compression_ratio,
+    effective_rank,
     lora_parameters,
+    merged_map,
     nf4_bits,
     nf4_bytes,
+    printed_rank_bound,
     rank_bound,
     reduction,
 )
@@ -93,3 +97,21 @@ def test_bad_input_is_refused():
         adapter_parameters(8, 8, 0)
     with pytest.raises(ValueError, match=r"maps q_proj are unknown; known: query"):
         lora_parameters(LLAMA, 8, ("q_proj",))
+
+
+def test_merging_changes_a_map_by_rank_r():
+    draw = np.random.default_rng(0)
+    W, B, A = (draw.normal(size=size) for size in ((12, 9), (12, 3), (3, 9)))
+    assert np.linalg.matrix_rank(merged_map(W, B, A) - W) == 3
+
+
+def test_rank_that_holds_a_share_of_a_map():
+    draw = np.random.default_rng(1)
+    left, right = (np.linalg.qr(draw.normal(size=(8, 8)))[0] for _ in range(2))
+    even = left[:, :4] @ right[:4]  # four singular values of 1: 0.5 needs two of them
+    assert effective_rank(even, 0.5) == rank_bound(4, 0.5) == 2
+    assert printed_rank_bound(4, 0.5) == 8  # C.83: twice what the map has
+    steep = left @ np.diag(2.0 ** -np.arange(8)) @ right
+    assert effective_rank(steep, 0.74) == 1  # 1 / (1 + 1/4 + ...) = 0.75
+    with pytest.raises(ValueError, match="fraction = 0"):
+        printed_rank_bound(4, 0)

@@ -13,7 +13,9 @@ from brnb.theory.thesis_tables import feasibility_table, model_costs, strategy_t
 from brnb.thesis import load
 
 WRONG = {
-    "4.8", "4.16", "4.18", "4.22", "C.31", "C.32", "C.35", "C.36", "C.62", "C.63", "C.65", "C.67",
+    "4.8", "4.16", "4.18", "4.22", "A.40", "A.42", "A.44", "A.52", "A.61-high",
+    "C.11", "C.12", "C.13", "C.24", "C.25", "C.40", "C.41", "C.43", "C.31",
+    "C.32", "C.35", "C.36", "C.62", "C.63", "C.65", "C.67",
     "C.69", "C.71", "C.73", "C.75", "C.77", "C.94",
 }  # fmt: skip
 

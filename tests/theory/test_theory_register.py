@@ -1,0 +1,91 @@
+"""The register against the repository: every number has an entry, and every entry is true."""
+
+import ast
+import json
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from brnb.theory.register import SIZES, Entry, entries, register_table, resolve
+
+ROOT = Path(__file__).parents[2]
+PRINTERS = {"brnb.theory.equations", "brnb.theory.thesis_tables"}  # print what formulas give
+
+
+def test_335_equations_are_numbered():
+    assert sum(SIZES.values()) == 335
+
+
+@pytest.mark.parametrize("part", SIZES)
+def test_every_number_has_an_entry_that_resolves(part):
+    for entry in entries(part).values():
+        for name in entry.functions:
+            assert resolve(name) is not None
+
+
+@pytest.mark.parametrize("part", SIZES)
+def test_every_test_of_the_register_is_there(part):
+    for entry in entries(part).values():
+        if entry.test:
+            file, name = entry.test.split("::")
+            assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8"), entry.number
+
+
+@pytest.mark.parametrize("part", SIZES)
+def test_every_function_is_cited_by_its_chapter(part):
+    for entry in entries(part).values():
+        if entry.cell and (ROOT / "notebooks" / f"{entry.cell}.ipynb").is_file():
+            cited = _names_of(entry.cell)
+            for function in entry.functions:
+                assert function.rsplit(".", 1)[1] in cited, f"{entry.number}: {function}"
+
+
+@cache
+def _names_of(cell: str) -> frozenset[str]:
+    """Identifiers in a notebook's code, in its chapter modules and in the printers they import."""
+    notebook = json.loads((ROOT / "notebooks" / f"{cell}.ipynb").read_text(encoding="utf-8"))
+    cells = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
+    trees = [ast.parse("\n".join(cells))]
+    trees += [_module(name) for name in _imported(trees[0]) if name.startswith("brnb.chapters.")]
+    together = {name for tree in trees for name in _imported(tree)}
+    trees += [_module(name) for name in sorted(together & PRINTERS)]
+    return frozenset(name for tree in trees for name in _identifiers(tree))
+
+
+def _module(name: str) -> ast.Module:
+    return ast.parse((ROOT / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8"))
+
+
+def _imported(tree: ast.Module) -> set[str]:
+    """Modules of brnb that are imported, as a whole or in part."""
+    froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    names = {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
+    names |= {str(node.module) for node in froms}
+    return {name for name in names if (ROOT / f"{name.replace('.', '/')}.py").is_file()}
+
+
+def _identifiers(tree: ast.Module) -> set[str]:
+    nodes = list(ast.walk(tree))
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return names | {a.name for n in nodes if isinstance(n, ast.ImportFrom) for a in n.names}
+
+
+def test_an_entry_is_of_one_kind_and_says_where():
+    with pytest.raises(ValueError, match=r"equation A\.1: give one of function, test, prose"):
+        Entry(number="A.1", says="x", function="f", prose="y", cell="20_attention")
+    with pytest.raises(ValueError, match=r"equation A\.1: cell"):
+        Entry(number="A.1", says="x", function="f")
+
+
+def test_a_name_that_is_not_there_is_refused():
+    with pytest.raises(LookupError, match="does not resolve"):
+        resolve("brnb.theory.compute.no_such_formula")
+    with pytest.raises(LookupError, match="is a module"):
+        resolve("brnb.theory.compute")
+
+
+def test_the_table_says_where_each_formula_is():
+    table = register_table("3").set_index("equation")
+    assert table.loc["3.2", "where"] == "brnb.theory.compute.training_flops"
