@@ -1,9 +1,74 @@
 """Padding, throughput, latency and use of a machine that answers (B.3.3, Eqs. B.133-B.136)."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import heapify, heapreplace
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from brnb.theory.units import positive, share
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Steps at which each request starts and ends; a step makes one token in every slot.
+
+    Attributes
+    ----------
+    starts, ends
+        Of each request, in steps.
+    slots
+        Requests that advance together.
+    """
+
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    slots: int
+
+    @property
+    def steps(self) -> int:
+        """Until the last request ends."""
+        return max(self.ends)
+
+    @property
+    def tokens(self) -> int:
+        """Made in all."""
+        return sum(self.ends) - sum(self.starts)
+
+    @property
+    def utilisation(self) -> float:
+        """Share of all slots and steps that make a token."""
+        return self.tokens / (self.steps * self.slots)
+
+
+def padded_schedule(lengths: Sequence[int], slots: int) -> Schedule:
+    """Batches of `slots` requests, each batch as long as its longest.
+
+    Each request ends with its own last token, and leaves its slot empty until the batch ends.
+    """
+    positive("tokens", lengths=list(lengths))
+    positive("slots", slots=slots)
+    starts: list[int] = []
+    step = 0
+    for first in range(0, len(lengths), slots):
+        batch = lengths[first : first + slots]
+        starts += [step] * len(batch)
+        step += max(batch)
+    return Schedule(tuple(starts), tuple(map(sum, zip(starts, lengths, strict=True))), slots)
+
+
+def continuous_schedule(lengths: Sequence[int], slots: int) -> Schedule:
+    """Requests in order, each into the first slot that is free (Algorithm 21, all waiting at 0)."""
+    positive("tokens", lengths=list(lengths))
+    positive("slots", slots=slots)
+    free = [0] * slots
+    heapify(free)
+    starts: list[int] = []
+    for length in lengths:
+        starts.append(free[0])
+        heapreplace(free, free[0] + length)
+    return Schedule(tuple(starts), tuple(map(sum, zip(starts, lengths, strict=True))), slots)
 
 
 def padding_utilisation(lengths: ArrayLike) -> float:

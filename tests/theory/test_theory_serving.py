@@ -9,8 +9,10 @@ from brnb.theory.paging import expected_paged_waste, paged_waste, pages, reserve
 from brnb.theory.serving import (
     batching_gain,
     busy_share,
+    continuous_schedule,
     exponential_utilisation,
     mean_latency,
+    padded_schedule,
     padding_utilisation,
     throughput,
 )
@@ -62,6 +64,24 @@ def test_metrics_of_serving():
     assert throughput(8000, 4.0, 2) == 1000
     assert mean_latency([0.0, 1.0], [2.0, 5.0]) == 3
     assert busy_share(3.0, 4.0) == 0.75
+
+
+def test_schedules_by_hand():
+    lengths = [3, 1, 2, 4]
+    padded, continuous = padded_schedule(lengths, 2), continuous_schedule(lengths, 2)
+    assert (padded.starts, padded.ends) == ((0, 0, 3, 3), (3, 1, 5, 7))
+    assert (continuous.starts, continuous.ends) == ((0, 0, 1, 3), (3, 1, 3, 7))
+    assert padded.utilisation == continuous.utilisation == 10 / 14
+    assert padded.tokens == 10
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=40), st.integers(1, 6))
+def test_continuous_batching_is_never_slower_and_near_the_bound(lengths, slots):
+    padded, continuous = padded_schedule(lengths, slots), continuous_schedule(lengths, slots)
+    bound = max(-(-sum(lengths) // slots), max(lengths))
+    assert bound <= continuous.steps <= padded.steps
+    assert continuous.steps <= (2 - 1 / slots) * bound  # Graham (1966), list scheduling
+    assert sum(lengths) == continuous.tokens == padded.tokens
 
 
 def test_bad_input_is_refused():
