@@ -168,7 +168,7 @@ def tab_peaks() -> "pd.DataFrame":
         clocked = None if chip is None else clocked_peak(
             chip["sms"], chip["flops_per_clock"], 1e6 * chip["boost_mhz"])  # fmt: skip
         formats = {d: peak_flops(key, d) / 1e12 for d in facts["tflops"]}
-        columns = {d: formats.get(d) for d in ("fp32", "tf32", "bf16", "fp8", "int8")}
+        columns = {d.upper(): formats.get(d) for d in ("fp32", "tf32", "bf16", "fp8", "int8")}
         by_clock = None if clocked is None else float(clocked) / 1e12
         rows.append({"accelerator": facts["name"], **columns, "bf16_by_clock": by_clock})
     return _frame(rows)

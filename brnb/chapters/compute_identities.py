@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brnb.report.figures import figure
-from brnb.report.labels import label
+from brnb.report.labels import format_number, label
 from brnb.theory import interconnect
 from brnb.theory.data_parallel import gradient_bound, mean_gradient, sgd_step
 from brnb.theory.kv_cache import append, attend
@@ -50,7 +50,11 @@ def tab_identities(devices: int, seed: int, lang: str) -> "pd.DataFrame":
         "attention_with_cache": ("B.122", lambda: _cached(random)),
     }  # fmt: skip
     rows = [
-        {"equation": equation, "identity": label(name, lang), "deviation": _largest(compute)}
+        {
+            "equation": equation,
+            "identity": label(name, lang),
+            "largest_deviation": _largest(compute),
+        }
         for name, (equation, compute) in tries.items()
     ]
     return _frame(rows)
@@ -130,7 +134,8 @@ def tab_bound(workers: Sequence[int], steps: int = 10_000) -> "pd.DataFrame":
     for count in workers:
         bounds = np.asarray(gradient_bound(1.0, rates, steps, 1.0, 1.0, count))
         best = int(bounds.argmin())
-        rows.append({"workers": count, "rate": float(rates[best]), "bound": float(bounds[best])})
+        found = {"rate": float(rates[best]), "bound_sgd": float(bounds[best])}
+        rows.append({"workers": count, **found})
     return _frame(rows)
 
 
@@ -158,10 +163,10 @@ def tab_topologies(ports: Sequence[int], link: float) -> "pd.DataFrame":
 def fig_busy_links(loads: Sequence[float], lang: str) -> "Figure":
     """Probability that one of N links is busy, which the text calls congestion (Eq. B.58)."""
     fig, axis = figure(3.0)
-    links = 2.0 ** np.arange(0, 11)
+    links = np.asarray([2.0**i for i in range(11)])
     for load in loads:
         busy = interconnect.busy_link_probability(load, 1.0, links)
-        axis.semilogx(links, busy, base=2, label=f"λ/C = {load:g}")
+        axis.semilogx(links, busy, base=2, label=f"λ/C = {format_number(load, lang)}")
     axis.set_xlabel(label("links", lang))
     axis.set_ylabel(label("probability_busy", lang))
     axis.legend()

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from brnb.report.figures import figure
-from brnb.report.labels import label
+from brnb.report.labels import format_number, label
 from brnb.theory import collectives, data_parallel, tensor_parallel
 from brnb.theory.pipelining import (
     bubble_seconds,
@@ -17,7 +18,7 @@ from brnb.theory.pipelining import (
 )
 from brnb.theory.scaling_efficiency import amdahl_speedup, strong_efficiency, weak_efficiency
 from brnb.theory.units import bytes_per_second
-from brnb.theory.zero import cluster_bytes, gathered_bytes, sent_bytes, worker_bytes
+from brnb.theory.zero import Stage, cluster_bytes, gathered_bytes, sent_bytes, worker_bytes
 from brnb.thesis import load
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 FAST, SLOW = bytes_per_second("450 GB/s"), bytes_per_second("200 Gb/s")  # NVLink 4, HDR: one way
 FAST_LATENCY, SLOW_LATENCY = 1e-6, 0.6e-6  # seconds, Table 18
 GPUS = 8  # of a node
+STAGES: tuple[Stage, ...] = (0, 1, 2, 3)
 
 
 def tab_interconnects(parameters: float, workers: int) -> "pd.DataFrame":
@@ -119,29 +121,27 @@ def latency_share(data: float, workers: int) -> float:
 def fig_parallelism(parameters: float, lang: str) -> "Figure":
     """Three curves: the pipeline's efficiency, what a ring sends, and ZeRO's memory."""
     fig, (bubble, ring, zero) = figure(3.0, ncols=3)
-    batches = 2.0 ** np.arange(0, 8)
-    for stages in (2, 4, 8, 16):
-        bubble.semilogx(
-            batches, pipeline_efficiency(stages, batches), base=2, label=f"P = {stages}"
-        )
+    batches = _powers_of_two(7)
+    for count in (2, 4, 8, 16):
+        efficiency = 100 * np.asarray(pipeline_efficiency(count, batches))
+        bubble.semilogx(batches, efficiency, base=2, label=f"P = {count}")
     bubble.set_xlabel(label("micro_batches", lang))
     bubble.set_ylabel(label("pipeline_efficiency", lang))
-    workers = 2.0 ** np.arange(0, 9)
+    workers = _powers_of_two(8)
     ring.semilogx(workers, collectives.ring_bytes(1.0, workers), base=2, label=label("ring", lang))
     ring.semilogx(workers, 3 / 2 * np.asarray(collectives.ring_bytes(1.0, workers)), base=2,
                   label="ZeRO-3")  # fmt: skip
     ring.set_xlabel(label("workers", lang))
     ring.set_ylabel(label("sent_over_data", lang))
-    stages: Any = (0, 1, 2, 3)
-    for stage in stages:
+    for stage in STAGES:
         memory = np.asarray(worker_bytes(parameters, workers, stage)) / 1e9
         name = label("without_zero", lang) if stage == 0 else f"ZeRO-{stage}"
-        zero.loglog(workers, memory, base=2, label=name)
+        zero.semilogx(workers, memory, base=2, label=name)
+    zero.set_yscale("log")
     zero.set_xlabel(label("workers", lang))
     zero.set_ylabel(label("gb_of_states", lang))
     for axis in (bubble, ring, zero):
         axis.legend(fontsize=7)
-    fig.tight_layout()
     return fig
 
 
@@ -169,10 +169,9 @@ def tab_pipeline(layers: int, stages: Sequence[int], micro_batches: int) -> "pd.
 
 def tab_zero(parameters: float, workers: int, lang: str) -> "pd.DataFrame":
     """ZeRO's stages: bytes on a worker and on all, and what each sends in a step."""
-    stages: Any = (0, 1, 2, 3)
     passes = gathered_bytes(parameters, workers, "fp16")
     rows = []
-    for stage in stages:
+    for stage in STAGES:
         sent = sent_bytes(parameters, workers, stage, "fp16")
         rows.append(
             {
@@ -187,7 +186,7 @@ def tab_zero(parameters: float, workers: int, lang: str) -> "pd.DataFrame":
 
 
 def fig_staleness(delays: Sequence[int], lang: str) -> "Figure":
-    """Learning rate that stale gradients bear: the text's bound, the exact limit, and simulation."""
+    """Learning rate that stale gradients bear: the text's bound, the exact limit, simulation."""
     fig, axis = figure(3.2)
     tau = np.asarray(delays, dtype=float)
     exact = [data_parallel.stale_limit(1.0, int(delay)) for delay in delays]
@@ -202,7 +201,7 @@ def fig_staleness(delays: Sequence[int], lang: str) -> "Figure":
     return fig
 
 
-def simulated_limit(staleness: int, steps: int = 400) -> float:
+def simulated_limit(staleness: int, steps: int = 200) -> float:
     """Largest rate at which asynchronous SGD on x^2 / 2 still shrinks, found by bisection."""
     low, high = 0.0, 2.5
     for _ in range(12):
@@ -220,21 +219,20 @@ def fig_scaling(step_seconds: float, parameters: float, lang: str) -> "Figure":
     bf16 gradients over slow links.
     """
     fig, axis = figure(3.4)
-    workers = 2.0 ** np.arange(0, 11)
+    workers = _powers_of_two(10)
     for serial in (0.1, 0.2):
-        axis.loglog(workers, amdahl_speedup(serial, workers), "--", label=f"Amdahl, f = {serial:g}")
+        name = f"Amdahl, f = {format_number(serial, lang)}"
+        axis.loglog(workers, amdahl_speedup(serial, workers), "--", label=name)
     compute = step_seconds / workers
     data = collectives.gradient_bytes(parameters, "bf16")
     ring = np.asarray(collectives.ring_seconds(data, workers, SLOW, SLOW_LATENCY))
-    for name, together in (
-        ("ring_hidden", np.maximum(compute, ring)),
-        ("ring_exposed", compute + ring),
-    ):
-        axis.loglog(workers, workers * strong_efficiency(step_seconds, together, workers),
-                    label=label(name, lang))  # fmt: skip
+    steps = {"ring_hidden": np.maximum(compute, ring), "ring_exposed": compute + ring}
+    for name, together in steps.items():
+        speedup = workers * strong_efficiency(step_seconds, together, workers)
+        axis.loglog(workers, speedup, label=label(name, lang))
     axis.loglog(workers, workers, color="0.7", linewidth=0.8)
     axis.set_xlabel(label("workers", lang))
-    axis.set_ylabel(label("speedup", lang))
+    axis.set_ylabel(label("speedup_times", lang))
     axis.legend()
     return fig
 
@@ -244,6 +242,10 @@ def weak_scaling(step_seconds: float, parameters: float, workers: int) -> float:
     data = collectives.gradient_bytes(parameters, "bf16")
     ring = collectives.ring_seconds(data, workers, SLOW, SLOW_LATENCY)
     return float(weak_efficiency(step_seconds, step_seconds + ring))
+
+
+def _powers_of_two(last: int) -> NDArray[np.float64]:
+    return np.asarray([2.0**i for i in range(last + 1)])
 
 
 def _frame(rows: Any) -> "pd.DataFrame":

@@ -1,6 +1,8 @@
 """Chapter 21: number formats by measured round trip, lost gradients, and integers."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,7 +77,7 @@ def lost_gradients(sigmas: Sequence[float], samples: int, seed: int) -> "pd.Data
     rows = []
     for sigma in sigmas:
         gradients = random.normal(0, sigma, samples)
-        scale = 2.0 ** np.floor(np.log2(best_scale(float(np.abs(gradients).max()))))
+        scale = 2.0 ** int(np.log2(best_scale(float(np.abs(gradients).max()))))
         rows.append(
             {
                 "sigma": sigma,
@@ -95,9 +97,9 @@ def fig_underflow(lost: "pd.DataFrame", lang: str) -> "Figure":
     sigma = lost["sigma"].astype(float)
     for name, line in (("lost_b137", ":"), ("lost_b45", "--"), ("lost_predicted", "-")):
         axis.loglog(sigma, lost[name].astype(float), line, label=label(name, lang))
-    seen = lost[lost["lost_measured"] > 0]
-    axis.loglog(seen["sigma"].astype(float), seen["lost_measured"].astype(float), "o",
-                color="black", markerfacecolor="none", label=label("lost_measured", lang))  # fmt: skip
+    seen = lost[lost["lost_measured"] > 0].astype(float)
+    hollow = {"color": "black", "markerfacecolor": "none", "label": label("lost_measured", lang)}
+    axis.loglog(seen["sigma"], seen["lost_measured"], "o", **hollow)
     axis.set_xlabel(label("gradient_sigma", lang))
     axis.set_ylabel(label("lost_share", lang))
     axis.legend()
@@ -157,7 +159,8 @@ def tab_weights(matrices: Mapping[str, Array], lang: str) -> "pd.DataFrame":
 
 def matrices_of(state: "Mapping[str, Tensor]") -> dict[str, Array]:
     """The largest matrix of attention, of the MLP and of embeddings among a model's weights."""
-    kinds = {"weights_attention": "qkv", "weights_mlp": "mlp", "weights_embedding": "embedding"}
+    parts = ("attention", "mlp", "embedding")
+    kinds = {f"weights_{part}": f"{part}." for part in parts}
     found: dict[str, Array] = {}
     for kind, part in kinds.items():
         named = [w for name, w in state.items() if part in name and w.dim() == 2]
@@ -165,6 +168,23 @@ def matrices_of(state: "Mapping[str, Tensor]") -> dict[str, Array]:
             largest = max(named, key=lambda w: w.numel())
             found[kind] = largest.double().cpu().numpy()
     return found
+
+
+def validation_windows(
+    corpus: Path, tokenizers: Path, params: Mapping[str, Any], length: int, count: int
+) -> "Tensor":
+    """Windows of validation text as the run with these parameters reads it, (count, length)."""
+    from brnb.algorithms.integer_cache import windows
+    from brnb.text import finished
+    from brnb.tokenizers import load as load_tokenizer
+
+    tokenizer = load_tokenizer(tokenizers / params["tokenizer"])
+    ids: list[int] = []
+    for text in finished.texts(corpus, params["cleaning"], "validation"):
+        ids += [*tokenizer.encode(text), tokenizer.eos_id]
+        if len(ids) >= length * count:
+            break
+    return windows(ids, length, count)
 
 
 def tab_integer_cache(model: "Model", ids: "Tensor", prompt: int, lang: str) -> "pd.DataFrame":
@@ -194,9 +214,8 @@ def tab_integer_cache(model: "Model", ids: "Tensor", prompt: int, lang: str) -> 
          "loss_change": 0.0}
     ]  # fmt: skip
     for bits, clip in ((8, None), (8, 2.5), (4, None), (4, 2.5)):
-        nats = continuation_nats(
-            model, ids, prompt, lambda part, b=bits, c=clip: rounded(part, b, c)
-        )  # type: ignore[misc]
+        rounding = partial(rounded, bits=bits, clip=clip)
+        nats = continuation_nats(model, ids, prompt, rounding)
         name = "cache_largest" if clip is None else "cache_clipped"
         rows.append(
             {

@@ -12,7 +12,6 @@ from brnb.theory.kv_cache import cache_bytes, sequences_that_fit, shape_cache_by
 from brnb.theory.paging import expected_paged_waste, paged_waste, pages, reserved_waste
 from brnb.theory.serving import (
     Schedule,
-    batching_gain,
     busy_share,
     continuous_schedule,
     exponential_utilisation,
@@ -63,13 +62,6 @@ def tab_kv_cache(tokens: int, gpu_gb: float) -> "pd.DataFrame":
             }
         )
     return _frame(rows)
-
-
-def own_cache(shape: Shape, tokens: int, gpu_gb: float) -> tuple[float, int]:
-    """MiB of one of our own sequences in bf16, and how many fit into a GPU beside the weights."""
-    free = 1e9 * gpu_gb - 2 * shape.parameters
-    size = float(shape_cache_bytes(shape, tokens, "bf16"))
-    return size / 2**20, sequences_that_fit(shape, tokens, "bf16", free)
 
 
 def request_lengths(count: int, mean: float, longest: int, seed: int) -> NDArray[np.int64]:
@@ -134,16 +126,15 @@ def _metrics(found: Schedule, step_seconds: float) -> dict[str, Any]:
         "steps": found.steps,
         "tokens_per_second": throughput(found.tokens, seconds, 1),
         "latency_seconds": mean_latency(np.zeros(len(ends)), ends),
-        "utilisation": 100 * busy,
+        "utilisation_percent": 100 * busy,
     }
 
 
 def predicted_gain(lengths: Sequence[int], slots: int) -> float:
-    """Gain of continuous batching by Eq. B.133: steps of padded batches over tokens a slot."""
+    """Gain of continuous over padded batching by Eq. B.133, all batches together."""
     batches = [lengths[i : i + slots] for i in range(0, len(lengths), slots)]
-    padded = sum(len(batch) * max(batch) for batch in batches)
-    assert all(batching_gain(batch) == 1 / padding_utilisation(batch) for batch in batches)
-    return padded / sum(lengths)
+    padded = sum(sum(batch) / padding_utilisation(batch) for batch in batches)
+    return float(padded / sum(lengths))
 
 
 def tab_paging(lengths: Sequence[int], sizes: Sequence[int], longest: int) -> "pd.DataFrame":

@@ -78,11 +78,6 @@ def padding_utilisation(lengths: ArrayLike) -> float:
     return float(sizes.mean() / sizes.max())
 
 
-def batching_gain(lengths: ArrayLike) -> float:
-    """Most that continuous batching gains over a padded batch of these lengths: 1 / B.133."""
-    return 1 / padding_utilisation(lengths)
-
-
 def exponential_utilisation(batch: int, cutoff: float = 60.0) -> float:
     """Expected length over expected longest of `batch` exponential lengths, cut at `cutoff` means.
 

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from brnb.theory.paging import expected_paged_waste, paged_waste, pages, reserved_waste
 from brnb.theory.serving import (
-    batching_gain,
     busy_share,
     continuous_schedule,
     exponential_utilisation,
@@ -56,7 +55,6 @@ def test_a_cut_exponential_and_the_texts_share():
 
 def test_padding_of_a_batch():
     assert padding_utilisation([1, 2, 3]) == pytest.approx(6 / 9)
-    assert batching_gain([1, 2, 3]) == pytest.approx(1.5)
     assert padding_utilisation([5, 5]) == 1
 
 
