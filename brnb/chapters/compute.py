@@ -90,16 +90,16 @@ def tab_intensities(sizes: Sequence[int], lang: str) -> "pd.DataFrame":
 
 
 def _bound(name: str, n: int, dtype: str, flops: Any, traffic: Any, lang: str) -> dict[str, Any]:
-    found = float(roofline.intensity(flops, traffic))
+    per_byte = float(roofline.intensity(flops, traffic))
     ridge = float(roofline.ridge_point(A100[dtype], A100["bandwidth"]))
-    limit = float(roofline.attainable(found, A100[dtype], A100["bandwidth"]))
+    limit = float(roofline.attainable(per_byte, A100[dtype], A100["bandwidth"]))
     return {
         "operation": label(name, lang),
         "n": n,
         "dtype": dtype,
-        "intensity": found,
+        "intensity": per_byte,
         "ridge": ridge,
-        "bound": label("bound_compute" if found > ridge else "bound_memory", lang),
+        "bound": label("bound_compute" if per_byte > ridge else "bound_memory", lang),
         "limit_tflops": limit / 1e12,
     }
 

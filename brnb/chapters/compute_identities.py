@@ -134,8 +134,8 @@ def tab_bound(workers: Sequence[int], steps: int = 10_000) -> "pd.DataFrame":
     for count in workers:
         bounds = np.asarray(gradient_bound(1.0, rates, steps, 1.0, 1.0, count))
         best = int(bounds.argmin())
-        found = {"rate": float(rates[best]), "bound_sgd": float(bounds[best])}
-        rows.append({"workers": count, **found})
+        least = {"rate": float(rates[best]), "bound_sgd": float(bounds[best])}
+        rows.append({"workers": count, **least})
     return _frame(rows)
 
 

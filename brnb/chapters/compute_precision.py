@@ -161,13 +161,13 @@ def matrices_of(state: "Mapping[str, Tensor]") -> dict[str, Array]:
     """The largest matrix of attention, of the MLP and of embeddings among a model's weights."""
     parts = ("attention", "mlp", "embedding")
     kinds = {f"weights_{part}": f"{part}." for part in parts}
-    found: dict[str, Array] = {}
+    matrices: dict[str, Array] = {}
     for kind, part in kinds.items():
         named = [w for name, w in state.items() if part in name and w.dim() == 2]
         if named:
             largest = max(named, key=lambda w: w.numel())
-            found[kind] = largest.double().cpu().numpy()
-    return found
+            matrices[kind] = largest.double().cpu().numpy()
+    return matrices
 
 
 def validation_windows(

@@ -111,29 +111,29 @@ def own_operations(
     yield Operation("head_and_loss", flops, float(x.nbytes + head.nbytes), call)
 
 
-def tab_ceilings(found: Ceilings) -> "pd.DataFrame":
+def tab_ceilings(ceilings: Ceilings) -> "pd.DataFrame":
     """Measured ceilings, and published ones where the device has any."""
-    bandwidth, peak = found.published or (None, None)
+    bandwidth, peak = ceilings.published or (None, None)
     row = {
-        "device": found.name,
-        "dtype": found.dtype,
-        "copy_gb_s": found.bandwidth / 1e9,
+        "device": ceilings.name,
+        "dtype": ceilings.dtype,
+        "copy_gb_s": ceilings.bandwidth / 1e9,
         "copy_published": None if bandwidth is None else bandwidth / 1e9,
-        "product_gflops": found.peak / 1e9,
+        "product_gflops": ceilings.peak / 1e9,
         "product_published": None if peak is None else peak / 1e9,
-        "ridge": found.ridge,
+        "ridge": ceilings.ridge,
     }
     return _frame([row])
 
 
 def tab_operations(
-    found: Ceilings, groups: Mapping[str, Sequence[Timed]], lang: str
+    ceilings: Ceilings, groups: Mapping[str, Sequence[Timed]], lang: str
 ) -> "pd.DataFrame":
     """Every timed operation: intensity, rate, and its share of the roofline above it."""
     rows = []
     for group, operations in groups.items():
         for o in operations:
-            limit = float(attainable(o.intensity, found.peak, found.bandwidth))
+            limit = float(attainable(o.intensity, ceilings.peak, ceilings.bandwidth))
             rows.append(
                 {
                     "operation": find_label(o.name, lang) or o.name,
@@ -148,21 +148,21 @@ def tab_operations(
     return _frame(rows)
 
 
-def fig_roofline(found: Ceilings, groups: Mapping[str, Sequence[Timed]], lang: str) -> "Figure":
+def fig_roofline(ceilings: Ceilings, groups: Mapping[str, Sequence[Timed]], lang: str) -> "Figure":
     """The roofline of the machine at hand with every timed operation on it."""
     import numpy as np
 
     fig, axis = figure(3.8)
     intensities = [o.intensity for group in groups.values() for o in group]
-    low, high = min([*intensities, found.ridge]) / 3, max([*intensities, found.ridge]) * 3
+    low, high = min([*intensities, ceilings.ridge]) / 3, max([*intensities, ceilings.ridge]) * 3
     grid = np.geomspace(low, high, 200)
-    roof = attainable(grid, found.peak, found.bandwidth)
+    roof = attainable(grid, ceilings.peak, ceilings.bandwidth)
     axis.loglog(grid, np.asarray(roof) / 1e9, color="black", label=label("measured_roof", lang))
-    if found.published:
-        published = attainable(grid, found.published[1], found.published[0])
+    if ceilings.published:
+        published = attainable(grid, ceilings.published[1], ceilings.published[0])
         axis.loglog(grid, np.asarray(published) / 1e9, ":", color="0.4",
                     label=label("published_roof", lang))  # fmt: skip
-    axis.axvline(found.ridge, color="0.7", linewidth=0.8, zorder=0)
+    axis.axvline(ceilings.ridge, color="0.7", linewidth=0.8, zorder=0)
     for place, (group, operations) in enumerate(groups.items()):
         x, y = [o.intensity for o in operations], [o.rate / 1e9 for o in operations]
         axis.plot(x, y, "os"[place], color=f"C{place}", label=label(group, lang), markersize=5)

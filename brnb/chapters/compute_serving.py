@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from brnb.report.figures import figure
 from brnb.report.labels import label
-from brnb.theory.kv_cache import cache_bytes, sequences_that_fit, shape_cache_bytes
+from brnb.theory.kv_cache import sequences_that_fit, shape_cache_bytes
 from brnb.theory.paging import expected_paged_waste, paged_waste, pages, reserved_waste
 from brnb.theory.serving import (
     Schedule,
@@ -20,21 +20,24 @@ from brnb.theory.serving import (
     padding_utilisation,
     throughput,
 )
-from brnb.theory.shape import Shape
+from brnb.theory.shape import LLAMA_7B, LLAMA_8B, LLAMA_70B, Shape
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-# Layers, width of keys, and parameters as published with each model.
-CACHES = {
-    "GPT-3 175B": (96, 12288, 175e9),
-    "OPT-13B": (40, 5120, 12.85e9),
-    "LLaMA-7B": (32, 4096, 6.74e9),
-    "Llama 3.1 8B": (32, 1024, 8.03e9),
-    "Llama 3.1 70B": (80, 1024, 70.55e9),
-    "Qwen3 8B": (36, 1024, 8.19e9),
-}
+MHA: dict[str, Any] = {"gated": False, "tied": True, "bias": True, "norm_bias": True}
+MODELS = {  # sizes of each model's published configuration
+    "GPT-3 175B": Shape(vocab=50257, width=12288, layers=96, heads=96, kv_heads=96, head_dim=128,
+                        hidden=49152, positions=2048, **MHA),
+    "OPT-13B": Shape(vocab=50272, width=5120, layers=40, heads=40, kv_heads=40, head_dim=128,
+                     hidden=20480, positions=2050, **MHA),
+    "LLaMA-7B": LLAMA_7B,
+    "Llama 3.1 8B": LLAMA_8B,
+    "Qwen3 8B": Shape(vocab=151936, width=4096, layers=36, heads=32, kv_heads=8, head_dim=128,
+                      hidden=12288, qk_norm=True),
+    "Llama 3.1 70B": LLAMA_70B,
+}  # fmt: skip
 
 
 def tab_kv_cache(tokens: int, gpu_gb: float) -> "pd.DataFrame":
@@ -48,19 +51,15 @@ def tab_kv_cache(tokens: int, gpu_gb: float) -> "pd.DataFrame":
         Memory of a GPU in GB, of which the weights take 2 bytes a parameter first.
     """
     rows = []
-    for name, (layers, kv_width, parameters) in CACHES.items():
-        free = max(0.0, 1e9 * gpu_gb - 2 * parameters)
-        sixteen, eight = (float(cache_bytes(layers, kv_width, tokens, d)) for d in ("fp16", "int8"))
-        rows.append(
-            {
-                "model": name,
-                "kib_token": float(cache_bytes(layers, kv_width, 1, "fp16")) / 1024,
-                "gb_fp16": sixteen / 1e9,
-                "gb_int8": eight / 1e9,
-                "sequences_fp16": int(free // sixteen),
-                "sequences_int8": int(free // eight),
-            }
-        )
+    for name, shape in MODELS.items():
+        free = max(0.0, 1e9 * gpu_gb - 2 * shape.parameters)
+        row: dict[str, Any] = {"model": name, "parameters_billion": shape.parameters / 1e9}
+        row["kib_token"] = float(shape_cache_bytes(shape, 1, "fp16")) / 1024
+        for dtype in ("fp16", "int8"):
+            row[f"gb_{dtype}"] = float(shape_cache_bytes(shape, tokens, dtype)) / 1e9
+        for dtype in ("fp16", "int8"):
+            row[f"sequences_{dtype}"] = sequences_that_fit(shape, tokens, dtype, free)
+        rows.append(row)
     return _frame(rows)
 
 
@@ -112,19 +111,19 @@ def tab_serving(
         "continuous_batches": continuous_schedule(list(lengths), slots),
     }
     rows = [
-        {"batching": label(name, lang), **_metrics(found, step_seconds)}
-        for name, found in schedules.items()
+        {"batching": label(name, lang), **_metrics(schedule, step_seconds)}
+        for name, schedule in schedules.items()
     ]
     return _frame(rows)
 
 
-def _metrics(found: Schedule, step_seconds: float) -> dict[str, Any]:
-    seconds = found.steps * step_seconds
-    ends = step_seconds * np.asarray(found.ends)
-    busy = busy_share(found.tokens * step_seconds / found.slots, seconds)
+def _metrics(schedule: Schedule, step_seconds: float) -> dict[str, Any]:
+    seconds = schedule.steps * step_seconds
+    ends = step_seconds * np.asarray(schedule.ends)
+    busy = busy_share(schedule.tokens * step_seconds / schedule.slots, seconds)
     return {
-        "steps": found.steps,
-        "tokens_per_second": throughput(found.tokens, seconds, 1),
+        "steps": schedule.steps,
+        "tokens_per_second": throughput(schedule.tokens, seconds, 1),
         "latency_seconds": mean_latency(np.zeros(len(ends)), ends),
         "utilisation_percent": 100 * busy,
     }

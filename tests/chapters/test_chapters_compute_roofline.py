@@ -9,15 +9,16 @@ from brnb.chapters import compute_roofline as roofline
 CPU = torch.device("cpu")
 FLAT = roofline.Ceilings("CPU", "fp32", 1e10, 1e11, (2e10, 2e11))
 GROUPS = {
-    "operations_pytorch": [Timed("n = 8", 800.0, 10.0, 1e-8), Timed("sum_of_matrices", 1.0, 12.0, 1e-9)],
+    "operations_pytorch": [Timed("n = 8", 800.0, 10.0, 1e-8),
+                           Timed("sum_of_matrices", 1.0, 12.0, 1e-9)],
     "operations_ours": [Timed("rms_norm", 4.0, 8.0, 2e-9)],
 }  # fmt: skip
 
 
 def test_ceilings_and_own_operations_are_measured():
-    found = roofline.measure_ceilings(CPU, "fp32", 2, [32, 64], 0.001)
-    assert found.published is None
-    assert found.ridge == found.peak / found.bandwidth
+    ceilings = roofline.measure_ceilings(CPU, "fp32", 2, [32, 64], 0.001)
+    assert ceilings.published is None
+    assert ceilings.ridge == ceilings.peak / ceilings.bandwidth
     sizes = {"batch": 2, "seq_len": 16, "width": 32, "heads": 2}
     groups = roofline.measure_operations(CPU, "fp32", [16, 32], sizes, 0.001)
     ours = {o.name: o for o in groups["operations_ours"]}
