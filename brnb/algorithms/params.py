@@ -34,8 +34,10 @@ class ComputeParams(Params):
     def _consistent(self) -> Self:
         if set(self.rows) != {"batch", "seq_len", "width", "heads"}:
             raise ValueError(f"rows = {self.rows}: give batch, seq_len, width and heads")
-        if self.rows["width"] % self.rows["heads"]:
-            raise ValueError(f"rows: width = {self.rows['width']} needs heads that divide it")
+        if self.rows["width"] not in (32 * self.rows["heads"], 64 * self.rows["heads"]):
+            raise ValueError(f"rows: width = {self.rows['width']}: give 32 or 64 for each head")
+        if self.rows["seq_len"] % 64:
+            raise ValueError(f"rows: seq_len = {self.rows['seq_len']}: give a multiple of 64")
         if 8 % self.workers:
             raise ValueError(f"workers = {self.workers}: choose 1, 2, 4 or 8, which divide 8 heads")
         return self

@@ -90,7 +90,6 @@ def own_operations(
 
     from brnb.ops.attention import attention
     from brnb.ops.elementwise import rms_norm, swiglu
-    from brnb.ops.loss import fused_cross_entropy
 
     tokens = batch * seq_len
     x = torch.randn(tokens, width, device=device).to(DTYPES[dtype])
@@ -101,14 +100,24 @@ def own_operations(
     qkv = torch.randn(batch, seq_len, 3 * width, device=device).to(DTYPES[dtype])
     flops = batch * float(attention_flops(seq_len, width)) / 2  # causal
     traffic = batch * float(fused_bytes(seq_len, width, dtype))
-    call = lambda: attention(qkv, None, None, heads)  # noqa: E731
-    yield Operation("causal_attention", flops, traffic, call)
-    vocab = 4 * width
-    head = torch.randn(vocab, width, device=device).to(DTYPES[dtype])
-    targets = torch.randint(vocab, (tokens,), device=device)
-    flops = float(head_flops(width, vocab, tokens))
-    call = lambda: fused_cross_entropy(x, head, targets)  # noqa: E731
-    yield Operation("head_and_loss", flops, float(x.nbytes + head.nbytes), call)
+    yield Operation("causal_attention", flops, traffic, lambda: attention(qkv, None, None, heads))
+    yield _head_and_loss(x.clone().requires_grad_(), 4 * width)
+
+
+def _head_and_loss(x: "torch.Tensor", vocab: int) -> Operation:
+    """Loss of a head over `vocab` pieces with both gradients: three products."""
+    import torch
+
+    from brnb.ops.loss import fused_cross_entropy
+
+    head = torch.randn(vocab, x.shape[1], device=x.device).to(x.dtype).requires_grad_()
+    targets = torch.randint(vocab, (len(x),), device=x.device)
+    return Operation(
+        "head_and_loss",
+        3 * float(head_flops(x.shape[1], vocab, len(x))),
+        2.0 * (x.nbytes + head.nbytes),
+        lambda: torch.autograd.grad(fused_cross_entropy(x, head, targets), (x, head)),
+    )
 
 
 def tab_ceilings(ceilings: Ceilings) -> "pd.DataFrame":

@@ -23,7 +23,7 @@ def test_ceilings_and_own_operations_are_measured():
     groups = roofline.measure_operations(CPU, "fp32", [16, 32], sizes, 0.001)
     ours = {o.name: o for o in groups["operations_ours"]}
     assert ours["causal_attention"].flops == 2 * 4 * 16**2 * 32 / 2  # half of 4 n^2 d, twice
-    assert ours["head_and_loss"].flops == 2 * 32 * 32 * 128
+    assert ours["head_and_loss"].flops == 3 * 2 * 32 * 32 * 128  # loss and both gradients
     assert ours["swiglu_product"].traffic == 32 * (64 + 32) * 4
     assert all(o.seconds > 0 for o in ours.values())
 
