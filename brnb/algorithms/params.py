@@ -16,7 +16,7 @@ class ComputeParams(Params):
     copy_megabytes: PositiveInt = Field(description="MB of the copy, far more than caches hold")
     matrix_sizes: list[PositiveInt] = Field(min_length=1, description="sides of square products")
     rows: dict[Literal["batch", "seq_len", "width", "heads"], PositiveInt] = Field(
-        description="sizes of this project's own operations"
+        description="sizes of our own operations"
     )
     measure_seconds: PositiveFloat = Field(description="spent on each operation")
     samples: PositiveInt = Field(description="random numbers of each round trip")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 GPT3 = {"layers": 96, "width": 12288, "hidden": 49152, "seq_len": 2048, "vocab": 50257}
 GPT2 = {"layers": 12, "width": 768, "hidden": 3072, "seq_len": 1024, "vocab": 50257}
 A100 = {"fp16": 312e12, "fp32": 19.5e12, "bandwidth": 1.5e12}  # peaks; bandwidth as printed
+DECIMALS = {"efficiency": 2, "tflops_hour_per_usd": 0, "eflop_per_usd": 2, "usd_per_hour": 2}
 SHARED_MEMORY = 164 * 1024  # bytes that a block of an A100 may use
 
 

@@ -49,6 +49,11 @@ def tab_equations() -> "pd.DataFrame":
     return _frame(rows)
 
 
+def differing(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Rows of `tab_equations` that do not agree, by equation."""
+    return table[[not agrees for agrees in table["agrees"]]].set_index("equation")
+
+
 def values() -> dict[str, float]:
     """Value of every entry of brnb/thesis/compute_equations.yaml, in the unit given there."""
     return {**_flops(), **_machines(), **_communication(), **_numbers()}

@@ -1,5 +1,6 @@
 """Chapter 21: number formats by measured round trip, lost gradients, and integers."""
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -38,8 +39,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from brnb.algorithms.integer_cache import Model
+    from brnb.models.transformer import TransformerLM
 
 Array = NDArray[np.float64]
+DECIMALS = {
+    "clips": {"clip": 2, "clipped_percent": 3}
+    | dict.fromkeys(["rmse", "rmse_inside", "rmse_formula", "rmse_published"], 4),
+    "cache": {"bits": 2, "error": 2, "loss_nats": 4, "loss_change": 4},
+}
 
 
 def tab_formats(samples: int, seed: int) -> "pd.DataFrame":
@@ -155,6 +162,18 @@ def tab_weights(matrices: Mapping[str, Array], lang: str) -> "pd.DataFrame":
                 }
             )
     return _frame(rows)
+
+
+def trained_transformer(folder: Path) -> "TransformerLM":
+    """The Transformer that a run left in its folder (`brnb.models.store`), on the CPU."""
+    from safetensors.torch import load_file
+
+    from brnb.models.transformer import TransformerLM
+
+    note = json.loads((folder / "model.json").read_text("utf-8"))
+    model = TransformerLM(**note["arguments"])
+    model.load_state_dict(load_file(folder / "model.safetensors"))
+    return model.eval()
 
 
 def matrices_of(state: "Mapping[str, Tensor]") -> dict[str, Array]:

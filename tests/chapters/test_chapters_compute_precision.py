@@ -6,6 +6,7 @@ import torch
 from matplotlib import pyplot as plt
 
 from brnb.chapters import compute_precision as precision
+from brnb.models.store import save
 from brnb.models.transformer import TransformerLM
 from brnb.thesis import load
 
@@ -61,6 +62,15 @@ def test_integers_in_a_models_cache():
     errors = list(frame["error"])
     assert errors[0] == 0 < errors[1] < errors[3]
     assert frame["loss_change"].iloc[0] == 0
+
+
+def test_a_run_gives_its_transformer_back(tmp_path):
+    torch.manual_seed(0)
+    sizes = {"vocab_size": 40, "width": 32, "layers": 1, "heads": 4, "kv_heads": 4, "hidden": 48}
+    model = TransformerLM(**sizes, context=32).eval()
+    save(model, tmp_path)
+    ids = torch.randint(40, (1, 8))
+    assert torch.equal(precision.trained_transformer(tmp_path)(ids)[0], model(ids)[0])
 
 
 def test_the_formats_of_table_17_are_those_of_the_text():
