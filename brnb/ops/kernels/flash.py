@@ -63,7 +63,7 @@ def flash_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             f"takes three of one shape in 16 bits, a length that 128 divides, head_dim in "
             f"{HEAD_DIMS}; use torch.nn.functional.scaled_dot_product_attention"
         )
-    out: Tensor = _Flash.apply(q, k, v)  # type: ignore[no-untyped-call]
+    out: Tensor = _Flash.apply(q, k, v)
     return out
 
 
@@ -75,7 +75,7 @@ class _Flash(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return backward(d_out.contiguous(), *ctx.saved_tensors)
 
 
