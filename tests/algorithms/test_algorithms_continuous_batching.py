@@ -60,6 +60,6 @@ def test_faster_than_padded_by_what_utilisation_predicts(model):
 
 def test_under_four_percent_of_the_pages_is_wasted(model):
     """A page is half empty at its sequence's end: P / 2 of some hundreds of tokens."""
-    asked = [Request([1] * n, 20) for n in (260, 300, 350, 410, 420, 470, 300, 480)]
-    served = serve(model, asked, BATCH, PagedCache(model, 512, page_size=8))
+    asked = [Request([1] * n, 4) for n in (130, 150, 175, 205, 210, 235, 150, 240)]
+    served = serve(model, asked, BATCH, PagedCache(model, 512, page_size=4))
     assert served.wasted < 0.04
