@@ -41,13 +41,19 @@ class Served:
     ----------
     steps, rows
         Times that the model ran, and sequences that it read a token of, all together.
-    wasted
-        Share of the cache's slots that were empty, the mean over steps.
+    slots, filled
+        Slots of the cache's pages in use, and those that held a token, added up over the steps.
     """
 
     steps: int = 0
     rows: int = 0
-    wasted: float = 0.0
+    slots: int = 0
+    filled: int = 0
+
+    @property
+    def wasted(self) -> float:
+        """Share of the slots of pages in use that were empty."""
+        return 1 - self.filled / self.slots
 
     def utilisation(self, batch: int) -> float:
         """Share of a batch's rows that worked for a request (B.133, B.136)."""
@@ -70,7 +76,7 @@ def serve(
         when the last of the one before has finished, as in padded batching.
     """
     waiting, active = deque(enumerate(requests)), dict[int, Request]()
-    served, wasted = Served(), 0.0
+    served = Served()
     while waiting or active:
         if continuous or not active:
             while waiting and len(active) < batch:
@@ -78,7 +84,8 @@ def serve(
                 active[number] = request
         logits = decode(model, [request.next for request in active.values()], [*active], cache)
         served.steps, served.rows = served.steps + 1, served.rows + len(active)
-        wasted += cache.wasted
+        slots, filled = cache.slots()
+        served.slots, served.filled = served.slots + slots, served.filled + filled
         for request, token in zip(active.values(), logits.argmax(-1).tolist(), strict=True):
             request.read += 1
             if request.read >= len(request.prompt):
@@ -86,7 +93,6 @@ def serve(
         for number in [number for number, request in active.items() if request.finished]:
             del active[number]
             cache.release(number)
-    served.wasted = wasted / max(served.steps, 1)
     return served
 
 

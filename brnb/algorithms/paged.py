@@ -102,15 +102,14 @@ class PagedCache:
             part = merge(part, partial_attention((q @ k.mT).masked_fill(unseen, -torch.inf), v))
         return part.output.squeeze(2)
 
-    @property
-    def wasted(self) -> float:
-        """Share of the slots of all pages in use that hold no token of any sequence."""
-        used: dict[int, int] = {}
+    def slots(self) -> tuple[int, int]:
+        """Slots for a token in the pages in use, and how many of them hold one."""
+        filled: dict[int, int] = {}
         for sequence, table in self.tables.items():
             for number, page in enumerate(table):
-                filled = min(self.lengths[sequence] - number * self.page_size, self.page_size)
-                used[page] = max(used.get(page, 0), filled)
-        return 1 - sum(used.values()) / (len(used) * self.page_size) if used else 0.0
+                here = min(self.lengths[sequence] - number * self.page_size, self.page_size)
+                filled[page] = max(filled.get(page, 0), here)
+        return len(filled) * self.page_size, sum(filled.values())
 
     def _take(self) -> int:
         if not self.free:

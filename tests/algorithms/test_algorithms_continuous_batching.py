@@ -61,5 +61,5 @@ def test_faster_than_padded_by_what_utilisation_predicts(model):
 def test_under_four_percent_of_the_pages_is_wasted(model):
     """A page is half empty at its sequence's end: P / 2 of some hundreds of tokens."""
     asked = [Request([1] * n, 4) for n in (130, 150, 175, 205, 210, 235, 150, 240)]
-    served = serve(model, asked, BATCH, PagedCache(model, 512, page_size=4))
+    served = serve(model, asked, BATCH, PagedCache(model, 256, page_size=8))
     assert served.wasted < 0.04
