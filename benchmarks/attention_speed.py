@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch._functorch.config
 import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -29,6 +30,7 @@ from brnb.ops.kernels.flash import flash_attention
 
 HEADS, HEAD_DIM, TOKENS, ROUNDS, CALLS = 16, 128, 16384, 7, 5
 LENGTHS, BLOCK = (1024, 4096, 16384), 128
+torch._functorch.config.donated_buffer = False  # a backward pass is timed more than once
 RESULTS = Path(__file__).parent / "results" / "attention_speed.json"
 
 
@@ -172,20 +174,21 @@ def main() -> None:
         "FlashAttention": backend(SDPBackend.FLASH_ATTENTION),
         "cuDNN": backend(SDPBackend.CUDNN_ATTENTION),
     }
-    found: dict[str, Any] = {
-        "gpu": torch.cuda.get_device_name(),
-        "torch": torch.__version__,
-        "product_tflops": limit(),
-        "errors": errors(kernels, 4096),
-    }
-    found["tflops"] = {str(n): compare(kernels, n) for n in LENGTHS}
-    found["masks"] = {str(n): masks(n) for n in LENGTHS[1:]}
-    print(json.dumps(found, indent=1))
+    found: dict[str, Any] = {"gpu": torch.cuda.get_device_name(), "torch": torch.__version__}
+
+    def keep(name: str, value: Any) -> None:
+        found[name] = value
+        print(json.dumps({name: value}), flush=True)
+        RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+    keep("errors", errors(kernels, 4096))
+    keep("product_tflops", limit())
+    keep("tflops", {str(n): compare(kernels, n) for n in LENGTHS})
     for n, speeds in found["tflops"].items():
         for way in ("forward", "backward"):
             ratio = speeds["ours"][way] / speeds["FlashAttention"][way]
             print(f"n = {n}, {way}: {ratio:.2f} of FlashAttention's speed")
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    keep("masks", {str(n): masks(n) for n in LENGTHS[1:]})
 
 
 if __name__ == "__main__":
