@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, and_masks, create_block_mask, create_mask
 
+from brnb.algorithms.attention import attention
+
 Mask = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
@@ -109,6 +111,28 @@ def dense(mask: Mask, n: int, device: str | torch.device = "cpu") -> Tensor:
 def blocks(mask: Mask, n: int, size: int = 128, device: str | torch.device = "cpu") -> BlockMask:
     """The mask by blocks of `size` tokens, as FlexAttention wants it."""
     return create_block_mask(mask, None, None, n, n, device=device, BLOCK_SIZE=size)
+
+
+def sparse_attention(q: Tensor, k: Tensor, v: Tensor, mask: BlockMask) -> Tensor:
+    """Attention that looks at the blocks of a mask and at nothing else, one row of them at a time.
+
+    Parameters
+    ----------
+    q, k, v
+        Queries, keys and values (..., n, d), n a multiple of the mask's block.
+    mask
+        As `blocks` makes it; every query sees a key.
+    """
+    size, out = mask.BLOCK_SIZE[0], torch.empty_like(q)
+    zero, offsets = torch.zeros((), dtype=torch.long), torch.arange(size)
+    seen = mask.to_dense()[0, 0].bool()
+    for row in range(len(seen)):
+        columns = seen[row].nonzero().flatten()
+        query = row * size + offsets
+        key = (columns[:, None] * size + offsets).flatten()
+        sees = mask.mask_mod(zero, zero, query[:, None], key)
+        out[..., query, :] = attention(q[..., query, :], k[..., key, :], v[..., key, :], sees)
+    return out
 
 
 def computed_share(mask: BlockMask) -> float:

@@ -58,6 +58,8 @@ def test_flex_attention_is_dense_masked_attention(mask):
     found = flex_attention(q, k, v, block_mask=masks.blocks(mask, N, 16))
     expected = F.scaled_dot_product_attention(q, k, v, masks.dense(mask, N))
     torch.testing.assert_close(found, expected)
+    ours = masks.sparse_attention(q, k, v, masks.blocks(mask, N, 16))
+    torch.testing.assert_close(ours, expected)
 
 
 def test_share_of_computed_blocks():
