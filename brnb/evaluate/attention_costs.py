@@ -69,13 +69,38 @@ def costs(
         x, maps = q.new_ones(n, width), q.new_zeros(width, 12 * width)
         calls: dict[str, Callable[[], Tensor]] = {
             "naive": partial(attention, q, k, v, causal_mask(n).to(device)),
-            "flash": partial(F.scaled_dot_product_attention, q, k, v, is_causal=True),
+            "flash": _fused(q, k, v),
         }
         for name, mask in masks(n).items():
             calls[name] = _sparse(q, k, v, sparse_masks.causally(mask), block)
         calls["linear"] = partial(torch.matmul, x, maps)
         table += [Cost(kind, n, *_measured(call, device)) for kind, call in calls.items()]
     return table
+
+
+def cost_masks(
+    window: int, block: int, seed: int, device: torch.device
+) -> Callable[[int], dict[str, Mask]]:
+    """The masks of the cost curves for each length: a window, and BigBird with one block more of
+    global tokens and one of random ones."""
+
+    def masks(n: int) -> dict[str, Mask]:
+        return {
+            "window": sparse_masks.sliding_window(window),
+            "bigbird": sparse_masks.bigbird(n, window, block, block, block, seed, device),
+        }
+
+    return masks
+
+
+def _fused(q: Tensor, k: Tensor, v: Tensor) -> Callable[[], Tensor]:
+    """Our kernel on a GPU, where it has tiles for these heads; else PyTorch's."""
+    if q.is_cuda:
+        from brnb.ops.kernels import flash  # Triton comes with PyTorch for GPUs only
+
+        if flash.fits(q):
+            return partial(flash.flash_attention, q, k, v)
+    return partial(F.scaled_dot_product_attention, q, k, v, is_causal=True)
 
 
 def _sparse(q: Tensor, k: Tensor, v: Tensor, mask: Mask, block: int) -> Callable[[], Tensor]:

@@ -5,6 +5,7 @@ Triton comes with PyTorch for GPUs only.
 """
 
 import os
+from functools import partial
 
 import pytest
 import torch
@@ -17,22 +18,34 @@ if not (INTERPRETED or torch.cuda.is_available()):
 from brnb.ops.kernels.flash import flash_attention  # noqa: E402
 
 DEVICE, DTYPE = ("cpu", torch.float16) if INTERPRETED else ("cuda", torch.bfloat16)
-MOST = 2e-3  # relative error, in the Frobenius norm
+# In bf16 weights and results are both rounded, each 1.7e-3 in norm: PyTorch's FlashAttention has
+# 2.07e-3 in the output and 2.4e-3 in gradients on an H200, as has ours.
+GOAL, OF_PYTORCHS = 2e-3, 1.05
+
+
+def relative_errors(attend, parts, d, exact):
+    """Of output and gradients, in the Frobenius norm."""
+    parts = [part.detach().requires_grad_() for part in parts]
+    out = attend(*parts)
+    out.backward(d)
+    made = [out, *(part.grad for part in parts)]
+    return [((a.double() - b).norm() / b.norm()).item() for a, b in zip(made, exact, strict=True)]
 
 
 @pytest.mark.parametrize(("T", "D"), [(128, 128), (384, 128), (256, 64)])
-def test_output_and_gradients(T, D):
+def test_as_exact_as_pytorchs(T, D):
     torch.manual_seed(0)
-    q, k, v, d = (torch.randn(1, 2, T, D, device=DEVICE, dtype=DTYPE) for _ in range(4))
-    exact = [part.double().requires_grad_() for part in (q, k, v)]
-    expected = F.scaled_dot_product_attention(*exact, is_causal=True)
+    *parts, d = (torch.randn(1, 2, T, D, device=DEVICE, dtype=DTYPE) for _ in range(4))
+    inputs = [part.double().requires_grad_() for part in parts]
+    expected = F.scaled_dot_product_attention(*inputs, is_causal=True)
     expected.backward(d.double())
-    parts = [part.requires_grad_() for part in (q, k, v)]
-    out = flash_attention(*parts)
-    out.backward(d)
-    made = [out, *(part.grad for part in parts)]
-    for found, true in zip(made, [expected, *(part.grad for part in exact)], strict=True):
-        assert ((found.double() - true).norm() / true.norm()).item() < MOST
+    exact = [expected.detach(), *(part.grad for part in inputs)]
+    theirs = relative_errors(
+        partial(F.scaled_dot_product_attention, is_causal=True), parts, d, exact
+    )
+    ours = relative_errors(flash_attention, parts, d, exact)
+    for error, their_error in zip(ours, theirs, strict=True):
+        assert error <= max(GOAL, OF_PYTORCHS * their_error)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 100, 128), (1, 1, 128, 96)])

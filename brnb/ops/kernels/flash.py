@@ -59,8 +59,7 @@ def flash_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     ValueError
         If a shape or a type is not one of these.
     """
-    T, D = q.shape[-2:]
-    if not q.shape == k.shape == v.shape or T % 128 or D not in HEAD_DIMS or q.element_size() != 2:
+    if not (q.shape == k.shape == v.shape and fits(q)):
         raise ValueError(
             f"q {tuple(q.shape)}, k {tuple(k.shape)}, v {tuple(v.shape)} in {q.dtype}: the kernel "
             f"takes three of one shape in 16 bits, a length that 128 divides, head_dim in "
@@ -68,6 +67,11 @@ def flash_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         )
     out: Tensor = _Flash.apply(q, k, v)
     return out
+
+
+def fits(q: Tensor) -> bool:
+    """Whether there are tiles for queries of this shape and type."""
+    return q.shape[-2] % 128 == 0 and q.shape[-1] in HEAD_DIMS and q.element_size() == 2
 
 
 class _Flash(torch.autograd.Function):
