@@ -49,10 +49,12 @@ def write_document(profile_folder: Path, lang: str) -> Path:
     title = escape(f"{label('all_results', lang)}: {profile_folder.resolve().name}")
     tables = sorted(path.stem for path in (profile_folder / "tables").glob("*.tex"))
     figures = sorted(path.stem for path in (profile_folder / "figures").glob("*.pdf"))
+    algorithms = sorted(path.stem for path in (profile_folder / "algorithms").glob("*.tex"))
     parts = [
         _PREAMBLE.replace("LANGUAGES", languages).replace("TITLE", title),
         *_section(label("tables", lang), [rf"\brnbtable{{{id}}}" for id in tables]),
         *_section(label("figures", lang), [_figure(id, lang) for id in figures]),
+        *_algorithms(algorithms, lang),
         rf"\section{{{label('numbers', lang)}}}",
         r"\brnbnumberlist",
         r"\end{document}",
@@ -72,6 +74,15 @@ def _section(title: str, floats: list[str]) -> list[str]:
         if i % _FLOATS_PER_PAGE_BREAK == 0:
             lines.append(r"\clearpage")
     return [*lines, r"\clearpage"]
+
+
+def _algorithms(ids: list[str], lang: str) -> list[str]:
+    if not ids:
+        return []
+    title = label("algorithms", lang)
+    word = rf"\floatname{{brnbalgorithmfloat}}{{{label('algorithm', lang)}}}"
+    floats = _section(title, [rf"\brnbalgorithm{{{id}}}" for id in ids])
+    return [word, rf"\brnblistofalgorithms{{{title}}}", *floats]
 
 
 def _figure(id: str, lang: str) -> str:

@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path, PurePosixPath
 
 MANIFEST = "brnb-manifest.json"
+FOLDERS = ("figures", "tables", "algorithms")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class ExportReport:
 
 
 def export(profile_folder: Path, dest: Path) -> ExportReport:
-    """Copy tables, figures, numbers.tex and brnb.sty of a profile into `dest`.
+    """Copy tables, figures, algorithms, numbers.tex and brnb.sty of a profile into `dest`.
 
     ``brnb-manifest.json`` in `dest` lists what was written, with SHA-256. A file that is in the way
     and is not in the manifest, or differs from it, is a conflict; with one conflict nothing at all
@@ -84,7 +85,7 @@ def _source(profile_folder: Path) -> Iterator[tuple[str, bytes]]:
     if not numbers.is_file():
         raise FileNotFoundError(f"{numbers} does not exist: run the chapters first (make thesis)")
     yield "brnb.sty", resources.files("brnb.report").joinpath("brnb.sty").read_bytes()
-    for folder in ("figures", "tables"):
+    for folder in FOLDERS:
         for path in sorted((profile_folder / folder).glob("*")):
             if path.is_file() and not path.name.startswith("."):
                 yield f"{folder}/{path.name}", path.read_bytes()
@@ -109,7 +110,7 @@ def _is_ours(name: str) -> bool:
     """Whether export could have written `name`: a damaged manifest must not reach other folders."""
     parts = PurePosixPath(name).parts
     return parts in (("brnb.sty",), ("numbers.tex",)) or (
-        len(parts) == 2 and parts[0] in ("figures", "tables") and parts[1] != ".."
+        len(parts) == 2 and parts[0] in FOLDERS and parts[1] != ".."
     )
 
 

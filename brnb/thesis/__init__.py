@@ -19,6 +19,10 @@ Each YAML file of this folder is one set of facts, and every fact carries its pl
     Tables 5, 6, 20 and 21, the reference tiers of C.2.2, and the numbers that equations print.
 ``scaling``
     Published scaling laws: those that the dissertation quotes, and a replication.
+``attention``
+    Table 14.
+``algorithms``
+    Algorithms 1-22: their steps, and what runs and what checks them here.
 ``full_cost``, ``roadmap``
     What the full cost of C.2.1.1 and the roadmaps leave open, as assumptions of this project.
 ``register/…``

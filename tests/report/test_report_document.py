@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from brnb.report import figures
+from brnb.report.algorithms import write_algorithms
 from brnb.report.document import write_document
 from brnb.report.numbers import render
 from brnb.report.tables import write_table
@@ -80,6 +81,7 @@ def profile(tmp_path_factory):
         "v1.tiny": {"value": 1.5e-9},
     }
     (folder / "numbers.tex").write_text(render(numbers, "pt"), encoding="utf-8")
+    write_algorithms(folder / "algorithms", "pt")
     return folder
 
 
@@ -102,6 +104,10 @@ def test_everything_compiles_fits_and_is_there(profile, lang):
         "U+1F600",
     ):
         assert expected in text
+    word = "Algoritmo" if lang == "pt" else "Algorithm"
+    for title in ("Scaled Dot-Product Attention", "Ring AllReduce", "PagedAttention"):
+        assert text.count(title) == 2  # in the list, and in its place
+    assert f"{word} 17" in text
     assert ("Curva de perda" if lang == "pt" else "Loss curve") in text
 
 
