@@ -67,7 +67,7 @@ def tab_printed(lang: str) -> "pd.DataFrame":
             "quantity": label(quantity, lang),
             "printed_value": float(printed),
             "corrected_value": float(corrected),
-            "ratio": float(printed) / float(corrected),
+            "printed_over_corrected": float(printed) / float(corrected),
         }
         for equation, quantity, printed, corrected in _pairs()
     ]
