@@ -91,8 +91,8 @@ def measure(corpora: Path, folder: Path, params: TokenizerParams) -> list[Entry]
                 measures=fragmentation(tokenizer, texts),
                 lossless=sum(back) / len(back),
                 export_mismatches=None
-                if kind == "char"
-                else mismatches(tokenizer, folder / name / "hf", texts),
+                if exported is None
+                else mismatches(tokenizer, exported, texts),
             )
         )
     return entries
