@@ -155,7 +155,7 @@ def tab_exponents(lang: str) -> "pd.DataFrame":
     return _frame(rows)
 
 
-def fig_optimum(lang: str) -> "Figure":
+def fig_chinchilla_optimum(lang: str) -> "Figure":
     """N* (solid) and D* (dashed) against C, and the first-order conditions of a budget.
 
     The right panel has C.20 and C.21 along 6ND = C: both are 0 where the loss is lowest.
@@ -219,7 +219,7 @@ def tab_training_flops(lang: str) -> "pd.DataFrame":
     return _frame(rows)
 
 
-def tab_prediction(confidence: float = 0.95) -> "pd.DataFrame":
+def tab_prediction_interval(confidence: float = 0.95) -> "pd.DataFrame":
     """L_pred of every budget with its interval, by the covariance and by C.39 without it.
 
     The law is the replication's, whose covariance is known (brnb/thesis/scaling.yaml).
