@@ -133,7 +133,8 @@ def fig_cost_pareto(
         for run in (run for run in shown if run.cleaning == cleaning):
             x = float(prices[run.run] or 0) if priced else run.seconds / 3600
             points.append((x, float(run.bits_per_byte or 0)))
-            axis.plot(*points[-1], **look(run.run), ls="none", label=run.run, markersize=6)
+            style = look(run.run) | {"linestyle": "none"}
+            axis.plot(*points[-1], label=run.run, markersize=6, **style)
         best = [points[i] for i in pareto_front([(x, -y) for x, y in points])]
         if len(best) > 1:
             name = f"{label('pareto_front', lang)} ({cleaning})"

@@ -96,6 +96,8 @@ def _draw_tiles(axis: Any, choice: "pd.DataFrame", lang: str) -> None:
         yticklabels=choice["name"] + np.where(choice["baseline"], " *", ""),
     )  # fmt: skip
     axis.tick_params(length=0, rotation=0)
+    for text, weight in zip(axis.texts, weights.flat, strict=True):
+        text.set_color("white" if weight > 3.5 else "black")
 
 
 def _context(tokens: int) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 
 from brnb.report.figures import figure
 from brnb.report.labels import label
+from brnb.report.tables import frame
 from brnb.theory.compute import training_flops
 from brnb.theory.decision import efficiency, utility
 from brnb.theory.lora import (
@@ -72,7 +73,7 @@ def tab_lora(ranks: Sequence[int]) -> "pd.DataFrame":
                 "reduction": reduction(LLAMA_8B.parameters, trained),
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def tab_rank(size: int, fractions: Sequence[float], seed: int) -> "pd.DataFrame":
@@ -100,7 +101,7 @@ def tab_rank(size: int, fractions: Sequence[float], seed: int) -> "pd.DataFrame"
         }
         for fraction in fractions
     ]
-    return _frame(rows)
+    return frame(rows)
 
 
 def rounding_errors(draws: int, seed: int) -> dict[int, float]:
@@ -146,14 +147,14 @@ def tab_bits(
                 "error_even": quantisation_loss(weights, [errors[even]] * len(layers)),
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def tab_bit_price(prices: Sequence[float], seed: int) -> "pd.DataFrame":
     """Bits of one layer as the price lambda of a bit rises (C.86)."""
     errors = rounding_errors(100_000, seed)
     rows = [{"multiplier": price, "bits": best_bits(1.0, 1.0, errors, price)} for price in prices]
-    return _frame(rows)
+    return frame(rows)
 
 
 def _sizes() -> dict[str, float]:
@@ -208,7 +209,7 @@ def tab_checkpointing(facts: Sequence[Fact], lang: str) -> "pd.DataFrame":
                 "overhead_printed": 100 * printed_recomputation_overhead(kept.shape.layers),
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def _pairs(facts: Sequence[Fact]) -> list[tuple[_Ran, _Ran]]:
@@ -266,7 +267,7 @@ def tab_overhead(depths: Sequence[int]) -> "pd.DataFrame":
         }
         for L in depths
     ]
-    return _frame(rows)
+    return frame(rows)
 
 
 def tab_utilities() -> "pd.DataFrame":
@@ -285,7 +286,7 @@ def tab_utilities() -> "pd.DataFrame":
                 "utility_recomputed": utility(performance, cost, time, risk, weights),
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def efficiencies(trained: Sequence["Trained"]) -> list[Efficiency]:
@@ -323,10 +324,4 @@ def tab_efficiency(runs: Sequence[Efficiency]) -> "pd.DataFrame":
                 "per_usd": efficiency(saved, usd) if usd else None,
             }
         )
-    return _frame(rows)
-
-
-def _frame(rows: Any) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame(rows, dtype=object)
+    return frame(rows)

@@ -163,15 +163,15 @@ def fig_track1_loss(records: Sequence["Record"], lang: str) -> "Figure":
         millions = [row["tokens"] / 1e6 for row in rows]
         nats = [row["loss"] for row in rows]
         scale = record.result.bits_per_byte / record.result.loss
-        panels[_family(record)].plot(millions, nats, label=record.run, **look(record.run))
-        panels["all_runs"].plot(millions, [scale * x for x in nats], **look(record.run))
+        bits = [scale * x for x in nats]
+        panels[_family(record)].plot(millions, nats, **look(record.run))
+        panels["all_runs"].plot(millions, bits, label=record.run, **look(record.run))
     for name, axis in panels.items():
         axis.set_title(label(name, lang))
         axis.set_xlabel(label("million_tokens", lang))
         axis.set_ylabel(label("bits_per_byte" if name == "all_runs" else "loss_nats", lang))
-        if axis.get_legend_handles_labels()[0]:
-            axis.legend(fontsize=8)
     _log_scale(panels["all_runs"])
+    _legend_below(fig, panels["all_runs"])
     return fig
 
 

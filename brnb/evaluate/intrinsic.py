@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import nn
 
+from brnb.evaluate.statistics import percentiles
 from brnb.models.likelihood import likelihood, token_nats
 from brnb.train.rows import TokenRow
 
@@ -60,7 +61,7 @@ class DocumentNats:
         return float(self.nats.sum() / (math.log(2) * self.bytes.sum()))
 
     def interval(self, resamples: int, seed: int, confidence: float = 0.95) -> tuple[float, float]:
-        """Percentile bootstrap of bits per byte over documents (Efron & Tibshirani, 1993, ch. 13).
+        """Percentile bootstrap of bits per byte over documents.
 
         Documents are drawn with replacement; each draw is a ratio of sums, so long documents
         weigh more, as in the measure itself. The same seed draws the same documents for every
@@ -70,8 +71,7 @@ class DocumentNats:
         random = np.random.default_rng(seed)
         drawn = random.multinomial(count, np.full(count, 1 / count), size=resamples)
         values = (drawn @ self.nats) / (math.log(2) * (drawn @ self.bytes))
-        tail = (1 - confidence) / 2
-        low, high = np.quantile(values, [tail, 1 - tail])
+        low, high = percentiles(values, confidence)
         return float(low), float(high)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from brnb.evaluate.statistics import percentiles
 from brnb.tokenizers.fragmentation import GUARDRAILS, WORD, fragmentation_of_ids
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def contrast(
         old, new = (np.array([v for v in side if v is not None], dtype=float) for side in sides)
         if len(old) and len(new):
             drawn = [random.choice(x, (resamples, len(x))).mean(axis=1) for x in (old, new)]
-            low, high = np.quantile(drawn[1] - drawn[0], [0.025, 0.975])
+            low, high = percentiles(drawn[1] - drawn[0], 0.95)
             found[name] = (float(new.mean() - old.mean()), float(low), float(high))
     return found
 

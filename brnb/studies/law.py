@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from brnb.evaluate.statistics import percentiles
 from brnb.thesis import load
 
 if TYPE_CHECKING:
@@ -64,19 +65,15 @@ class Fit:
     def interval(self, name: str) -> tuple[float, float]:
         """Percentile interval of ``"floor"``, ``"scale"`` or ``"exponent"``."""
         column = self.draws[:, ["floor", "scale", "exponent"].index(name)]
-        low, high = np.quantile(column, self._tails())
+        low, high = percentiles(column, self.confidence)
         return float(low), float(high)
 
     def band(self, parameters: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Percentile interval of the law's loss at each N, two arrays of the shape of N."""
         floor, scale, exponent = (part[:, None] for part in self.draws.T)
         losses = floor + scale * np.atleast_1d(np.asarray(parameters, float)) ** -exponent
-        low, high = np.quantile(losses, self._tails(), axis=0)
+        low, high = percentiles(losses, self.confidence)
         return low, high
-
-    def _tails(self) -> list[float]:
-        tail = (1 - self.confidence) / 2
-        return [tail, 1 - tail]
 
 
 def fit(

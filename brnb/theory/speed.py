@@ -13,7 +13,6 @@ roofline and floor are each scaled by what the same program did on the same GPU 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from brnb.theory.compute import flops_per_token
@@ -175,26 +174,20 @@ def fit(measured: Sequence[Measured]) -> "np.ndarray":
     best, multiples = math.inf, np.ones(terms.shape[1])
     for waiting in range(len(terms)):
         lowest = np.exp(-np.log(floor[:waiting]).mean()) if waiting else min(1.0, 1 / floor[0])
-        found = _fit_sum(busy[waiting:])
-        errors = np.maximum(busy @ found, floor * lowest) - 1
+        weights = _fit_sum(busy[waiting:])
+        errors = np.maximum(busy @ weights, floor * lowest) - 1
         cost = float((errors**2).sum()) / NOISE**2 + waiting
         if cost < best:
-            best, multiples = cost, np.append(found, lowest)
+            best, multiples = cost, np.append(weights, lowest)
     return multiples
 
 
 def _fit_sum(terms: "np.ndarray") -> "np.ndarray":
-    """Multiples, none negative, whose terms add up to 1: the active ones are found by trying."""
+    """Multiples, none negative, whose terms add up to 1 (Lawson & Hanson, 1974)."""
     import numpy as np
+    from scipy.optimize import nnls
 
-    best, multiples = math.inf, np.zeros(terms.shape[1])
-    for size in range(1, min(terms.shape) + 1):
-        for active in map(list, combinations(range(terms.shape[1]), size)):
-            found = np.linalg.lstsq(terms[:, active], np.ones(len(terms)), rcond=None)[0]
-            error = float(((terms[:, active] @ found - 1) ** 2).sum())
-            if (found >= 0).all() and error < best:
-                best, multiples = error, np.zeros(terms.shape[1])
-                multiples[active] = found
+    multiples: np.ndarray = nnls(terms, np.ones(len(terms)))[0]
     return multiples
 
 

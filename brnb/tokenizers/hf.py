@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from tokenizers.models import BPE, Unigram
     from transformers import PreTrainedTokenizerFast
 
-__all__ = ["to_hf"]
+    from brnb.tokenizers import Tokenizer
+
+__all__ = ["mismatches", "to_hf"]
 
 NEVER = -1e4  # score of a piece that no text may choose; far below any learned log-probability
 
@@ -120,3 +122,13 @@ def _unreachable(tokenizer: SubwordTokenizer, index: int) -> bool:
     """Whether no text may be encoded as this piece by its spelling."""
     model = tokenizer.processor
     return model.is_control(index) or model.is_unknown(index) or model.is_byte(index)
+
+
+def mismatches(tokenizer: Tokenizer, folder: Path, texts: list[str]) -> int:
+    """How many texts the fast tokenizer in `folder` encodes otherwise than the one exported."""
+    from transformers import AutoTokenizer
+
+    fast = AutoTokenizer.from_pretrained(folder)
+    ours = tokenizer.encode_batch(texts)
+    theirs = fast(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    return sum(a != b for a, b in zip(ours, theirs, strict=True))
