@@ -1,0 +1,239 @@
+"""The checks, one function a kind: each takes a claim and its slots as found, and judges it."""
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from brnb.audit import properties
+from brnb.audit.claims import Claim
+from brnb.audit.expression import ExpressionError, evaluate, magnitude, quantity
+from brnb.audit.formula import FormulaError, to_expression
+from brnb.audit.printed import Printed, UnreadableNumber, read_printed
+from brnb.audit.quote import PRINTED
+from brnb.audit.verdict import Judgement, Kind, agreement, simple_factor
+
+Slots = Mapping[str, str]
+_USUAL: dict[str, Kind] = {"same": "inconsistent", "fact": "false fact"}
+
+
+def judge(claim: Claim, slots: Slots) -> Judgement:
+    """Check a claim against what its slots say.
+
+    Raises
+    ------
+    ValueError
+        If a slot cannot be read or the check itself cannot be computed.
+    """
+    return _CHECKS[claim.kind](claim, slots)
+
+
+def _failed(claim: Claim) -> Kind:
+    return claim.if_not or _USUAL.get(claim.kind, "wrong")
+
+
+def inputs(claim: Claim, slots: Slots) -> dict[str, Any]:
+    """Values of the named slots and of `given`, with their units."""
+    values: dict[str, Any] = {}
+    for name, text in {**slots, **claim.given}.items():
+        if name != PRINTED:
+            values[name] = _input(text, values)
+    return values
+
+
+def _input(text: float | int | str, earlier: Mapping[str, Any]) -> Any:
+    if not isinstance(text, str):
+        return text
+    try:
+        printed = read_printed(text)
+    except UnreadableNumber:
+        return _formula_or_word(text, earlier)
+    return quantity(printed.value, printed.unit)
+
+
+def _formula_or_word(text: str, earlier: Mapping[str, Any]) -> Any:
+    try:
+        return evaluate(to_expression(text), earlier)
+    except (FormulaError, ExpressionError):
+        return folded(text)
+
+
+def _corners(claim: Claim, slots: Slots, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Inputs with every rounded one at either end of what rounds to it."""
+    texts = {**slots, **claim.given}
+    every = [n for n, t in texts.items() if n != PRINTED and isinstance(t, str)]
+    names = every if claim.rounded == "all" else list(claim.rounded)
+    ends = []
+    for name in names:
+        printed = read_printed(str(texts[name]))
+        ends.append([quantity(corner, printed.unit) for corner in printed.corners])
+    return [{**values, **dict(zip(names, c, strict=True))} for c in itertools.product(*ends)]
+
+
+def _value(claim: Claim, slots: Slots) -> Judgement:
+    assert claim.value is not None
+    printed = read_printed(slots[PRINTED])
+    unit = _target(printed, claim.unit)
+    values = inputs(claim, slots)
+
+    def compute(expression: str, given: Mapping[str, Any]) -> float:
+        return _in_unit(evaluate(expression, given), claim.unit, unit)
+
+    try:
+        value = compute(claim.value, values)
+    except ExpressionError as error:
+        if "units do not fit" in str(error):
+            return Judgement(_failed(claim), slots[PRINTED], why=str(error))
+        raise
+    results = [compute(claim.value, given) for given in _corners(claim, slots, values)]
+    low, high = min(results), max(results)
+    kind = agreement(printed, value, low, high, claim.about)
+    interval = {"low": low, "high": high} if low < high else {}
+    if kind is not None:
+        return Judgement(kind, slots[PRINTED], value, **interval)
+    reading = next(
+        (
+            reading
+            for reading in claim.readings
+            if agreement(printed, compute(reading.value, values), 0, 0, 0) is not None
+        ),
+        None,
+    )
+    return Judgement(
+        _failed(claim),
+        slots[PRINTED],
+        value,
+        reading=reading or simple_factor(printed, value),  # type: ignore[arg-type]
+        **interval,
+    )
+
+
+def _in_unit(value: Any, own: str, wanted: str) -> float:
+    """A result in the printed number's unit; a bare one is in the claim's own unit."""
+    if not hasattr(value, "magnitude"):
+        value = quantity(float(value), own)
+    return magnitude(value, wanted)
+
+
+def _target(printed: Printed, unit: str) -> str:
+    """Unit of the comparison: the printed one; else the claim's, unless it only scales."""
+    if printed.unit or not unit:
+        return printed.unit
+    return "" if quantity(1.0, unit).dimensionless else unit
+
+
+def _holds(claim: Claim, slots: Slots) -> Judgement:
+    assert claim.holds is not None
+    values = inputs(claim, slots)
+    if PRINTED in slots:
+        values[PRINTED] = _input(slots[PRINTED], values)
+    kind: Kind = "confirmed" if evaluate(claim.holds, values) else _failed(claim)
+    shown = slots.get(PRINTED) or ", ".join(slots.values())
+    return Judgement(kind, shown, why=None if kind == "confirmed" else f"not: {claim.holds}")
+
+
+def _same(claim: Claim, slots: Slots) -> Judgement:
+    texts = list(slots.values()) + [str(text) for text in claim.given.values()]
+    if len(texts) < 2:
+        raise ValueError(f"{claim.id}: `same` needs two slots; name them ⟦a=…⟧, ⟦b=…⟧")
+    first, *others = texts
+    agree = all(_alike(first, other, claim.unit) for other in others)
+    return Judgement("confirmed" if agree else _failed(claim), first, " | ".join(others))
+
+
+def _alike(first: str, second: str, unit: str) -> bool:
+    try:
+        one, two = read_printed(first), read_printed(second)
+    except UnreadableNumber:
+        return folded(first) == folded(second)
+    factor = magnitude(quantity(1.0, two.unit or one.unit or unit), one.unit or two.unit or unit)
+    tolerance = max(float(one.step), float(two.step) * factor) / 2
+    gaps = [float(a) - float(b) * factor for a, b in ((one.low, two.low), (one.high, two.high))]
+    return all(abs(gap) <= tolerance * (1 + 1e-9) for gap in gaps)
+
+
+def folded(text: str) -> str:
+    """Words without case, accents, marks of LaTeX and Markdown."""
+    bare = unicodedata.normalize("NFKD", re.sub(r"\\text|[{}*\\$]", "", text))
+    return " ".join("".join(c for c in bare if not unicodedata.combining(c)).casefold().split())
+
+
+def _algebra(claim: Claim, slots: Slots) -> Judgement:
+    assert claim.algebra is not None
+    left, right = claim.algebra.split("==")
+    formulas = {name: _formula(text) for name, text in slots.items()}
+    ratio = properties.ratio(left, right, formulas, claim.where)
+    shown = slots.get(PRINTED) or next(iter(slots.values()))
+    if ratio == "1":
+        return Judgement("confirmed", shown, "1")
+    return Judgement(_failed(claim), shown, why=f"({left.strip()}) / ({right.strip()}) = {ratio}")
+
+
+def _formula(text: str) -> str:
+    try:
+        return f"({to_expression(text)})"
+    except FormulaError:
+        return f"({read_printed(text).value!r})"
+
+
+def _shapes(claim: Claim, slots: Slots) -> Judgement:
+    assert claim.shapes is not None
+    printed = slots[PRINTED]
+    expression = claim.shapes.text or to_expression(printed)
+    try:
+        size = properties.shape_of(expression, claim.shapes.sizes)
+    except properties.ShapeError as error:
+        return Judgement(_failed(claim), printed, why=str(error))
+    right = size == claim.shapes.gives
+    return Judgement("confirmed" if right else _failed(claim), printed, " × ".join(size))
+
+
+def _test(claim: Claim, slots: Slots) -> Judgement:
+    assert claim.test is not None
+    test: Callable[..., bool | str] = getattr(properties, claim.test.function, None)  # type: ignore[assignment]
+    if test is None:
+        raise ValueError(f"{claim.id}: brnb.audit.properties has no {claim.test.function!r}")
+    given = {**claim.test.arguments}
+    for name, text in slots.items():
+        given[name] = _formula(text)
+    result = test(**given)
+    shown = slots.get(PRINTED) or next(iter(slots.values()))
+    if result is True:
+        return Judgement("confirmed", shown)
+    return Judgement(_failed(claim), shown, why=None if result is False else str(result))
+
+
+def _fact(claim: Claim, slots: Slots) -> Judgement:
+    text = slots[PRINTED]
+    if isinstance(claim.fact, (int, float)):
+        printed = read_printed(text)
+        value = _in_unit(claim.fact, claim.unit, _target(printed, claim.unit))
+        kind = agreement(printed, value, value, value, claim.about)
+        reading = None if kind else simple_factor(printed, value)
+        return Judgement(kind or _failed(claim), text, value, reading=reading)
+    right = [claim.fact] if isinstance(claim.fact, str) else claim.fact
+    assert right is not None
+    kind = "confirmed" if folded(text) in [folded(word) for word in right] else None
+    return Judgement(kind or _failed(claim), text, right[0])
+
+
+def _open(claim: Claim, slots: Slots) -> Judgement:
+    return Judgement("not checkable", slots.get(PRINTED, ""), why=claim.open)
+
+
+_CHECKS: dict[str, Callable[[Claim, Slots], Judgement]] = {
+    "value": _value,
+    "holds": _holds,
+    "same": _same,
+    "algebra": _algebra,
+    "shapes": _shapes,
+    "test": _test,
+    "fact": _fact,
+    "open": _open,
+}
+
+
+def printed_number(slots: Slots) -> Printed:
+    """The printed slot as a number."""
+    return read_printed(slots[PRINTED])

@@ -1,0 +1,211 @@
+"""Arithmetic with units, as written in a claim: ``gpu_seconds(C, 312, 0.4) * second``.
+
+Names are the claim's inputs, units of the registry, the functions in `FUNCTIONS`, and dotted
+functions of `ROOMS`: ``theory.compute.mfu(...)`` is `brnb.theory.compute.mfu`. Nothing else can be
+reached from an expression.
+"""
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Mapping
+from functools import cache, reduce
+from importlib import import_module
+from typing import Any
+
+import pint
+
+from brnb.theory.costs import half_up
+from brnb.thesis import load
+
+_DEFINITIONS = (
+    "FLOP = [operation]",
+    "token = [token]",
+    "USD = [currency]",
+    "BRL = [real]",
+    "thousand = 1e3",
+    "million = 1e6",
+    "billion = 1e9",
+    "trillion = 1e12",
+)
+ROOMS = ("theory", "rarity", "algorithms", "audit")
+_OPERATORS: dict[type, Callable[..., Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Pow: operator.pow,
+    ast.Mod: operator.mod,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.And: lambda *values: all(values),
+    ast.Or: lambda *values: any(values),
+    ast.Not: operator.not_,
+}
+
+
+def normal_cdf(x: float) -> float:
+    """Distribution function of the standard normal."""
+    return (1 + math.erf(x / math.sqrt(2))) / 2
+
+
+def normal_inside(x: float) -> float:
+    """Probability that a standard normal lies within ±x, exact for tiny x too."""
+    return math.erf(x / math.sqrt(2))
+
+
+def published(file: str, *keys: Any) -> float:
+    """A number of brnb/thesis/<file>.yaml; rows are found by the name in their first cell."""
+    value: Any = load(file)
+    for key in keys:
+        rows = isinstance(value, list)
+        value = next(r for r in value if key in list(r.values())[:1]) if rows else value[key]
+    return float(value)
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "abs": abs,
+    "max": max,
+    "min": min,
+    "sum": lambda *values: sum(values),
+    "round": round,
+    "sqrt": lambda x: x**0.5,
+    "ceil": math.ceil,
+    "floor": math.floor,
+    "exp": lambda x: math.exp(float(x)),
+    "log": lambda x: math.log(float(x)),
+    "log2": lambda x: math.log2(float(x)),
+    "erf": math.erf,
+    "half_up": lambda value, places=2: float(half_up(value, int(places))),
+    "normal_cdf": normal_cdf,
+    "normal_inside": normal_inside,
+    "published": published,
+}
+
+
+class ExpressionError(ValueError):
+    """An expression that cannot be read or computed; the message says which name or why."""
+
+
+@cache
+def registry() -> "pint.UnitRegistry[Any]":
+    """Units: those of pint, and FLOP, token, USD and BRL as dimensions of their own."""
+    units: pint.UnitRegistry[Any] = pint.UnitRegistry(cache_folder=None)
+    for line in _DEFINITIONS:
+        units.define(line)
+    return units
+
+
+def quantity(value: float, unit: str) -> Any:
+    """A number with a unit; the bare number where the unit is empty."""
+    return registry().Quantity(value, unit) if unit else value
+
+
+def magnitude(value: Any, unit: str) -> float:
+    """The number of a quantity in `unit`; a bare number must meet an empty unit.
+
+    Raises
+    ------
+    ExpressionError
+        If the dimensions differ.
+    """
+    wanted = registry().Quantity(1.0, unit)
+    given = value if isinstance(value, pint.Quantity) else registry().Quantity(float(value), "")
+    try:
+        return float(given.to(wanted.units).magnitude)
+    except pint.DimensionalityError as error:
+        raise ExpressionError(f"units do not fit: {error}") from error
+
+
+def evaluate(text: str, inputs: Mapping[str, Any]) -> Any:
+    """Compute an expression.
+
+    Parameters
+    ----------
+    text
+        Python arithmetic and comparisons.
+    inputs
+        Values by name; they come before units and functions of the same name.
+
+    Raises
+    ------
+    ExpressionError
+        If a name is unknown, the syntax is not arithmetic, or the units do not fit.
+    """
+    try:
+        return _value(_tree(text), inputs)
+    except (pint.DimensionalityError, ZeroDivisionError, TypeError, OverflowError) as error:
+        raise ExpressionError(f"{text!r}: {error}") from error
+
+
+def names(text: str) -> set[str]:
+    """Plain names that an expression uses: inputs, units and functions."""
+    return {node.id for node in ast.walk(_tree(text)) if isinstance(node, ast.Name)}
+
+
+@cache
+def _tree(text: str) -> ast.expr:
+    try:
+        return ast.parse(text.strip(), mode="eval").body
+    except SyntaxError as error:
+        raise ExpressionError(f"{text!r} is not an expression: {error.msg}") from error
+
+
+def _value(node: ast.expr, inputs: Mapping[str, Any]) -> Any:
+    match node:
+        case ast.Constant(value=int() | float() | str() as value):
+            return value
+        case ast.Name(id=name):
+            return _name(name, inputs)
+        case ast.BinOp(left=left, op=op, right=right):
+            return _OPERATORS[type(op)](_value(left, inputs), _value(right, inputs))
+        case ast.UnaryOp(op=op, operand=operand):
+            return _OPERATORS[type(op)](_value(operand, inputs))
+        case ast.BoolOp(op=op, values=values):
+            return _OPERATORS[type(op)](*(_value(value, inputs) for value in values))
+        case ast.Compare(left=left, ops=ops, comparators=others):
+            values = [_value(item, inputs) for item in (left, *others)]
+            pairs = zip(values, ops, values[1:], strict=False)
+            return all(_OPERATORS[type(op)](a, b) for a, op, b in pairs)
+        case ast.Call(func=function, args=arguments, keywords=keywords):
+            given = [_value(argument, inputs) for argument in arguments]
+            named = {str(k.arg): _value(k.value, inputs) for k in keywords}
+            return _function(ast.unparse(function))(*given, **named)
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            return [_value(item, inputs) for item in items]
+        case ast.Subscript(value=value, slice=key):
+            return _value(value, inputs)[_value(key, inputs)]
+        case ast.Attribute():
+            return _function(ast.unparse(node))
+    raise ExpressionError(f"{ast.unparse(node)!r} is not arithmetic")
+
+
+def _name(name: str, inputs: Mapping[str, Any]) -> Any:
+    if name in inputs:
+        return inputs[name]
+    if name in FUNCTIONS:
+        return FUNCTIONS[name]
+    try:
+        return registry().Quantity(1.0, name)
+    except (pint.UndefinedUnitError, AttributeError) as error:
+        raise ExpressionError(f"{name!r} is no input, unit or function") from error
+
+
+def _function(name: str) -> Any:
+    if name in FUNCTIONS:
+        return FUNCTIONS[name]
+    room, *rest = name.split(".")
+    if room not in ROOMS or not rest or any(part.startswith("_") for part in rest):
+        rooms = ", ".join(ROOMS)
+        raise ExpressionError(f"function {name!r}: use {', '.join(FUNCTIONS)}, or one of {rooms}")
+    try:
+        return reduce(getattr, rest[1:], import_module(f"brnb.{room}.{rest[0]}"))
+    except (ImportError, AttributeError) as error:
+        raise ExpressionError(f"function {name!r} does not exist: {error}") from error

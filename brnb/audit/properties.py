@@ -1,0 +1,144 @@
+"""Checks that a number cannot make: identities, orders of growth, derivatives, sizes of matrices."""
+
+import ast
+import random
+import re
+from collections.abc import Mapping
+from functools import reduce
+from math import isclose
+from typing import Any
+
+from brnb.audit.expression import FUNCTIONS, evaluate, names
+
+PROBES = 4  # points at which two formulas are compared
+_SEED = 20260131
+
+
+class ShapeError(ValueError):
+    """Matrices that cannot be multiplied or added."""
+
+
+def ratio(left: str, right: str, formulas: Mapping[str, str], where: Mapping[str, str]) -> str:
+    """What two formulas differ by: "1" where they are identical, a number, or "not constant".
+
+    They are compared at `PROBES` random points: different polynomials agree at one of them with
+    probability zero.
+    """
+    sides = [_substituted(side, formulas, where) for side in (left, right)]
+    symbols = sorted((names(sides[0]) | names(sides[1])) - set(FUNCTIONS))
+    draw = random.Random(_SEED)
+    ratios = []
+    for _ in range(PROBES):
+        point = {symbol: draw.uniform(1.5, 4.0) for symbol in symbols}
+        above, below = (float(evaluate(side, point)) for side in sides)
+        ratios.append(above / below)
+    if any(not isclose(r, ratios[0], rel_tol=1e-7) for r in ratios):
+        return "not constant"
+    return "1" if isclose(ratios[0], 1, rel_tol=1e-7) else f"{ratios[0]:.6g}"
+
+
+def _substituted(text: str, formulas: Mapping[str, str], where: Mapping[str, str]) -> str:
+    for group in (formulas, where):
+        for name, value in group.items():
+            text = re.sub(rf"\b{re.escape(name)}\b(?!\()", f"({value})", text)
+    return text.strip()
+
+
+def same_order(printed: str, of: str, where: Mapping[str, str] | None = None) -> bool | str:
+    """Whether two formulas grow alike: their ratio is a constant."""
+    found = ratio(printed, of, {}, where or {})
+    return True if found != "not constant" else f"({printed}) / ({of}) is not constant"
+
+
+def leading(
+    printed: str, of: str, large: list[str], where: Mapping[str, str] | None = None
+) -> bool | str:
+    """Whether `printed` is what `of` tends to, factor included, when `large` names grow.
+
+    Each name in `large` grows ten times faster than the one after it.
+    """
+    sides = [_substituted(side, {}, where or {}) for side in (printed, of)]
+    symbols = names(sides[0]) | names(sides[1])
+    point = dict.fromkeys(sorted(symbols - set(FUNCTIONS)), 2.0)
+    for rank, name in enumerate(reversed(large), start=1):
+        point[name] = 10.0 ** (6 * rank)
+    above, below = (float(evaluate(side, point)) for side in sides)
+    return True if isclose(above, below, rel_tol=1e-3) else f"ratio {above / below:.4g}"
+
+
+def derivative(printed: str, of: str, by: str) -> bool | str:
+    """Whether `printed` is the derivative of `of` by the symbol `by` (sympy)."""
+    import sympy
+
+    symbols = {n: sympy.Symbol(n, positive=True) for n in names(printed) | names(of)}
+    given, source = (sympy.sympify(text, locals=symbols) for text in (printed, of))
+    right = sympy.diff(source, symbols[by])
+    return True if sympy.simplify(given - right) == 0 else f"d/d{by} = {sympy.simplify(right)}"
+
+
+def dimensions(printed: str, units: Mapping[str, str], unit: str) -> bool | str:
+    """Whether a formula has the unit that it claims."""
+    from brnb.audit.expression import ExpressionError, magnitude, quantity
+
+    point = {name: quantity(2.0, text) for name, text in units.items()}
+    try:
+        magnitude(evaluate(printed, point), unit)
+    except ExpressionError as error:
+        return str(error)
+    return True
+
+
+def shape_of(expression: str, sizes: Mapping[str, list[str]]) -> list[str]:
+    """Size of a matrix expression in which ``*`` multiplies matrices and ``**T`` transposes.
+
+    A name without size is a number. A call keeps the size of its first argument; Attention of
+    n × d, m × d and m × v gives n × v.
+
+    Raises
+    ------
+    ShapeError
+        Where inner sizes differ.
+    """
+    return _shape(ast.parse(expression, mode="eval").body, sizes)
+
+
+def _shape(node: ast.expr, sizes: Mapping[str, list[str]]) -> list[str]:
+    match node:
+        case ast.Constant():
+            return []
+        case ast.Name(id=name):
+            return list(sizes.get(name, []))
+        case ast.BinOp(left=base, op=ast.Pow(), right=ast.Name(id="T")):
+            return _shape(base, sizes)[::-1]
+        case ast.BinOp(left=left, op=op, right=right):
+            return _joined(_shape(left, sizes), op, _shape(right, sizes), ast.unparse(node))
+        case ast.UnaryOp(operand=operand):
+            return _shape(operand, sizes)
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            return _called(name, [_shape(a, sizes) for a in arguments], ast.unparse(node))
+    raise ShapeError(f"{ast.unparse(node)} is no product or sum of matrices")
+
+
+def _joined(left: list[str], op: ast.operator, right: list[str], text: str) -> list[str]:
+    if not left or not right:
+        return left or right
+    if isinstance(op, (ast.Add, ast.Sub)):
+        if left != right:
+            raise ShapeError(f"{text}: {' × '.join(left)} plus {' × '.join(right)}")
+        return left
+    if left[-1] != right[0]:
+        raise ShapeError(f"{text}: {' × '.join(left)} times {' × '.join(right)}")
+    return [*left[:-1], *right[1:]]
+
+
+def _called(name: str, sizes: list[list[str]], text: str) -> list[str]:
+    if name != "Attention":
+        return sizes[0]
+    q, k, v = sizes
+    scores = reduce(lambda a, b: _joined(a, ast.Mult(), b, text), [q, k[::-1]])
+    return _joined(scores, ast.Mult(), v, text)
+
+
+def is_square_root(printed: str, of: Any) -> bool:
+    """Whether the first formula's square is the second."""
+    return ratio(f"({printed})**2", str(of), {}, {}) == "1"
