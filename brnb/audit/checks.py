@@ -83,7 +83,7 @@ def _value(claim: Claim, slots: Slots) -> Judgement:
     try:
         value = compute(claim.value, values)
     except ExpressionError as error:
-        if "units do not fit" in str(error):
+        if printed.unit and "units do not fit" in str(error):
             return Judgement(_failed(claim), slots[PRINTED], why=str(error))
         raise
     results = [compute(claim.value, given) for given in _corners(claim, slots, values)]

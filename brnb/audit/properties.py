@@ -5,7 +5,7 @@ import random
 import re
 from collections.abc import Mapping
 from functools import reduce
-from math import isclose
+from math import isclose, log2
 from typing import Any
 
 from brnb.audit.expression import FUNCTIONS, evaluate, names
@@ -139,6 +139,11 @@ def _called(name: str, sizes: list[list[str]], text: str) -> list[str]:
     return _joined(scores, ast.Mult(), v, text)
 
 
-def is_square_root(printed: str, of: Any) -> bool:
-    """Whether the first formula's square is the second."""
-    return ratio(f"({printed})**2", str(of), {}, {}) == "1"
+def degree(f: str, by: str, power: float, **others: str) -> bool | str:
+    """Whether a formula grows with that power of one of its symbols."""
+    symbols = names(f) - set(FUNCTIONS)
+    low, high = (
+        float(evaluate(f, {**dict.fromkeys(symbols, 2.0), by: value})) for value in (1e9, 2e9)
+    )
+    found = log2(high / low)
+    return True if isclose(found, power, abs_tol=1e-3) else f"grows with power {found:.3g}"
