@@ -8,7 +8,7 @@ from typing import Any
 
 from brnb.audit import properties
 from brnb.audit.claims import Claim
-from brnb.audit.expression import ExpressionError, evaluate, magnitude, quantity
+from brnb.audit.expression import ExpressionError, evaluate, magnitude, named_function, quantity
 from brnb.audit.formula import FormulaError, to_expression
 from brnb.audit.printed import Printed, UnreadableNumber, read_printed
 from brnb.audit.quote import PRINTED
@@ -174,7 +174,11 @@ def _formula(text: str) -> str:
     try:
         return f"({to_expression(text)})"
     except FormulaError:
+        pass
+    try:
         return f"({read_printed(text).value!r})"
+    except UnreadableNumber:
+        return text
 
 
 def _shapes(claim: Claim, slots: Slots) -> Judgement:
@@ -191,9 +195,8 @@ def _shapes(claim: Claim, slots: Slots) -> Judgement:
 
 def _test(claim: Claim, slots: Slots) -> Judgement:
     assert claim.test is not None
-    test: Callable[..., bool | str] = getattr(properties, claim.test.function, None)  # type: ignore[assignment]
-    if test is None:
-        raise ValueError(f"{claim.id}: brnb.audit.properties has no {claim.test.function!r}")
+    name = claim.test.function
+    test = named_function(f"audit.{name}" if "." in name else f"audit.properties.{name}")
     given = {**claim.test.arguments}
     for name, text in slots.items():
         given[name] = _formula(text)

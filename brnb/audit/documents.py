@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brnb.audit.claims import Claim
-from brnb.audit.quote import Found, occurrences
+from brnb.audit.quote import Found, agrees_until, occurrences
 
 VARIABLE = "BRNB_DOCUMENTS"
 
@@ -78,12 +78,20 @@ def from_register(claims: Iterable[Claim]) -> dict[str, str]:
 
 
 def locate(claim: Claim, documents: Mapping[str, str]) -> tuple[Place, ...]:
-    """Where a claim's quotations stand, the first place of each; empty if one stands nowhere."""
+    """Where a claim's quotations stand, the first place of each.
+
+    Raises
+    ------
+    LookupError
+        If one stands nowhere; says how far the document agrees with it.
+    """
     places = []
     for document, quote in claim.passages:
-        found = occurrences(quote, documents.get(document, ""))
+        text = documents.get(document, "")
+        found = occurrences(quote, text)
         if not found:
-            return ()
+            where = agrees_until(quote, text)
+            raise LookupError(f"quote {quote.text!r} is not in document {document}: {where}")
         places.append(Place(document, found[0]))
     return tuple(places)
 

@@ -72,6 +72,7 @@ def published(file: str, *keys: Any) -> float:
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": abs,
+    "int": int,
     "max": max,
     "min": min,
     "sum": lambda *values: sum(values),
@@ -177,13 +178,13 @@ def _value(node: ast.expr, inputs: Mapping[str, Any]) -> Any:
         case ast.Call(func=function, args=arguments, keywords=keywords):
             given = [_value(argument, inputs) for argument in arguments]
             named = {str(k.arg): _value(k.value, inputs) for k in keywords}
-            return _function(ast.unparse(function))(*given, **named)
+            return named_function(ast.unparse(function))(*given, **named)
         case ast.List(elts=items) | ast.Tuple(elts=items):
             return [_value(item, inputs) for item in items]
         case ast.Subscript(value=value, slice=key):
             return _value(value, inputs)[_value(key, inputs)]
         case ast.Attribute():
-            return _function(ast.unparse(node))
+            return named_function(ast.unparse(node))
     raise ExpressionError(f"{ast.unparse(node)!r} is not arithmetic")
 
 
@@ -198,7 +199,14 @@ def _name(name: str, inputs: Mapping[str, Any]) -> Any:
         raise ExpressionError(f"{name!r} is no input, unit or function") from error
 
 
-def _function(name: str) -> Any:
+def named_function(name: str) -> Any:
+    """A function of `FUNCTIONS`, or a dotted one of `ROOMS`.
+
+    Raises
+    ------
+    ExpressionError
+        If there is none of that name.
+    """
     if name in FUNCTIONS:
         return FUNCTIONS[name]
     room, *rest = name.split(".")

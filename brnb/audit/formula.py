@@ -103,6 +103,9 @@ class _Reader:
         while self.next_is("^"):
             self.take()
             exponent = self.group()
+            if len(exponent) == 1 and exponent in "QKVO":  # a matrix for queries, no power
+                base = f"{base}_{exponent}"
+                continue
             base = f"{base}**{exponent if exponent.isalnum() else f'({exponent})'}"
         return base
 

@@ -4,6 +4,7 @@ import random
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from brnb.audit.checks import judge
 from brnb.audit.claims import Claim
@@ -23,6 +24,7 @@ _UNITS = (  # a unit and what an edit makes of it
     ("milhões", "bilhões"),
     ("USD", "BRL"),
 )
+_OPPOSITE = str.maketrans("+-<>", "-+><")
 _SIGNS = (("<", ">"), (">", "<"), ("\\leq", "\\geq"), ("≤", "≥"), (" - ", " + "), (" + ", " - "))
 
 
@@ -75,14 +77,15 @@ def can_fail(claim: Claim, slots: Mapping[str, str]) -> bool:
     verdict = judge(claim, slots).kind
     if verdict not in ("confirmed", "rounding"):
         return True
-    return any(_verdict(claim, edited) != verdict for edited in _planted(slots))
+    return any(_verdict(claim, edited) not in (verdict, None) for edited in _planted(slots))
 
 
-def _verdict(claim: Claim, slots: Mapping[str, str]) -> str:
+def _verdict(claim: Claim, slots: Mapping[str, str]) -> str | None:
+    """The verdict, None where the slots cannot be read: that would prove nothing."""
     try:
         return judge(claim, slots).kind
-    except (ValueError, LookupError):
-        return "unreadable"
+    except (ValueError, LookupError, TypeError, ArithmeticError):
+        return None
 
 
 def _planted(slots: Mapping[str, str]) -> Iterator[dict[str, str]]:
@@ -90,14 +93,14 @@ def _planted(slots: Mapping[str, str]) -> Iterator[dict[str, str]]:
     for name in sorted(slots, key=lambda name: name != PRINTED):
         text = slots[name]
         for factor in (1000, 3, 0.001):
-            yield {**slots, name: _NUMBER.sub(lambda m: _scaled(m[0], factor), text)}
-        yield {**slots, name: f"{text} + 1"}
-        yield {**slots, name: "outra coisa"}
+            yield {**slots, name: _NUMBER.sub(partial(_scaled, factor=factor), text, count=1)}
+        for other in (f"{text} + 1", "outra coisa", text.translate(_OPPOSITE)):
+            yield {**slots, name: other}
 
 
-def _scaled(digits: str, factor: float) -> str:
-    number = float(digits.replace(",", "")) * factor
-    return f"{number:.6f}".rstrip("0").rstrip(".")
+def _scaled(number: re.Match[str], factor: float) -> str:
+    other = float(number[0].replace(",", "")) * factor or 1.0
+    return f"{other:.6f}".rstrip("0").rstrip(".")
 
 
 def draw_edits(

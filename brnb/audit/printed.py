@@ -124,6 +124,7 @@ def plain(text: str) -> str:
     r"""Write LaTeX as plain characters: ``2.52 \times 10^{6}`` gives ``2.52 × 10^6``."""
     text = re.sub(r"\\text(?:bf|it)?\{([^{}]*)\}|\\mathbf\{([^{}]*)\}", r"\1\2", text)
     text = re.sub(r"\^\{([^{}]*)\}", r"^\1", text)
+    text = re.sub(r"(?<!\\)\$(?!\s*\d)", " ", text)  # a mark of mathematics, not of dollars
     text = re.sub(r"(?<!\d)[–−](?=\d)", "-", text)
     replacements = {"\\times": "×", "\\$": "$", "\\%": "%", "\\,": " ", "\\mu": "μ", "−": "-"}
     for latex, character in (*replacements.items(), *_SIGNS.items()):

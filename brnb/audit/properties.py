@@ -5,6 +5,7 @@ import random
 import re
 from collections.abc import Mapping
 from functools import reduce
+from itertools import product
 from math import isclose, log2
 from typing import Any
 
@@ -139,11 +140,43 @@ def _called(name: str, sizes: list[list[str]], text: str) -> list[str]:
     return _joined(scores, ast.Mult(), v, text)
 
 
-def degree(f: str, by: str, power: float, **others: str) -> bool | str:
+def degree(printed: str, by: str, power: float, **others: str) -> bool | str:
     """Whether a formula grows with that power of one of its symbols."""
-    symbols = names(f) - set(FUNCTIONS)
+    symbols = names(printed) - set(FUNCTIONS)
     low, high = (
-        float(evaluate(f, {**dict.fromkeys(symbols, 2.0), by: value})) for value in (1e9, 2e9)
+        float(evaluate(printed, {**dict.fromkeys(symbols, 2.0), by: value}))
+        for value in (1e9, 2e9)
     )
     found = log2(high / low)
     return True if isclose(found, power, abs_tol=1e-3) else f"grows with power {found:.3g}"
+
+
+def same_degrees(printed: str, of: str, **others: str) -> bool | str:
+    """Whether two formulas are of the same order, O(...), whatever symbols are large.
+
+    Their ratio must stay between 1/64 and 64 with every symbol at 10 or at 10 million.
+    """
+    symbols = sorted((names(printed) | names(of)) - set(FUNCTIONS))
+    for sizes in product((10.0, 1e7), repeat=len(symbols)):
+        point = dict(zip(symbols, sizes, strict=True))
+        quotient = float(evaluate(printed, point)) / float(evaluate(of, point))
+        if not 1 / 64 < quotient < 64:
+            where = ", ".join(f"{name} = {size:.0e}" for name, size in point.items())
+            return f"({printed}) / ({of}) = {quotient:.3g} at {where}"
+    return True
+
+
+def same_degrees_times(a: str, b: str, by: str) -> bool | str:
+    """Whether the first formula is of the order of the second times a symbol."""
+    return same_degrees(a, f"({b}) * {by}")
+
+
+def at_most(printed: str, of: str) -> bool | str:
+    """Whether a formula never passes another, symbols between 1 and a million."""
+    symbols = sorted((names(printed) | names(of)) - set(FUNCTIONS))
+    for sizes in product((1.0, 1e3, 1e6), repeat=len(symbols)):
+        point = dict(zip(symbols, sizes, strict=True))
+        value, limit = (float(evaluate(text, point)) for text in (printed, of))
+        if value > limit * (1 + 1e-9):
+            return f"{value:.4g} against {limit:.4g} where {point}"
+    return True

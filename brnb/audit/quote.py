@@ -84,3 +84,17 @@ def occurrences(quote: Quote, text: str) -> list[Found]:
 def _flexible(part: str) -> str:
     pieces = re.split(r"(\s+)", part)
     return "".join(r"\s+" if piece.isspace() else re.escape(piece) for piece in pieces)
+
+
+def agrees_until(quote: Quote, text: str) -> str:
+    """The longest beginning of a quotation that a text has, and what stands there instead."""
+    words = " ".join(text.split())
+    wanted = " ".join(quote.text.split())
+    low, high = 0, len(wanted)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if wanted[:middle] in words else (low, middle - 1)
+    if low < 3:
+        return "no part of it is there"
+    end = words.index(wanted[:low]) + low
+    return f"it agrees up to {wanted[max(0, low - 30) : low]!r}, where the text has {words[end : end + 25]!r}"
