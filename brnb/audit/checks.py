@@ -36,7 +36,7 @@ def _failed(claim: Claim) -> Kind:
 def inputs(claim: Claim, slots: Slots) -> dict[str, Any]:
     """Values of the named slots and of `given`, with their units."""
     values: dict[str, Any] = {}
-    for name, text in {**slots, **claim.given}.items():
+    for name, text in {**claim.given, **slots}.items():
         if name != PRINTED:
             values[name] = _input(text, values)
     return values
@@ -213,8 +213,7 @@ def _fact(claim: Claim, slots: Slots) -> Judgement:
         printed = read_printed(text)
         value = _in_unit(claim.fact, claim.unit, _target(printed, claim.unit))
         kind = agreement(printed, value, value, value, claim.about)
-        reading = None if kind else simple_factor(printed, value)
-        return Judgement(kind or _failed(claim), text, value, reading=reading)
+        return Judgement(kind or _failed(claim), text, value)
     right = [claim.fact] if isinstance(claim.fact, str) else claim.fact
     assert right is not None
     kind = "confirmed" if folded(text) in [folded(word) for word in right] else None

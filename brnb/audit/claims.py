@@ -129,6 +129,8 @@ class Claim(BaseModel):
             )
         if self.fact is not None and not self.source:
             raise ValueError("a fact needs its source")
+        if isinstance(self.fact, str) and re.fullmatch(r"[\d.]+e\d+", self.fact):
+            raise ValueError(f"YAML reads {self.fact} as text: write {self.fact.replace('e', 'e+')}")
         if not _ID.fullmatch(self.id):
             raise ValueError(f"id {self.id!r}: write document:place:part, as in 002:eq:4.1")
         if self.kind != "open" and not any(quote.slots for _, quote in self.passages):
@@ -242,8 +244,8 @@ def _explain(error: Any, item: dict[str, Any]) -> str:
     return f"{item.get('id', 'a claim without id')}: {where + ': ' if where else ''}{text}"
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML with the line of every top-level mapping."""
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML with the line of every top-level mapping; in C where libyaml is there."""
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:

@@ -86,3 +86,23 @@ def maps_ends(s: str, z: str) -> bool | str:
     low, high = (ends[name] / scale + zero for name in ("w_min", "w_max"))
     fits = math.isclose(low, -128) and math.isclose(high, 127)
     return fits or f"the range goes to {low:.4g} and {high:.4g}"
+
+
+def within_budget(a: str, b: str, alpha: str) -> bool | str:
+    """Whether N and D of C.58 and C.59 cost no more than the budget, ND ≤ B, when it is large."""
+    point = {"B": 1e6, "alpha": float(evaluate(alpha, {}))}
+    cost = float(evaluate(a, point)) * float(evaluate(b, point))
+    return cost <= point["B"] or f"with B = 1e6 the cost is {cost:.2g}"
+
+
+def no_more_than_rank(printed: str) -> bool | str:
+    """Whether the rank asked for to keep nine tenths is no more than the whole."""
+    point = {name: 0.9 if "epsilon" in name else 1.0 for name in names(printed)}
+    point |= {"rank": 100.0, "W": 1.0}
+    asked = float(evaluate(printed, point))
+    return asked <= 100 or f"rank {asked:.0f} is asked of a matrix of rank 100"
+
+
+def depends_on(printed: str, m: str, name: str) -> bool | str:
+    """Whether the optimum contains the symbol that the memory contains."""
+    return name in names(printed) or name not in names(m) or f"{name} is not in {printed}"

@@ -107,7 +107,8 @@ def simple_factor(printed: Printed, value: float) -> Both | None:
     """Name the factor that a printed number is off by, if it is a usual one."""
     if not value or not printed.value or printed.step == 0:
         return None
-    bottom, top = sorted(abs(corner) for corner in printed.corners)
+    size, step = abs(printed.value), float(printed.step)
+    bottom, top = size - step, size + step  # cut off digits included
     if top / max(bottom, 1e-300) > 1.2:
         return None  # one printed digit agrees with too many factors
     for factor, text in FACTORS.items():
