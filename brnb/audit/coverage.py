@@ -126,7 +126,7 @@ def _explanations(
     documents: Mapping[str, str], rules: Iterable[Mapping[str, Any]]
 ) -> Iterable[tuple[str, int, int, str]]:
     for rule in rules:
-        pattern = re.compile(rule["pattern"], re.MULTILINE | re.DOTALL)
+        pattern = re.compile(rule["pattern"], re.MULTILINE | re.DOTALL | re.IGNORECASE)
         for document in rule.get("documents", documents):
             for match in pattern.finditer(documents.get(document, "")):
                 yield document, match.start(), match.end(), rule["reason"]

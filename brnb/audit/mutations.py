@@ -5,10 +5,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from brnb.audit.checks import judge
 from brnb.audit.claims import Claim
 from brnb.audit.quote import PRINTED
+
+if TYPE_CHECKING:
+    from brnb.audit.engine import Audit, Result
 
 SEED = 20260131
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
@@ -103,14 +107,124 @@ def _scaled(number: re.Match[str], factor: float) -> str:
     return f"{other:.6f}".rstrip("0").rstrip(".")
 
 
-def draw_edits(
-    texts: Mapping[str, str], spans: Iterable[tuple[str, int, int]], count: int
-) -> list[tuple[str, Edit]]:
-    """Draw edits from parts of the texts, without repetition."""
-    draw = random.Random(SEED)
+@dataclass(frozen=True)
+class Attempt:
+    """An edit and what found it.
+
+    Attributes
+    ----------
+    document
+        Number of the edited document.
+    edit
+        What was edited.
+    old
+        What stood there.
+    recomputed
+        Ids of the claims whose verdict or recomputation is another one now.
+    unquoted
+        Ids of the claims whose words are no longer in the document.
+    """
+
+    document: str
+    edit: Edit
+    old: str
+    recomputed: tuple[str, ...]
+    unquoted: tuple[str, ...]
+
+    @property
+    def found(self) -> bool:
+        """Whether the audit says anything of the edit."""
+        return bool(self.recomputed or self.unquoted)
+
+
+def mutate(audited: "Audit", count: int = 200, seed: int = SEED) -> list[Attempt]:
+    """Edit copies of the audited documents, one statement at a time, and audit each again.
+
+    Edits are drawn without repetition from the numbers, units and signs inside quotations. What
+    recomputation finds is told apart from what only the comparison with the quotation finds.
+    """
+    draw = random.Random(seed)
+    claims = _by_document(audited)
     every = [
         (document, edit)
-        for document, start, end in spans
-        for edit in edits(texts[document], draw, start, end)
+        for document, text in audited.documents.items()
+        for start, end in _extents(claims.get(document, []))
+        for edit in edits(text, draw, start, end)
     ]
-    return draw.sample(every, min(count, len(every)))
+    chosen = draw.sample(every, min(count, len(every)))
+    return [_attempt(audited, document, edit, claims[document]) for document, edit in chosen]
+
+
+def _by_document(audited: "Audit") -> dict[str, list["Result"]]:
+    found: dict[str, list[Result]] = {}
+    for result in audited.results.values():
+        for document in {place.document for place in result.places}:
+            found.setdefault(document, []).append(result)
+    return found
+
+
+def _extents(results: Iterable["Result"]) -> list[tuple[int, int]]:
+    """Places of the quotations, each stretch of text once."""
+    spans = sorted({(p.found.start, p.found.end) for r in results for p in r.places})
+    apart: list[tuple[int, int]] = []
+    for start, end in spans:
+        if apart and start < apart[-1][1]:
+            start = apart[-1][1]
+        if start < end:
+            apart.append((start, end))
+    return apart
+
+
+def _attempt(audited: "Audit", document: str, edit: Edit, results: Iterable["Result"]) -> Attempt:
+    recomputed, unquoted = [], []
+    for result in results:
+        touched = _touched(result, document, edit)
+        if touched is None:
+            continue
+        slots = {**result.slots, **touched}
+        after = _judged(result.claim, slots) if touched else None
+        if after is None or after == _judged(result.claim, result.slots):
+            unquoted.append(result.claim.id)
+        else:
+            recomputed.append(result.claim.id)
+    old = audited.documents[document][edit.start : edit.end]
+    return Attempt(document, edit, old, tuple(recomputed), tuple(unquoted))
+
+
+def _touched(result: "Result", document: str, edit: Edit) -> dict[str, str] | None:
+    """New text of the slots that an edit changes; empty if it only changes the words around."""
+    changed: dict[str, str] = {}
+    near = False
+    for place in result.places:
+        if place.document != document:
+            continue
+        near |= place.found.start < edit.end and edit.start < place.found.end
+        for slot in place.found.slots:
+            if slot.start <= edit.start and edit.end <= slot.end:
+                text = result.slots[slot.name]
+                shift = slot.start
+                changed[slot.name] = (
+                    text[: edit.start - shift] + edit.new + text[edit.end - shift :]
+                )
+    return changed if near else None
+
+
+def _judged(claim: Claim, slots: Mapping[str, str]) -> tuple[str, str] | None:
+    """Verdict and recomputation, None where nothing is recomputed."""
+    if claim.kind == "open":
+        return None
+    try:
+        judgement = judge(claim, slots)
+    except (ValueError, LookupError, TypeError, ArithmeticError) as error:
+        return "unreadable", type(error).__name__
+    return judgement.kind, f"{judgement.recomputed}"
+
+
+def score(attempts: Iterable[Attempt]) -> dict[str, float]:
+    """Shares of the edits that were found, and that recomputation found."""
+    tried = list(attempts)
+    return {
+        "edits": len(tried),
+        "found": sum(attempt.found for attempt in tried) / len(tried),
+        "recomputed": sum(bool(attempt.recomputed) for attempt in tried) / len(tried),
+    }
