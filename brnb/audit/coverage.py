@@ -72,10 +72,10 @@ def coverage(
     claims
         Whose quotations cover; a quotation covers all its occurrences.
     rules
-        YAML list of ``reason`` (pt and en), ``pattern`` and, where it is not all, ``documents``.
+        YAML list of ``reason``, ``en`` (the same in English), ``pattern`` and, where it is not all, ``documents``.
     """
     quoted = _quoted(documents, claims)
-    explained = [*_explanations(documents, yaml.safe_load(rules.read_text(encoding="utf-8")))]
+    explained = [*_explanations(documents, read_rules(rules))]
     found = Coverage([], [], [])
     for mark in marks(documents):
         reason = next((r for d, a, b, r in explained if d == mark.document and a <= mark.start < b), None)
@@ -86,6 +86,12 @@ def coverage(
         else:
             found.uncovered.append(mark)
     return found
+
+
+def read_rules(path: Path = FOLDER / RULES) -> list[dict[str, Any]]:
+    """Rules that explain what states nothing checkable, the first that matches counts."""
+    rules: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return rules
 
 
 def marks(documents: Mapping[str, str]) -> list[Mark]:

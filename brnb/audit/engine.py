@@ -87,10 +87,9 @@ def audit(folder: Path = FOLDER, documents: Mapping[str, str] | None = None) -> 
     for claim in register.claims.values():
         try:
             results[claim.id] = examine(claim, texts)
-            if not can_fail(claim, results[claim.id].slots):
-                raise ValueError(
-                    "no edit makes this check fail: it checks nothing; mend or drop it"
-                )
+            problem = unacceptable(results[claim.id])
+            if problem:
+                problems.append(Problem(claim.file, claim.line, f"{claim.id}: {problem}"))
         except (ValueError, LookupError, TypeError, ArithmeticError) as error:
             problems.append(Problem(claim.file, claim.line, f"{claim.id}: {error}"))
     return Audit(register, texts, results, problems)
@@ -114,6 +113,16 @@ def examine(claim: Claim, documents: Mapping[str, str]) -> Result:
     places = locate(claim, documents)
     slots = slots_at(places, documents)
     return Result(claim, places, slots, judge(claim, slots))
+
+
+def unacceptable(result: Result) -> str | None:
+    """Why a claim may not stay in the register as it is: it checks nothing, or says no use."""
+    if not can_fail(result.claim, result.slots):
+        return "no edit makes this check fail: it checks nothing; mend or drop it"
+    both = result.claim.consequence
+    if result.verdict in ERRORS and not (both and both.pt.strip() and both.en.strip()):
+        return f"found {result.verdict}: look again, then give its consequence in pt and en"
+    return None
 
 
 def gravity(result: Result) -> float:

@@ -18,16 +18,36 @@ import pint
 from brnb.theory.costs import half_up
 from brnb.thesis import load
 
-_DEFINITIONS = (
-    "FLOP = [operation]",
-    "token = [token]",
-    "USD = [currency]",
-    "BRL = [real]",
-    "thousand = 1e3",
-    "million = 1e6",
-    "billion = 1e9",
-    "trillion = 1e12",
-)
+_DEFINITIONS = """
+kilo- = 1e3
+mega- = 1e6
+giga- = 1e9
+tera- = 1e12
+peta- = 1e15
+exa- = 1e18
+milli- = 1e-3
+micro- = 1e-6
+pico- = 1e-12
+second = [time]
+hour = 3600 * second
+day = 24 * hour
+year = 365 * day
+month = year / 12
+bit = [information]
+byte = 8 * bit
+joule = [energy]
+watt = joule / second
+kWh = 3.6e6 * joule
+FLOP = [operation]
+token = [token]
+USD = [currency]
+BRL = [real]
+percent = 0.01
+thousand = 1e3
+million = 1e6
+billion = 1e9
+trillion = 1e12
+"""  # our own: in pint's list a bit has no dimension, and bytes would pass for plain numbers
 ROOMS = ("theory", "rarity", "algorithms", "audit")
 _OPERATORS: dict[type, Callable[..., Any]] = {
     ast.Add: operator.add,
@@ -97,11 +117,8 @@ class ExpressionError(ValueError):
 
 @cache
 def registry() -> "pint.UnitRegistry[Any]":
-    """Units: those of pint, and FLOP, token, USD and BRL as dimensions of their own."""
-    units: pint.UnitRegistry[Any] = pint.UnitRegistry(cache_folder=None)
-    for line in _DEFINITIONS:
-        units.define(line)
-    return units
+    """The units of `_DEFINITIONS`; operations, tokens and money are dimensions of their own."""
+    return pint.UnitRegistry(_DEFINITIONS.strip().split("\n"))
 
 
 def quantity(value: float, unit: str) -> Any:

@@ -106,3 +106,23 @@ def no_more_than_rank(printed: str) -> bool | str:
 def depends_on(printed: str, m: str, name: str) -> bool | str:
     """Whether the optimum contains the symbol that the memory contains."""
     return name in names(printed) or name not in names(m) or f"{name} is not in {printed}"
+
+
+def ring_sums(a: str, b: str, workers: int = 5) -> bool | str:
+    """Whether a ring whose steps send chunks a, then b, leaves every worker with all sums.
+
+    Letters of "rank" multiply in a formula, so that the rank is the first of them.
+    """
+    data = [[10.0**rank * (chunk + 1) for chunk in range(workers)] for rank in range(workers)]
+    sums = [sum(column) for column in zip(*data, strict=True)]
+    for formula, adds in ((a, True), (b, False)):
+        for step in range(1, workers):
+            sent = []
+            for rank in range(workers):
+                point = {"r": rank, "a": 1, "n": 1, "k": 1, "i": step}
+                chunk = int(evaluate(formula, point)) % workers
+                sent.append((chunk, data[rank][chunk]))
+            for rank, (chunk, value) in enumerate(sent):
+                kept = data[(rank + 1) % workers]
+                kept[chunk] = kept[chunk] + value if adds else value
+    return all(row == sums for row in data) or "the workers do not end with the sums"

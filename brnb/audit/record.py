@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from brnb.audit.claims import FOLDER
-from brnb.audit.coverage import coverage
+from brnb.audit.coverage import coverage, read_rules
 from brnb.audit.engine import Audit, record
 from brnb.audit.mutations import mutate, score
 
@@ -19,6 +19,7 @@ FOUND = "found.json"
 def record_release(audited: Audit, edits: int = 200, folder: Path = FOLDER) -> Path:
     """Write the verdicts, and what coverage and mutations of the audited texts say."""
     record(audited, folder)
+    english = {rule["reason"]: rule["en"] for rule in read_rules()}
     covered = coverage(audited.documents, audited.register.claims.values())
     found = {
         "documents": {
@@ -29,7 +30,10 @@ def record_release(audited: Audit, edits: int = 200, folder: Path = FOLDER) -> P
             }
             for document in sorted(audited.documents)
         },
-        "reasons": covered.reasons(),
+        "reasons": [
+            {"pt": reason, "en": english[reason], "count": count}
+            for reason, count in covered.reasons().items()
+        ],
         "mutations": by_kind(mutate(audited, edits)),
     }
     path = folder / FOUND

@@ -89,7 +89,7 @@ def tab_claims(audited: Audit, document: str, lang: str) -> "pd.DataFrame":
             "place": result.claim.id.removeprefix(f"{document}:"),
             "statement": result.claim.says,
             "printed": _plain(result.judgement.printed),
-            "recomputed": _plain(number(result.judgement.recomputed)),
+            "recomputed": _recomputed(result),
             "verdict": verdict_word(result.verdict, lang),
         }
         for result in audited.results.values()
@@ -103,9 +103,9 @@ def tab_coverage(found: Mapping[str, Any], lang: str) -> "pd.DataFrame":
     return _frame({"part": _part_name(name, lang), **row} for name, row in found["documents"].items())
 
 
-def tab_coverage_reasons(found: Mapping[str, Any]) -> "pd.DataFrame":
+def tab_coverage_reasons(found: Mapping[str, Any], lang: str) -> "pd.DataFrame":
     """Why what no claim covers states nothing that could be checked."""
-    return _frame({"reason": reason, "count": count} for reason, count in found["reasons"].items())
+    return _frame({"reason": row[lang], "count": row["count"]} for row in found["reasons"])
 
 
 def tab_mutations(scores: Mapping[str, Mapping[str, float]], lang: str) -> "pd.DataFrame":
@@ -191,9 +191,22 @@ def _plausibility(model: Implied, lang: str) -> str:
     return label("plausible" if model.plausible else "not_plausible", lang)
 
 
-def _correct(result: Result) -> str:
+def _recomputed(result: Result) -> str:
+    """The recomputed value, or why there is none."""
     judgement = result.judgement
-    return _plain(number(judgement.recomputed) or judgement.why or "")
+    if result.verdict == "not checkable":
+        return str(judgement.why)
+    return _plain(number(judgement.recomputed))
+
+
+def _correct(result: Result) -> str:
+    """The right value: recomputed, or the other side of an identity."""
+    claim = result.claim
+    if claim.algebra and claim.algebra.startswith("printed =="):
+        right = claim.algebra.split("==")[1].strip()
+        if not any(re.search(rf"\b{re.escape(name)}\b", right) for name in result.slots):
+            return right.replace("**", "^").replace("*", "·")
+    return _plain(number(result.judgement.recomputed))
 
 
 def _consequence(result: Result, lang: str) -> str:
