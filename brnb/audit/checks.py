@@ -1,17 +1,16 @@
 """The checks, one function a kind: each takes a claim and its slots as found, and judges it."""
 
-import itertools
-import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from brnb.audit import properties
-from brnb.audit.claims import Claim
-from brnb.audit.expression import ExpressionError, evaluate, magnitude, named_function, quantity
+from brnb.audit.claims import Both, Claim
+from brnb.audit.expression import ExpressionError, evaluate, magnitude, quantity
 from brnb.audit.formula import FormulaError, to_expression
+from brnb.audit.inputs import ROOMS, corners, folded, inputs, read_input
 from brnb.audit.printed import Printed, UnreadableNumber, read_printed
 from brnb.audit.quote import PRINTED
+from brnb.audit.shapes import ShapeError, shape_of
 from brnb.audit.verdict import Judgement, Kind, agreement, simple_factor
 
 Slots = Mapping[str, str]
@@ -33,44 +32,6 @@ def _failed(claim: Claim) -> Kind:
     return claim.if_not or _USUAL.get(claim.kind, "wrong")
 
 
-def inputs(claim: Claim, slots: Slots) -> dict[str, Any]:
-    """Values of the named slots and of `given`, with their units."""
-    values: dict[str, Any] = {}
-    for name, text in {**claim.given, **slots}.items():
-        if name != PRINTED:
-            values[name] = _input(text, values)
-    return values
-
-
-def _input(text: float | int | str, earlier: Mapping[str, Any]) -> Any:
-    if not isinstance(text, str):
-        return text
-    try:
-        printed = read_printed(text)
-    except UnreadableNumber:
-        return _formula_or_word(text, earlier)
-    return quantity(printed.value, printed.unit)
-
-
-def _formula_or_word(text: str, earlier: Mapping[str, Any]) -> Any:
-    try:
-        return evaluate(to_expression(text), earlier)
-    except (FormulaError, ExpressionError):
-        return folded(text)
-
-
-def _corners(claim: Claim, slots: Slots, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Inputs with every rounded one at either end of what rounds to it."""
-    texts = {**slots, **claim.given}
-    every = [n for n, t in texts.items() if n != PRINTED and isinstance(t, str)]
-    names = every if claim.rounded == "all" else list(claim.rounded)
-    ends = []
-    for name in names:
-        printed = read_printed(str(texts[name]))
-        ends.append([quantity(corner, printed.unit) for corner in printed.corners])
-    return [{**values, **dict(zip(names, c, strict=True))} for c in itertools.product(*ends)]
-
-
 def _value(claim: Claim, slots: Slots) -> Judgement:
     assert claim.value is not None
     printed = read_printed(slots[PRINTED])
@@ -86,27 +47,16 @@ def _value(claim: Claim, slots: Slots) -> Judgement:
         if printed.unit and "units do not fit" in str(error):
             return Judgement(_failed(claim), slots[PRINTED], why=str(error))
         raise
-    results = [compute(claim.value, given) for given in _corners(claim, slots, values)]
+    results = [compute(claim.value, given) for given in corners(claim, slots, values)]
     low, high = min(results), max(results)
     kind = agreement(printed, value, low, high, claim.about)
-    interval = {"low": low, "high": high} if low < high else {}
     if kind is not None:
-        return Judgement(kind, slots[PRINTED], value, **interval)
-    reading = next(
-        (
-            reading
-            for reading in claim.readings
-            if agreement(printed, compute(reading.value, values), 0, 0, 0) is not None
-        ),
-        None,
-    )
-    return Judgement(
-        _failed(claim),
-        slots[PRINTED],
-        value,
-        reading=reading or simple_factor(printed, value),  # type: ignore[arg-type]
-        **interval,
-    )
+        ends = (low, high) if low < high else (None, None)
+        return Judgement(kind, slots[PRINTED], value, *ends)
+    agrees = (r for r in claim.readings if agreement(printed, compute(r.value, values), 0, 0, 0))
+    reading: Both | None = next(agrees, None)
+    reading = reading or simple_factor(printed, value)
+    return Judgement(_failed(claim), slots[PRINTED], value, reading=reading)
 
 
 def _in_unit(value: Any, own: str, wanted: str) -> float:
@@ -127,7 +77,7 @@ def _holds(claim: Claim, slots: Slots) -> Judgement:
     assert claim.holds is not None
     values = inputs(claim, slots)
     if PRINTED in slots:
-        values[PRINTED] = _input(slots[PRINTED], values)
+        values[PRINTED] = read_input(slots[PRINTED], values)
     kind: Kind = "confirmed" if evaluate(claim.holds, values) else _failed(claim)
     shown = slots.get(PRINTED) or ", ".join(slots.values())
     return Judgement(kind, shown, why=None if kind == "confirmed" else f"not: {claim.holds}")
@@ -153,17 +103,11 @@ def _alike(first: str, second: str, unit: str) -> bool:
     return all(abs(gap) <= tolerance * (1 + 1e-9) for gap in gaps)
 
 
-def folded(text: str) -> str:
-    """Words without case, accents, marks of LaTeX and Markdown."""
-    bare = unicodedata.normalize("NFKD", re.sub(r"\\text|[{}*\\$]", "", text))
-    return " ".join("".join(c for c in bare if not unicodedata.combining(c)).casefold().split())
-
-
 def _algebra(claim: Claim, slots: Slots) -> Judgement:
     assert claim.algebra is not None
     left, right = claim.algebra.split("==")
     formulas = {name: _formula(text) for name, text in slots.items()}
-    ratio = properties.ratio(left, right, formulas, claim.where)
+    ratio = properties.ratio(left, right, formulas, claim.where, ROOMS)
     shown = slots.get(PRINTED) or next(iter(slots.values()))
     if ratio == "1":
         return Judgement("confirmed", shown, "1")
@@ -186,8 +130,8 @@ def _shapes(claim: Claim, slots: Slots) -> Judgement:
     printed = slots[PRINTED]
     expression = claim.shapes.text or to_expression(printed)
     try:
-        size = properties.shape_of(expression, claim.shapes.sizes)
-    except properties.ShapeError as error:
+        size = shape_of(expression, claim.shapes.sizes)
+    except ShapeError as error:
         return Judgement(_failed(claim), printed, why=str(error))
     right = size == claim.shapes.gives
     return Judgement("confirmed" if right else _failed(claim), printed, " × ".join(size))
@@ -196,7 +140,7 @@ def _shapes(claim: Claim, slots: Slots) -> Judgement:
 def _test(claim: Claim, slots: Slots) -> Judgement:
     assert claim.test is not None
     name = claim.test.function
-    test = named_function(f"audit.{name}" if "." in name else f"audit.properties.{name}")
+    test = evaluate(f"audit.{name}" if "." in name else f"audit.properties.{name}", ROOMS)
     given = {**claim.test.arguments}
     for name, text in slots.items():
         given[name] = _formula(text)

@@ -9,10 +9,11 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from brnb import data
 from brnb.audit.quote import Quote, read_quote
 from brnb.thesis import load
 
-FOLDER = Path(__file__).parents[1] / "thesis" / "claims"
+FOLDER = data.path("thesis/claims")
 KINDS = ("value", "holds", "same", "algebra", "shapes", "test", "fact", "open")
 _ID = re.compile(r"\d{3}(:[^:\s][^:]*)+")
 _HOLE = re.compile(r"‹(\w+)›")
@@ -26,12 +27,9 @@ class Both(BaseModel):
     en: str
 
 
-class Reading(BaseModel):
+class Reading(Both):
     """Another way to compute, which may give what is printed."""
 
-    model_config = ConfigDict(extra="forbid")
-    pt: str
-    en: str
     value: str
 
 
@@ -95,7 +93,7 @@ class Claim(BaseModel):
         The verdict of a failed check, where it is not the usual one of its kind.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
     id: str
     says: str
     quote: list[str]
@@ -130,7 +128,9 @@ class Claim(BaseModel):
         if self.fact is not None and not self.source:
             raise ValueError("a fact needs its source")
         if isinstance(self.fact, str) and re.fullmatch(r"[\d.]+e\d+", self.fact):
-            raise ValueError(f"YAML reads {self.fact} as text: write {self.fact.replace('e', 'e+')}")
+            raise ValueError(
+                f"YAML reads {self.fact} as text: write {self.fact.replace('e', 'e+')}"
+            )
         if not _ID.fullmatch(self.id):
             raise ValueError(f"id {self.id!r}: write document:place:part, as in 002:eq:4.1")
         if self.kind != "open" and not any(quote.slots for _, quote in self.passages):
@@ -175,7 +175,7 @@ class Register:
 
 
 def read_register(folder: Path = FOLDER) -> Register:
-    """Read every claim of a folder of YAML files; problems are collected, none stops the reading."""
+    """Read every claim of a folder of YAML files; problems are collected, none stops it."""
     claims: dict[str, Claim] = {}
     problems: list[Problem] = []
     for path in sorted(folder.glob("[0-9]*.yaml")):
@@ -212,12 +212,11 @@ def _items(path: Path, problems: list[Problem]) -> Iterator[dict[str, Any]]:
 
 
 def _expanded(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """One claim, or one for each row of `each`: a list of mappings, or a path into the facts."""
+    """One claim, or one for each row of `each`: a list of mappings, or ``published.tab03.rows``."""
     item = dict(item)
     rows = item.pop("each", [{}])
     if isinstance(rows, str):
-        name, *keys = rows.split(".")
-        rows = load(name, *keys)
+        rows = load("published", *rows.split(".")[1:])
     for row in rows:
         filled = _fill(item, {k: v for k, v in row.items() if k != "__line__"})
         if isinstance(filled.get("quote"), str):

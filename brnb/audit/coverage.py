@@ -13,6 +13,7 @@ from brnb.audit.claims import FOLDER, Claim
 from brnb.audit.quote import occurrences
 
 RULES = "coverage.yaml"
+Spans = list[tuple[int, int]]
 _CHECKABLE = re.compile(
     r"(?<![A-Za-zÀ-ÿ_\d.])[-+−]?\d+(?:[.,]\d+)*"
     r"|\\times|×|%|\\%|\\geq|\\leq|\\approx|\\ll|\\gg|≈|≤|≥|≫"
@@ -72,13 +73,16 @@ def coverage(
     claims
         Whose quotations cover; a quotation covers all its occurrences.
     rules
-        YAML list of ``reason``, ``en`` (the same in English), ``pattern`` and, where it is not all, ``documents``.
+        YAML list of ``reason``, ``en`` (the same in English), ``pattern`` and, where it is not
+        all, ``documents``.
     """
     quoted = _quoted(documents, claims)
     explained = [*_explanations(documents, read_rules(rules))]
     found = Coverage([], [], [])
     for mark in marks(documents):
-        reason = next((r for d, a, b, r in explained if d == mark.document and a <= mark.start < b), None)
+        reason = next(
+            (r for d, a, b, r in explained if d == mark.document and a <= mark.start < b), None
+        )
         if _inside(quoted.get(mark.document, []), mark.start):
             found.covered.append(mark)
         elif reason:
@@ -103,18 +107,20 @@ def marks(documents: Mapping[str, str]) -> list[Mark]:
     ]
 
 
-def _quoted(documents: Mapping[str, str], claims: Iterable[Claim]) -> dict[str, list[tuple[int, int]]]:
+def _quoted(
+    documents: Mapping[str, str], claims: Iterable[Claim]
+) -> dict[str, list[tuple[int, int]]]:
     """Extents of all quotations by document, joined where they overlap."""
     texts = {passage for claim in claims for passage in ((d, q) for d, q in claim.passages)}
-    spans: dict[str, list[tuple[int, int]]] = {}
+    spans: dict[str, Spans] = {}
     for document, quote in texts:
         for found in occurrences(quote, documents.get(document, "")):
             spans.setdefault(document, []).append((found.start, found.end))
     return {document: _joined(sorted(found)) for document, found in spans.items()}
 
 
-def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    joined: list[tuple[int, int]] = []
+def _joined(spans: Spans) -> Spans:
+    joined: Spans = []
     for start, end in spans:
         if joined and start <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
@@ -123,7 +129,7 @@ def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
-def _inside(spans: list[tuple[int, int]], place: int) -> bool:
+def _inside(spans: Spans, place: int) -> bool:
     at = bisect.bisect_right(spans, (place, 1 << 60)) - 1
     return at >= 0 and spans[at][0] <= place < spans[at][1]
 

@@ -1,4 +1,4 @@
-"""The documents that are audited: files of a folder, or, without them, the register's own quotes."""
+"""The documents that are audited: files of a folder or, without them, the register's quotes."""
 
 import os
 import re

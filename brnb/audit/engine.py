@@ -16,7 +16,7 @@ from brnb.audit.documents import (
     read_documents,
     slots_at,
 )
-from brnb.audit.mutations import can_fail
+from brnb.audit.planting import can_fail
 from brnb.audit.verdict import ERRORS, KINDS, Judgement, Kind
 
 RECORDED = "verdicts.json"

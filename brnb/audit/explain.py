@@ -49,7 +49,9 @@ def explain(audited: Audit, id: str, lang: str = "pt") -> str:
         near = difflib.get_close_matches(id, audited.results, n=3, cutoff=0.4)
         raise KeyError(f"no claim {id!r}; nearest: {', '.join(near) or 'none'}")
     result = audited.results[id]
-    lines = (f"{getattr(_HEADS[head], lang)}: {text}" for head, text in _facts(result, lang) if text)
+    lines = (
+        f"{getattr(_HEADS[head], lang)}: {text}" for head, text in _facts(result, lang) if text
+    )
     return "\n".join([id, *lines])
 
 

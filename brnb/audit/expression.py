@@ -1,8 +1,7 @@
 """Arithmetic with units, as written in a claim: ``gpu_seconds(C, 312, 0.4) * second``.
 
-Names are the claim's inputs, units of the registry, the functions in `FUNCTIONS`, and dotted
-functions of `ROOMS`: ``theory.compute.mfu(...)`` is `brnb.theory.compute.mfu`. Nothing else can be
-reached from an expression.
+Names are the inputs, units of `registry` and the functions in `FUNCTIONS`. An input may be a
+namespace of modules, so that ``theory.compute.mfu(...)`` is a call. Nothing else can be reached.
 """
 
 import ast
@@ -10,13 +9,12 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from functools import cache, reduce
-from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pint
 
 from brnb.theory.costs import half_up
-from brnb.thesis import load
 
 _DEFINITIONS = """
 kilo- = 1e3
@@ -48,7 +46,6 @@ million = 1e6
 billion = 1e9
 trillion = 1e12
 """  # our own: in pint's list a bit has no dimension, and bytes would pass for plain numbers
-ROOMS = ("theory", "rarity", "algorithms", "audit")
 _OPERATORS: dict[type, Callable[..., Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -81,15 +78,6 @@ def normal_inside(x: float) -> float:
     return math.erf(x / math.sqrt(2))
 
 
-def published(file: str, *keys: Any) -> float:
-    """A number of brnb/thesis/<file>.yaml; rows are found by the name in their first cell."""
-    value: Any = load(file)
-    for key in keys:
-        rows = isinstance(value, list)
-        value = next(r for r in value if key in list(r.values())[:1]) if rows else value[key]
-    return float(value)
-
-
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": abs,
     "int": int,
@@ -107,7 +95,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "half_up": lambda value, places=2: float(half_up(value, int(places))),
     "normal_cdf": normal_cdf,
     "normal_inside": normal_inside,
-    "published": published,
 }
 
 
@@ -122,8 +109,17 @@ def registry() -> "pint.UnitRegistry[Any]":
 
 
 def quantity(value: float, unit: str) -> Any:
-    """A number with a unit; the bare number where the unit is empty."""
-    return registry().Quantity(value, unit) if unit else value
+    """A number with a unit; the bare number where the unit is empty.
+
+    Raises
+    ------
+    ExpressionError
+        If there is no such unit.
+    """
+    try:
+        return registry().Quantity(value, unit) if unit else value
+    except pint.UndefinedUnitError as error:
+        raise ExpressionError(f"unit {unit!r} is not in the registry of units: {error}") from error
 
 
 def magnitude(value: Any, unit: str) -> float:
@@ -195,13 +191,13 @@ def _value(node: ast.expr, inputs: Mapping[str, Any]) -> Any:
         case ast.Call(func=function, args=arguments, keywords=keywords):
             given = [_value(argument, inputs) for argument in arguments]
             named = {str(k.arg): _value(k.value, inputs) for k in keywords}
-            return named_function(ast.unparse(function))(*given, **named)
+            return _value(function, inputs)(*given, **named)
         case ast.List(elts=items) | ast.Tuple(elts=items):
             return [_value(item, inputs) for item in items]
         case ast.Subscript(value=value, slice=key):
             return _value(value, inputs)[_value(key, inputs)]
         case ast.Attribute():
-            return named_function(ast.unparse(node))
+            return _member(node, inputs)
     raise ExpressionError(f"{ast.unparse(node)!r} is not arithmetic")
 
 
@@ -216,21 +212,13 @@ def _name(name: str, inputs: Mapping[str, Any]) -> Any:
         raise ExpressionError(f"{name!r} is no input, unit or function") from error
 
 
-def named_function(name: str) -> Any:
-    """A function of `FUNCTIONS`, or a dotted one of `ROOMS`.
-
-    Raises
-    ------
-    ExpressionError
-        If there is none of that name.
-    """
-    if name in FUNCTIONS:
-        return FUNCTIONS[name]
-    room, *rest = name.split(".")
-    if room not in ROOMS or not rest or any(part.startswith("_") for part in rest):
-        rooms = ", ".join(ROOMS)
-        raise ExpressionError(f"function {name!r}: use {', '.join(FUNCTIONS)}, or one of {rooms}")
-    try:
-        return reduce(getattr, rest[1:], import_module(f"brnb.{room}.{rest[0]}"))
-    except (ImportError, AttributeError) as error:
-        raise ExpressionError(f"function {name!r} does not exist: {error}") from error
+def _member(node: ast.Attribute, inputs: Mapping[str, Any]) -> Any:
+    """A public function of a module of a namespace that is among the inputs."""
+    root, *parts = ast.unparse(node).split(".")
+    space = inputs.get(root)
+    if isinstance(space, SimpleNamespace) and not any(part.startswith("_") for part in parts):
+        try:
+            return reduce(getattr, parts, space)
+        except AttributeError as error:
+            raise ExpressionError(f"{ast.unparse(node)!r} does not exist: {error}") from error
+    raise ExpressionError(f"{ast.unparse(node)!r} is no function that a claim may call")

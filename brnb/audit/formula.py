@@ -156,7 +156,7 @@ class _Reader:
     def name(self, token: str) -> str:
         if token.startswith("\\W"):
             name = token[2:]
-            if self.next_is("(") and name[:1].isupper() or name == "softmax":
+            if (self.next_is("(") and name[:1].isupper()) or name == "softmax":
                 return f"{name}({self.arguments()})"
         elif token.startswith("\\"):
             name = token[1:]

@@ -82,8 +82,8 @@ def _decoded(path: Path, above: tuple[Path, ...]) -> str:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise SourceError(
-            f"{path.name}:{line}: not UTF-8 (byte {data[error.start]:#x}, Latin-1?): convert it with "
-            f"iconv -f latin1 -t utf-8 {path.name} -o new.tex"
+            f"{path.name}:{line}: not UTF-8 (byte {data[error.start]:#x}, Latin-1?): convert it "
+            f"with iconv -f latin1 -t utf-8 {path.name} -o new.tex"
         ) from error
 
 
@@ -97,7 +97,9 @@ def _check_braces(path: Path, text: str) -> None:
                 opened.append(number)
             elif mark == "}":
                 if not opened:
-                    raise SourceError(f"{path.name}:{number}: a }} without {{: delete it or open it")
+                    raise SourceError(
+                        f"{path.name}:{number}: a }} without {{: delete it or open it"
+                    )
                 opened.pop()
     if opened:
         raise SourceError(f"{path.name}:{opened[-1]}: a {{ is never closed: add the }}")

@@ -12,27 +12,22 @@ from pathlib import Path
 
 from brnb.audit.checks import printed_number
 from brnb.audit.claims import Claim
-from brnb.audit.grim import mean_possible
 from brnb.audit.latex_source import Line, read_manuscript
 from brnb.audit.portuguese import NUMBER, Written, read_written
 from brnb.audit.quote import PRINTED
+from brnb.audit.sentences import BRNB, Fault, means, percentages, sentences
 from brnb.params import nearest
 
 CLASSES = ("bound", "quoted", "justified", "ordinal", "loose")
-_BRNB = re.compile(r"\\brnb\{([^{}]*)\}")
 _DEFINED = re.compile(r"\\brnbdefine\{([^{}]*)\}\{(.*)\}$", re.MULTILINE)
 _ORDINAL = re.compile(
-    r"(?:Trilha|Fase|Etapa|Cap[íi]tulos?|Cap\.|Seç(?:ão|ões)|Tabelas?|Figuras?|Equaç(?:ão|ões)|Apêndices?|Algoritmos?"
-    r"|Anexos?|p\.|v\.|n\.|versão|vers\w+)[\s~]*$|\b[A-Z][A-Z0-9]+[\s~]$"  # of a name, as in RTX 4090
+    r"(?:Trilha|Fase|Etapa|Cap[íi]tulos?|Cap\.|Seç(?:ão|ões)|Tabelas?|Figuras?|Equaç(?:ão|ões)"
+    r"|Apêndices?|Algoritmos?|Anexos?|p\.|v\.|n\.|vers\w+)[\s~]*$"
+    r"|\b[A-Z][A-Z0-9]+[\s~]$"  # of a name, as in RTX 4090
     r"|[A-Za-zÀ-ÿ][-–]?$"
 )
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _DATE = re.compile(r"[(,;]\s*$|\b(?:em|de|desde|até|entre)\s+$", re.IGNORECASE)
-_VALUE = r"([-−]?\d[\d.,]*\d|\d)(?:\s*\\?%)?"
-_CHANGE = re.compile(rf"\bde\s+{_VALUE}(?:\s+\w+)?\s+(?:para|a)\s+{_VALUE}")
-_BOUND = re.compile(r"\b(mais|acima|menos|abaixo|quase|cerca) de\s+$")
-_SAMPLE = re.compile(r"\bn\s*=\s*(\d+)")
-_MEAN = re.compile(r"médi[ao]s?\b[^.;]*?(\d+,\d+)")
 
 
 @dataclass(frozen=True)
@@ -43,19 +38,6 @@ class Printed:
     line: int
     text: str
     kind: str
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Something to mend: where, what and how."""
-
-    file: str
-    line: int
-    kind: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.text}"
 
 
 @dataclass(frozen=True)
@@ -94,10 +76,10 @@ def check_manuscript(
     lines = read_manuscript(path)
     found: list[Printed] = []
     faults: list[Fault] = []
-    cited = {id for line in lines for id in _BRNB.findall(line.text)}
+    cited = {id for line in lines for id in BRNB.findall(line.text)}
     recorded = _by_value(numbers)
     for line in lines:
-        found += [Printed(line.file, line.number, id, "bound") for id in _BRNB.findall(line.text)]
+        found += [Printed(line.file, line.number, id, "bound") for id in BRNB.findall(line.text)]
         faults += _unknown(line, numbers)
         for match, written in _written(line):
             kind = _class(line, match, written, claims or {})
@@ -105,8 +87,8 @@ def check_manuscript(
             if kind in ("loose", "justified") and written.digits >= 3:
                 faults += _by_hand(line, written, recorded)
         faults += _misquoted(line, claims or {})
-    for sentence in _sentences(lines):
-        faults += [*_percentages(*sentence, numbers), *_means(*sentence)]
+    for sentence in sentences(lines):
+        faults += [*percentages(*sentence, numbers), *means(*sentence)]
     return Manuscript(found, faults, sorted(set(numbers) - cited))
 
 
@@ -169,8 +151,10 @@ def _by_hand(line: Line, written: Written, recorded: Mapping[str, list[str]]) ->
 
 def _unknown(line: Line, numbers: Mapping[str, str]) -> list[Fault]:
     return [
-        Fault(line.file, line.number, "unknown", f"\\brnb{{{id}}} is no number{nearest(id, numbers)}")
-        for id in _BRNB.findall(line.text)
+        Fault(
+            line.file, line.number, "unknown", f"\\brnb{{{id}}} is no number{nearest(id, numbers)}"
+        )
+        for id in BRNB.findall(line.text)
         if id not in numbers
     ]
 
@@ -192,64 +176,3 @@ def _misquoted(line: Line, claims: Mapping[str, Claim]) -> list[Fault]:
         return []
     text = f"the document prints {slots[PRINTED]} for {id}, which this line does not"
     return [Fault(line.file, line.number, "misquoted", text)]
-
-
-def _sentences(lines: list[Line]) -> Iterator[tuple[Line, str]]:
-    """Sentences of the running text with the line in which they begin."""
-    first, words = None, ""
-    for line in lines:
-        text = line.text.strip()
-        for piece in re.split(r"(?<=[.;!?])\s+|^$", text) if text else [""]:
-            if not words:
-                first = line
-            words = f"{words} {piece}".strip()
-            if re.search(r"[.;!?]$", piece) or not piece:
-                if words and first:
-                    yield first, words
-                words = ""
-    if words and first:
-        yield first, words
-
-
-def _percentages(line: Line, sentence: str, numbers: Mapping[str, str]) -> list[Fault]:
-    """Percentages beside "de A para B" that are not the change from A to B."""
-    text = _BRNB.sub(lambda m: numbers.get(m[1], m[0]), sentence)
-    change = _CHANGE.search(text)
-    shares = [m for m in NUMBER.finditer(text) if m["percent"]]
-    if change is None or len(shares) != 1:
-        return []
-    ends = [NUMBER.fullmatch(part) for part in change.groups()]
-    first, second = (read_written(end) for end in ends if end)
-    share = read_written(shares[0])
-    if not first.value or _follows(first, second, share, _BOUND.search(text[: shares[0].start()])):
-        return []
-    right = float(100 * (second.value - first.value) / first.value)
-    said = f"{share.text} does not follow from {first.text} and {second.text}: it is {right:.1f}%"
-    return [Fault(line.file, line.number, "percentage", said)]
-
-
-def _follows(
-    first: Written, second: Written, share: Written, bound: re.Match[str] | None
-) -> bool:
-    """Whether a share rounds to the change from one number to another, either way."""
-    changes = [100 * (b - a) / a for a in first.corners for b in second.corners if a]
-    low, high = sorted(abs(corner) for corner in share.corners)
-    size = sorted(abs(change) for change in changes)
-    if bound and bound[1] in ("mais", "acima"):
-        return size[-1] >= low
-    if bound and bound[1] in ("menos", "abaixo"):
-        return size[0] <= high
-    room = 0.1 * high if bound else 0.0
-    return size[0] <= high + room and size[-1] >= low - room
-
-
-def _means(line: Line, sentence: str) -> list[Fault]:
-    """Means of n whole numbers that no n whole numbers have (GRIM)."""
-    sample, mean = _SAMPLE.search(sentence), _MEAN.search(sentence)
-    if not sample or not mean:
-        return []
-    n, decimals = int(sample[1]), len(mean[1].split(",")[1])
-    if n >= 10**decimals or mean_possible(float(mean[1].replace(",", ".")), n, decimals):
-        return []
-    text = f"no {n} whole numbers have the mean {mean[1]}: check n or the mean"
-    return [Fault(line.file, line.number, "mean", text)]

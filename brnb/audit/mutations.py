@@ -2,17 +2,12 @@
 
 import random
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING
 
 from brnb.audit.checks import judge
 from brnb.audit.claims import Claim
-from brnb.audit.quote import PRINTED
-
-if TYPE_CHECKING:
-    from brnb.audit.engine import Audit, Result
+from brnb.audit.engine import Audit, Result
 
 SEED = 20260131
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
@@ -28,7 +23,6 @@ _UNITS = (  # a unit and what an edit makes of it
     ("milhões", "bilhões"),
     ("USD", "BRL"),
 )
-_OPPOSITE = str.maketrans("+-<>", "-+><")
 _SIGNS = (("<", ">"), (">", "<"), ("\\leq", "\\geq"), ("≤", "≥"), (" - ", " + "), (" + ", " - "))
 
 
@@ -70,43 +64,6 @@ def edits(text: str, draw: random.Random, start: int = 0, end: int | None = None
     return sorted(made, key=lambda edit: (edit.start, edit.kind))
 
 
-def can_fail(claim: Claim, slots: Mapping[str, str]) -> bool:
-    """Whether some edit of a claim's slots makes its check say something else.
-
-    A check that has failed can; one that holds is tried with wrong numbers, words, signs and
-    formulas in each of its slots.
-    """
-    if claim.kind == "open":
-        return True
-    verdict = judge(claim, slots).kind
-    if verdict not in ("confirmed", "rounding"):
-        return True
-    return any(_verdict(claim, edited) not in (verdict, None) for edited in _planted(slots))
-
-
-def _verdict(claim: Claim, slots: Mapping[str, str]) -> str | None:
-    """The verdict, None where the slots cannot be read: that would prove nothing."""
-    try:
-        return judge(claim, slots).kind
-    except (ValueError, LookupError, TypeError, ArithmeticError):
-        return None
-
-
-def _planted(slots: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """Slots with one of them made wrong: larger, smaller, another word, another formula."""
-    for name in sorted(slots, key=lambda name: name != PRINTED):
-        text = slots[name]
-        for factor in (1000, 3, 0.001):
-            yield {**slots, name: _NUMBER.sub(partial(_scaled, factor=factor), text, count=1)}
-        for other in (f"{text} + 1", "outra coisa", text.translate(_OPPOSITE)):
-            yield {**slots, name: other}
-
-
-def _scaled(number: re.Match[str], factor: float) -> str:
-    other = float(number[0].replace(",", "")) * factor or 1.0
-    return f"{other:.6f}".rstrip("0").rstrip(".")
-
-
 @dataclass(frozen=True)
 class Attempt:
     """An edit and what found it.
@@ -137,7 +94,7 @@ class Attempt:
         return bool(self.recomputed or self.unquoted)
 
 
-def mutate(audited: "Audit", count: int = 200, seed: int = SEED) -> list[Attempt]:
+def mutate(audited: Audit, count: int = 200, seed: int = SEED) -> list[Attempt]:
     """Edit copies of the audited documents, one statement at a time, and audit each again.
 
     Edits are drawn without repetition from the numbers, units and signs inside quotations. What
@@ -155,7 +112,7 @@ def mutate(audited: "Audit", count: int = 200, seed: int = SEED) -> list[Attempt
     return [_attempt(audited, document, edit, claims[document]) for document, edit in chosen]
 
 
-def _by_document(audited: "Audit") -> dict[str, list["Result"]]:
+def _by_document(audited: Audit) -> dict[str, list[Result]]:
     found: dict[str, list[Result]] = {}
     for result in audited.results.values():
         for document in {place.document for place in result.places}:
@@ -163,7 +120,7 @@ def _by_document(audited: "Audit") -> dict[str, list["Result"]]:
     return found
 
 
-def _extents(results: Iterable["Result"]) -> list[tuple[int, int]]:
+def _extents(results: Iterable[Result]) -> list[tuple[int, int]]:
     """Places of the quotations, each stretch of text once."""
     spans = sorted({(p.found.start, p.found.end) for r in results for p in r.places})
     apart: list[tuple[int, int]] = []
@@ -175,7 +132,7 @@ def _extents(results: Iterable["Result"]) -> list[tuple[int, int]]:
     return apart
 
 
-def _attempt(audited: "Audit", document: str, edit: Edit, results: Iterable["Result"]) -> Attempt:
+def _attempt(audited: Audit, document: str, edit: Edit, results: Iterable[Result]) -> Attempt:
     recomputed, unquoted = [], []
     for result in results:
         touched = _touched(result, document, edit)
@@ -191,7 +148,7 @@ def _attempt(audited: "Audit", document: str, edit: Edit, results: Iterable["Res
     return Attempt(document, edit, old, tuple(recomputed), tuple(unquoted))
 
 
-def _touched(result: "Result", document: str, edit: Edit) -> dict[str, str] | None:
+def _touched(result: Result, document: str, edit: Edit) -> dict[str, str] | None:
     """New text of the slots that an edit changes; empty if it only changes the words around."""
     changed: dict[str, str] = {}
     near = False

@@ -1,8 +1,8 @@
 """Statements of appendices B and C that are tried with numbers: probabilities, optima, layouts."""
 
 import math
-from functools import cache
 from collections.abc import Callable
+from functools import cache
 
 from brnb.audit.expression import FUNCTIONS, evaluate, names, normal_cdf, normal_inside
 

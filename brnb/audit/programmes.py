@@ -56,11 +56,12 @@ def implied(row: Row, most: float) -> Implied:
     """
     needed = ("parameters", "tokens", "gpus", "gpu", "hours")
     missing = tuple(name for name in needed if row[name] is None)
-    hours = speed = share = watts = ours = None
+    hours: float | None = None
+    speed = share = watts = ours = None
     if row["gpus"] and row["hours"]:
         hours = row["gpus"] * row["hours"]
         watts = row["kwh"] * 1000 / hours if row["kwh"] else None
-    if not missing:
+    if not missing and hours:
         speed = row["tokens"] / (hours * 3600)
         peak = float(load("hardware", row["gpu"], "bf16_tflops"))
         share = mfu(speed, training_flops(row["parameters"], 1), peak)
@@ -69,9 +70,7 @@ def implied(row: Row, most: float) -> Implied:
         ours = gpu_seconds(flops, float(load("hardware", "h200_sxm", "bf16_tflops")), our_share())
         ours /= 3600
     plausible = None if share is None else share <= most
-    return Implied(
-        row["name"], row["source"], hours, speed, share, watts, plausible, missing, ours
-    )
+    return Implied(row["name"], row["source"], hours, speed, share, watts, plausible, missing, ours)
 
 
 def our_share() -> float:

@@ -1,12 +1,11 @@
-"""Checks that a number cannot make: identities, orders of growth, derivatives, sizes of matrices."""
+"""Checks that a number cannot make: identities, orders of growth, derivatives, matrix sizes."""
 
-import ast
 import random
 import re
 from collections.abc import Mapping
-from functools import reduce
 from itertools import product
 from math import isclose, log2
+from types import MappingProxyType
 from typing import Any
 
 from brnb.audit.expression import FUNCTIONS, evaluate, names
@@ -15,22 +14,24 @@ PROBES = 4  # points at which two formulas are compared
 _SEED = 20260131
 
 
-class ShapeError(ValueError):
-    """Matrices that cannot be multiplied or added."""
-
-
-def ratio(left: str, right: str, formulas: Mapping[str, str], where: Mapping[str, str]) -> str:
+def ratio(
+    left: str,
+    right: str,
+    formulas: Mapping[str, str],
+    where: Mapping[str, str],
+    rooms: Mapping[str, Any] = MappingProxyType({}),
+) -> str:
     """What two formulas differ by: "1" where they are identical, a number, or "not constant".
 
     They are compared at `PROBES` random points: different polynomials agree at one of them with
-    probability zero.
+    probability zero. `rooms` are namespaces of functions that they may call.
     """
     sides = [_substituted(side, formulas, where) for side in (left, right)]
-    symbols = sorted((names(sides[0]) | names(sides[1])) - set(FUNCTIONS))
+    symbols = sorted((names(sides[0]) | names(sides[1])) - set(FUNCTIONS) - set(rooms))
     draw = random.Random(_SEED)
     ratios = []
     for _ in range(PROBES):
-        point = {symbol: draw.uniform(1.5, 4.0) for symbol in symbols}
+        point = {**rooms, **{symbol: draw.uniform(1.5, 4.0) for symbol in symbols}}
         above, below = (float(evaluate(side, point)) for side in sides)
         ratios.append(above / below)
     if any(not isclose(r, ratios[0], rel_tol=1e-7) for r in ratios):
@@ -69,7 +70,7 @@ def leading(
 
 def derivative(printed: str, of: str, by: str) -> bool | str:
     """Whether `printed` is the derivative of `of` by the symbol `by` (sympy)."""
-    import sympy
+    import sympy  # type: ignore[import-untyped]
 
     symbols = {n: sympy.Symbol(n, positive=True) for n in names(of)}
     right = str(sympy.diff(sympy.sympify(of, locals=symbols), symbols[by]))
@@ -88,63 +89,11 @@ def dimensions(printed: str, units: Mapping[str, str], unit: str) -> bool | str:
     return True
 
 
-def shape_of(expression: str, sizes: Mapping[str, list[str]]) -> list[str]:
-    """Size of a matrix expression in which ``*`` multiplies matrices and ``**T`` transposes.
-
-    A name without size is a number. A call keeps the size of its first argument; Attention of
-    n × d, m × d and m × v gives n × v.
-
-    Raises
-    ------
-    ShapeError
-        Where inner sizes differ.
-    """
-    return _shape(ast.parse(expression, mode="eval").body, sizes)
-
-
-def _shape(node: ast.expr, sizes: Mapping[str, list[str]]) -> list[str]:
-    match node:
-        case ast.Constant():
-            return []
-        case ast.Name(id=name):
-            return list(sizes.get(name, []))
-        case ast.BinOp(left=base, op=ast.Pow(), right=ast.Name(id="T")):
-            return _shape(base, sizes)[::-1]
-        case ast.BinOp(left=left, op=op, right=right):
-            return _joined(_shape(left, sizes), op, _shape(right, sizes), ast.unparse(node))
-        case ast.UnaryOp(operand=operand):
-            return _shape(operand, sizes)
-        case ast.Call(func=ast.Name(id=name), args=arguments):
-            return _called(name, [_shape(a, sizes) for a in arguments], ast.unparse(node))
-    raise ShapeError(f"{ast.unparse(node)} is no product or sum of matrices")
-
-
-def _joined(left: list[str], op: ast.operator, right: list[str], text: str) -> list[str]:
-    if not left or not right:
-        return left or right
-    if isinstance(op, (ast.Add, ast.Sub)):
-        if left != right:
-            raise ShapeError(f"{text}: {' × '.join(left)} plus {' × '.join(right)}")
-        return left
-    if left[-1] != right[0]:
-        raise ShapeError(f"{text}: {' × '.join(left)} times {' × '.join(right)}")
-    return [*left[:-1], *right[1:]]
-
-
-def _called(name: str, sizes: list[list[str]], text: str) -> list[str]:
-    if name != "Attention":
-        return sizes[0]
-    q, k, v = sizes
-    scores = reduce(lambda a, b: _joined(a, ast.Mult(), b, text), [q, k[::-1]])
-    return _joined(scores, ast.Mult(), v, text)
-
-
 def degree(printed: str, by: str, power: float, **others: str) -> bool | str:
     """Whether a formula grows with that power of one of its symbols."""
     symbols = names(printed) - set(FUNCTIONS)
     low, high = (
-        float(evaluate(printed, {**dict.fromkeys(symbols, 2.0), by: value}))
-        for value in (1e9, 2e9)
+        float(evaluate(printed, {**dict.fromkeys(symbols, 2.0), by: value})) for value in (1e9, 2e9)
     )
     found = log2(high / low)
     return True if isclose(found, power, abs_tol=1e-3) else f"grows with power {found:.3g}"

@@ -6,6 +6,7 @@ slot such as ``⟦N=7 \\times 10^9⟧`` is an input called N.
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 PRINTED = "printed"
 _SLOT = re.compile(r"⟦(?:([A-Za-z]\w*)=)?([^⟧]*)⟧")
@@ -65,7 +66,7 @@ def read_quote(marked: str) -> Quote:
 def occurrences(quote: Quote, text: str) -> list[Found]:
     """Every place of a quotation in a text; any white space is as good as any other."""
     cuts = sorted({0, len(quote.text), *(p for s in quote.slots for p in (s.start, s.end))})
-    parts = [_flexible(quote.text[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
+    parts = [_flexible(quote.text[a:b]) for a, b in pairwise(cuts)]
     pattern = "".join(f"({part})" for part in parts)
     group = {start: index + 1 for index, start in enumerate(cuts[:-1])}
     return [
@@ -97,4 +98,5 @@ def agrees_until(quote: Quote, text: str) -> str:
     if low < 3:
         return "no part of it is there"
     end = words.index(wanted[:low]) + low
-    return f"it agrees up to {wanted[max(0, low - 30) : low]!r}, where the text has {words[end : end + 25]!r}"
+    agreed, there = wanted[max(0, low - 30) : low], words[end : end + 25]
+    return f"it agrees up to {agreed!r}, where the text has {there!r}"

@@ -155,7 +155,9 @@ def _extrinsic(read: Mapping[str, Rows]) -> Iterator[Outcome]:
             yield _absent(place, "sft_gains", gain)
             continue
         low, high = _number(ours, "ci_low"), _number(ours, "ci_high")
-        yield Outcome(place, "sft_gains", gain, _number(ours, "gain"), low, high, _sign(low, high, 1))
+        yield Outcome(
+            place, "sft_gains", gain, _number(ours, "gain"), low, high, _sign(low, high, 1)
+        )
 
 
 def _absent(place: str, result: str, published: float | None) -> Outcome:

@@ -1,6 +1,7 @@
 """Chapter 23: the claims of the documents, their verdicts, errata, and what is reproduced."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from brnb.audit.reproduction import Outcome
 from brnb.audit.verdict import KINDS
 from brnb.report.figures import figure
 from brnb.report.labels import label
+from brnb.report.tables import frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,13 +41,17 @@ def part(claim: Claim) -> str:
 
 def tab_verdicts(audited: Audit, lang: str) -> "pd.DataFrame":
     """Claims by part of the documents and verdict."""
-    counts: dict[str, dict[str, int]] = {}
-    for result in audited.results.values():
-        row = counts.setdefault(part(result.claim), dict.fromkeys(KINDS, 0))
-        row[result.verdict] += 1
-    rows = [{"part": _part_name(name, lang), **counts[name]} for name in sorted(counts)]
-    total = {"part": label("total", lang), **audited.counts()}
-    return _frame([{**row, "claims": sum(row[k] for k in KINDS)} for row in [*rows, total]]).rename(
+    results = audited.results.values()
+    counts = Counter((part(result.claim), result.verdict) for result in results)
+    rows = [
+        {"part": _part_name(name, lang), **{kind: counts[name, kind] for kind in KINDS}}
+        for name in sorted({name for name, _ in counts})
+    ]
+    total: dict[str, Any] = {
+        "part": label("total", lang),
+        **{str(k): n for k, n in audited.counts().items()},
+    }
+    return frame([{**row, "claims": sum(row[k] for k in KINDS)} for row in [*rows, total]]).rename(
         columns={kind: verdict_word(kind, lang).capitalize() for kind in KINDS}
     )
 
@@ -79,33 +85,44 @@ def tab_errata(audited: Audit, lang: str) -> "pd.DataFrame":
         }
         for result in audited.errors()
     ]
-    return _frame(rows)
+    return frame(rows)
 
 
-def tab_claims(audited: Audit, document: str, lang: str) -> "pd.DataFrame":
-    """Every claim of one document with its verdict."""
-    rows = [
-        {
-            "place": result.claim.id.removeprefix(f"{document}:"),
-            "statement": result.claim.says,
-            "printed": _plain(result.judgement.printed),
-            "recomputed": _recomputed(result),
-            "verdict": verdict_word(result.verdict, lang),
-        }
-        for result in audited.results.values()
-        if result.claim.document == document
-    ]
-    return _frame(rows)
+def tab_claims_000(audited: Audit, lang: str) -> "pd.DataFrame":
+    """Claims of the document on choosing models, with their verdicts."""
+    return _claims(audited, "000", lang)
+
+
+def tab_claims_001(audited: Audit, lang: str) -> "pd.DataFrame":
+    """Claims of the study material on small, quantised and distilled models."""
+    return _claims(audited, "001", lang)
+
+
+def tab_claims_002(audited: Audit, lang: str) -> "pd.DataFrame":
+    """Claims of the dissertation, with their verdicts."""
+    return _claims(audited, "002", lang)
+
+
+def tab_claims_003(audited: Audit, lang: str) -> "pd.DataFrame":
+    """Claims of the slides on MoE and dense models."""
+    return _claims(audited, "003", lang)
+
+
+def tab_claims_004(audited: Audit, lang: str) -> "pd.DataFrame":
+    """Claims of the lecture on architectures."""
+    return _claims(audited, "004", lang)
 
 
 def tab_coverage(found: Mapping[str, Any], lang: str) -> "pd.DataFrame":
     """Numbers and comparisons of each document: in a claim, explained, neither."""
-    return _frame({"part": _part_name(name, lang), **row} for name, row in found["documents"].items())
+    return frame(
+        {"part": _part_name(name, lang), **row} for name, row in found["documents"].items()
+    )
 
 
 def tab_coverage_reasons(found: Mapping[str, Any], lang: str) -> "pd.DataFrame":
     """Why what no claim covers states nothing that could be checked."""
-    return _frame({"reason": row[lang], "count": row["count"]} for row in found["reasons"])
+    return frame([{"reason": row[lang], "count": row["count"]} for row in found["reasons"]])
 
 
 def tab_mutations(scores: Mapping[str, Mapping[str, float]], lang: str) -> "pd.DataFrame":
@@ -119,7 +136,12 @@ def tab_mutations(scores: Mapping[str, Mapping[str, float]], lang: str) -> "pd.D
         }
         for kind, score in scores.items()
     ]
-    return _frame(rows)
+    return frame(rows)
+
+
+def tab_mutations_documents(found: Mapping[str, Any], lang: str) -> "pd.DataFrame":
+    """The same in copies of the documents themselves, as recorded at release."""
+    return tab_mutations(found["mutations"], lang)
 
 
 def tab_reproduces(outcomes: Iterable[Outcome], lang: str) -> "pd.DataFrame":
@@ -136,7 +158,7 @@ def tab_reproduces(outcomes: Iterable[Outcome], lang: str) -> "pd.DataFrame":
         }
         for outcome in outcomes
     ]
-    return _frame(rows)
+    return frame(rows)
 
 
 def tab_portuguese_models(models: Iterable[Implied], lang: str) -> "pd.DataFrame":
@@ -154,7 +176,23 @@ def tab_portuguese_models(models: Iterable[Implied], lang: str) -> "pd.DataFrame
         }
         for model in models
     ]
-    return _frame(rows)
+    return frame(rows)
+
+
+def _claims(audited: Audit, document: str, lang: str) -> "pd.DataFrame":
+    """Every claim of one document with its verdict."""
+    rows = [
+        {
+            "place": result.claim.id.removeprefix(f"{document}:"),
+            "statement": result.claim.says,
+            "printed": _plain(result.judgement.printed),
+            "recomputed": _recomputed(result),
+            "verdict": verdict_word(result.verdict, lang),
+        }
+        for result in audited.results.values()
+        if result.claim.document == document
+    ]
+    return frame(rows)
 
 
 def as_records(audited: Audit) -> list[dict[str, Any]]:
@@ -178,8 +216,10 @@ def _outcome_words(outcome: Outcome, lang: str) -> str:
     if not outcome.reason:
         return word
     because = label(f"because_{outcome.reason}", lang)
-    share = "" if outcome.share is None else f" ({100 * outcome.share:.1f}%)".replace(
-        ".", "," if lang == "pt" else "."
+    share = (
+        ""
+        if outcome.share is None
+        else f" ({100 * outcome.share:.1f}%)".replace(".", "," if lang == "pt" else ".")
     )
     return f"{word}: {because}{share}"
 
@@ -235,9 +275,3 @@ def _part_name(part: str, lang: str) -> str:
     kind = "references" if chapter == "refs" else "appendix" if chapter.isalpha() else "chapter"
     text = label(kind, lang)
     return text if chapter == "refs" else f"{text} {chapter}"
-
-
-def _frame(rows: Iterable[Mapping[str, Any]]) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame(list(rows), dtype=object)

@@ -7,7 +7,7 @@ import pytest
 from brnb.audit.checks import judge
 from brnb.audit.claims import Claim
 from brnb.audit.documents import from_register, locate, slots_at
-from brnb.audit.mutations import can_fail
+from brnb.audit.planting import can_fail
 
 
 def claim(quote: str | list[str], **check: Any) -> Claim:

@@ -46,7 +46,15 @@ def test_bytes_and_operations_do_not_mix() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["__import__('os')", "open('x')", "theory.costs._number(1, 'x')", "unknown + 1", "2 +"]
+    "text",
+    [
+        "__import__('os')",
+        "open('x')",
+        "theory.costs._number(1, 'x')",
+        "().__class__",
+        "unknown + 1",
+        "2 +",
+    ],
 )
 def test_an_expression_reaches_nothing_else(text: str) -> None:
     with pytest.raises(ExpressionError):
