@@ -67,7 +67,7 @@ def test_another_reading_is_named(audited):
 
 def test_one_claim_is_explained_in_words(audited):
     text = explain(audited, "002:eq:C.35")
-    assert "Recalculado: 80.0366" in text
+    assert "Recalculado: 80.03" in text
     assert "Veredito: errada" in text
     assert explain(audited, "002:eq:C.35", "en").count("\n") == text.count("\n")
     with pytest.raises(KeyError, match="nearest"):
