@@ -42,12 +42,13 @@ def explain(audited: Audit, id: str, lang: str = "pt") -> str:
 
     Raises
     ------
-    KeyError
+    ValueError
         If no claim has this id; the message names the nearest.
     """
     if id not in audited.results:
-        near = difflib.get_close_matches(id, audited.results, n=3, cutoff=0.4)
-        raise KeyError(f"no claim {id!r}; nearest: {', '.join(near) or 'none'}")
+        within = [known for known in audited.results if known.startswith(id)]
+        near = (within or difflib.get_close_matches(id, audited.results, cutoff=0.4))[:5]
+        raise ValueError(f"no claim {id!r}; nearest: {', '.join(near) or 'none'}")
     result = audited.results[id]
     lines = (
         f"{getattr(_HEADS[head], lang)}: {text}" for head, text in _facts(result, lang) if text

@@ -70,7 +70,7 @@ def test_one_claim_is_explained_in_words(audited):
     assert "Recalculado: 80.03" in text
     assert "Veredito: errada" in text
     assert explain(audited, "002:eq:C.35", "en").count("\n") == text.count("\n")
-    with pytest.raises(KeyError, match="nearest"):
+    with pytest.raises(ValueError, match="nearest"):
         explain(audited, "002:eq:C.3")
 
 
