@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from brnb.report.figures import figure
 from brnb.report.labels import label
+from brnb.report.tables import frame
 from brnb.thesis import load
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 def tab_algorithms(lang: str) -> "pd.DataFrame":
     """Every algorithm: its place, its code, and what its tests hold it against."""
-    import pandas as pd
-
     rows = [
         {
             "number": int(number),
@@ -28,7 +27,7 @@ def tab_algorithms(lang: str) -> "pd.DataFrame":
         }
         for number, facts in load("algorithms").items()
     ]
-    return pd.DataFrame(rows, dtype=object)
+    return frame(rows)
 
 
 def depths(needs: Mapping[str, Sequence[str]]) -> dict[str, int]:

@@ -1,10 +1,11 @@
 """Tables and figures of chapter 20: what attention costs, and what it is in our models."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from brnb.report.figures import figure
 from brnb.report.labels import label
+from brnb.report.tables import frame
 from brnb.thesis import load
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def tab_costs(costs: Sequence["Cost"], lang: str) -> "pd.DataFrame":
         }
         for kind, cost in at.items()
     ]
-    return _frame(rows)
+    return frame(rows)
 
 
 def fig_crossover(
@@ -110,7 +111,7 @@ def tab14(qualities: Mapping[str, "Quality"], lang: str) -> "pd.DataFrame":
                 "ci_high": 100 * quality.high,
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def tab_gradients(reaches: Mapping[str, "Reach"]) -> "pd.DataFrame":
@@ -128,7 +129,7 @@ def tab_gradients(reaches: Mapping[str, "Reach"]) -> "pd.DataFrame":
                 "farthest": relative[-1],
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def fig_gradients(reaches: Mapping[str, "Reach"], lang: str) -> "Figure":
@@ -150,7 +151,7 @@ def fig_gradients(reaches: Mapping[str, "Reach"], lang: str) -> "Figure":
 def tab_state(products: Sequence["Products"]) -> "pd.DataFrame":
     """A.30 tried: the product of Jacobians beside what one step's eigenvalues and norms say."""
     names = ("steps", "product", "by_eigenvalue", "by_norm")
-    return _frame([{name: getattr(row, name) for name in names} for row in products])
+    return frame([{name: getattr(row, name) for name in names} for row in products])
 
 
 def tab_heads(heads: Sequence["Heads"]) -> "pd.DataFrame":
@@ -161,7 +162,7 @@ def tab_heads(heads: Sequence["Heads"]) -> "pd.DataFrame":
         row = {"layer": i} | {name: getattr(head, name) for name in (*names, "weight_rank")}
         steepness = zip((1, 2, 4), head.steepness, strict=True)
         rows.append(row | {f"steepness_{scale}": value for scale, value in steepness})
-    return _frame(rows)
+    return frame(rows)
 
 
 def fig_positions(length: int, width: int, lang: str) -> "Figure":
@@ -179,9 +180,3 @@ def fig_positions(length: int, width: int, lang: str) -> "Figure":
     right.set(xlabel=label("distance", lang), ylabel=label("likeness", lang))
     right.legend(title=label("position", lang))
     return fig
-
-
-def _frame(rows: list[dict[str, Any]]) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame(rows, dtype=object)
