@@ -64,7 +64,7 @@ def direct(needs: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
     }
 
 
-def fig_pipeline(needs: Mapping[str, Sequence[str]]) -> "Figure":
+def fig_algorithm_pipeline(needs: Mapping[str, Sequence[str]]) -> "Figure":
     """Algorithm 1 as it runs: every run of the profile, after those that it needs."""
     columns: dict[int, list[str]] = {}
     for run, depth in depths(needs).items():
@@ -89,7 +89,7 @@ def fig_pipeline(needs: Mapping[str, Sequence[str]]) -> "Figure":
     return fig
 
 
-def fig_schedule(plan: Sequence["Work"], lang: str) -> "Figure":
+def fig_pipeline_schedule(plan: Sequence["Work"], lang: str) -> "Figure":
     """Algorithm 14: which stage does which micro-batch when; what is white is the bubble."""
     stages = max(work.stage for work in plan) + 1
     fig, axes = figure(0.35 * stages + 0.9)

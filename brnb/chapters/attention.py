@@ -30,7 +30,7 @@ DECIMALS = {
 CROSSING = 6  # times the width: A.20's two terms are equal
 
 
-def tab_costs(costs: Sequence["Cost"], lang: str) -> "pd.DataFrame":
+def tab_attention_costs(costs: Sequence["Cost"], lang: str) -> "pd.DataFrame":
     """Each kind at the longest text, beside naive attention."""
     longest = max(cost.n for cost in costs)
     at = {cost.kind: cost for cost in costs if cost.n == longest}
@@ -48,7 +48,7 @@ def tab_costs(costs: Sequence["Cost"], lang: str) -> "pd.DataFrame":
     return frame(rows)
 
 
-def fig_crossover(
+def fig_attention_crossover(
     costs: Sequence["Cost"], width: int, crossings: Mapping[str, float | None], lang: str
 ) -> "Figure":
     """Time and memory against length, logarithmic, with the length at which A.20's terms cross.
@@ -79,7 +79,7 @@ def fig_crossover(
     return fig
 
 
-def fig_masks(masks: Mapping[str, "Mask"], n: int, lang: str) -> "Figure":
+def fig_attention_masks(masks: Mapping[str, "Mask"], n: int, lang: str) -> "Figure":
     """What each query (a row) of a text of n tokens sees."""
     from brnb.algorithms.sparse_masks import dense
 
@@ -114,7 +114,7 @@ def tab14(qualities: Mapping[str, "Quality"], lang: str) -> "pd.DataFrame":
     return frame(rows)
 
 
-def tab_gradients(reaches: Mapping[str, "Reach"]) -> "pd.DataFrame":
+def tab_attention_gradients(reaches: Mapping[str, "Reach"]) -> "pd.DataFrame":
     """How gradients shrink with distance, by run, relative to the last token's own."""
     rows = []
     for run, reach in reaches.items():
@@ -132,7 +132,7 @@ def tab_gradients(reaches: Mapping[str, "Reach"]) -> "pd.DataFrame":
     return frame(rows)
 
 
-def fig_gradients(reaches: Mapping[str, "Reach"], lang: str) -> "Figure":
+def fig_attention_gradients(reaches: Mapping[str, "Reach"], lang: str) -> "Figure":
     """Norm of the gradient by distance, relative to the last token's, and the fitted lines."""
     import numpy as np
 
@@ -148,13 +148,13 @@ def fig_gradients(reaches: Mapping[str, "Reach"], lang: str) -> "Figure":
     return fig
 
 
-def tab_state(products: Sequence["Products"]) -> "pd.DataFrame":
+def tab_attention_state(products: Sequence["Products"]) -> "pd.DataFrame":
     """A.30 tried: the product of Jacobians beside what one step's eigenvalues and norms say."""
     names = ("steps", "product", "by_eigenvalue", "by_norm")
     return frame([{name: getattr(row, name) for name in names} for row in products])
 
 
-def tab_heads(heads: Sequence["Heads"]) -> "pd.DataFrame":
+def tab_attention_heads(heads: Sequence["Heads"]) -> "pd.DataFrame":
     """One row a block."""
     names = ("sparsity", "uniform_sparsity", "distance", "uniform_distance", "score_rank")
     rows = []
@@ -165,7 +165,7 @@ def tab_heads(heads: Sequence["Heads"]) -> "pd.DataFrame":
     return frame(rows)
 
 
-def fig_positions(length: int, width: int, lang: str) -> "Figure":
+def fig_attention_positions(length: int, width: int, lang: str) -> "Figure":
     """The sinusoidal table, and how alike two positions are by their distance, from two places."""
     from brnb.algorithms.positions import sinusoidal_positions
 
