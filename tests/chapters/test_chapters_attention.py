@@ -7,8 +7,10 @@ from matplotlib import pyplot as plt
 from brnb.algorithms.pipeline_parallel import schedule
 from brnb.chapters import algorithms, attention
 from brnb.evaluate.attention_costs import Cost
-from brnb.evaluate.gradient_paths import Reach
+from brnb.evaluate.gradient_paths import Products, Reach
+from brnb.evaluate.heads import Heads
 from brnb.evaluate.masked import Quality
+from brnb.report.tables import display
 
 NEEDS = {"a": [], "b": ["a"], "c": ["a", "b"], "d": ["a"], "e": ["a", "b", "c", "d"]}
 
@@ -63,6 +65,18 @@ def test_costs_at_the_longest_text_beside_the_standard():
     assert table["n"].tolist() == [16, 16]
     assert table["time_ratio"].tolist() == [1, 0.25]
     assert table["memory_ratio"].tolist() == [1, 0.0625]
+
+
+def test_every_column_has_a_label():
+    state = attention.tab_attention_state([Products(4, 1.5, 1.1, 3.0)])
+    heads = attention.tab_attention_heads([Heads(0.1, 0.2, 3, 4, 5, 6, (1, 2, 4))])
+    algorithm_list = algorithms.tab_algorithms("en")
+    for id, table in (
+        ("tab-attention-state", state),
+        ("tab-attention-heads", heads),
+        ("tab-algorithms", algorithm_list),
+    ):
+        assert len(display(table, id, lang="en").headers) == table.shape[1]
 
 
 def test_gradients_are_relative_to_the_last_token():
