@@ -73,7 +73,7 @@ def _listed(pipeline: Pipeline, run: str) -> set[str]:
         result = read(pipeline.folder(run) / "receipt.json")
     except (FileNotFoundError, ValueError):
         return set()
-    drawn = {Path(path).stem for path in result.artefacts if path.startswith(("tab", "fig"))}
+    drawn = {Path(path).stem for path in result.artefacts if path.startswith(("tab", "fig", "alg"))}
     return drawn | result.numbers.keys()
 
 
