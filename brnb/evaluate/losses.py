@@ -123,7 +123,7 @@ def _nats(model: "PreTrainedModel", rows: Sequence[Example]) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Change:
+class LossChange:
     """How a model's losses on some documents differ from a reference's on the same.
 
     Attributes
@@ -153,7 +153,7 @@ class Change:
 
 def change(
     before: Losses, after: Losses, *, resamples: int, confidence: float, seed: int
-) -> Change:
+) -> LossChange:
     """Compare two models on the same documents; long documents weigh more, as in the loss.
 
     Raises
@@ -169,7 +169,7 @@ def change(
     document = np.repeat(np.arange(len(before.keys)), before.tokens).tolist()
     first, second = (np.repeat(x.nats / x.tokens, x.tokens) for x in (before, after))
     found = compare(first, second, document, seed=seed, resamples=resamples, confidence=confidence)
-    return Change(
+    return LossChange(
         before=before.loss,
         after=after.loss,
         bits_before=before.bits_per_byte,
@@ -188,7 +188,7 @@ def changes(
     resamples: int,
     confidence: float,
     seed: int,
-) -> dict[Key, Change]:
+) -> dict[Key, LossChange]:
     """`change` of everything in `after` from what has the same key in `before`.
 
     The p-values are corrected together (Holm, 1979).

@@ -20,7 +20,7 @@ def numbered(sequences: Sequence[Sequence[Hashable]]) -> tuple[Integers, Integer
     return np.array(symbols, dtype=np.int64), np.array(list(map(len, sequences)), dtype=np.int64)
 
 
-def shared(symbols: Integers, lengths: Integers, orders: int) -> Integers:
+def shared_ngrams(symbols: Integers, lengths: Integers, orders: int) -> Integers:
     """Count the n-grams, with repetition, that the sequences of each pair share.
 
     Parameters

@@ -35,7 +35,7 @@ class Record:
     documents: DocumentNats | None
 
 
-def write(
+def write_record(
     folder: Path, history: History, samples: Sequence[Sample], documents: DocumentNats
 ) -> list[Path]:
     """Write ``curves.json``, ``samples.jsonl`` and ``documents.csv`` into a run's folder.
@@ -52,7 +52,7 @@ def write(
     return files
 
 
-def read(folder: Path) -> Record:
+def read_record(folder: Path) -> Record:
     """Read a finished training run back from its folder.
 
     Raises

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from brnb.evaluate.text_metrics import FORMS, score
+from brnb.evaluate.text_metrics import FORMS, score_pairs
 from brnb.extrinsic.probes import Probe
 from brnb.extrinsic.testsets import TASKS, Item
 from brnb.receipt import write_atomic
@@ -115,12 +115,12 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
     pair = [(results[0].strip(), list(doc["references"]))]
     found: dict[str, float] = {}
     for form in FORMS:
-        scores = score(pair, form)
+        scores = score_pairs(pair, form)
         found |= {f"{metric}_{form}": float(np.mean(scores[metric])) for metric in SCORED}
     return found
 
 
-def evaluate(
+def run_harness(
     model: Path | str,
     tasks: Sequence[str],
     folder: Path | None = None,

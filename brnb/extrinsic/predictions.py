@@ -45,7 +45,7 @@ class Answers:
     earlier_seconds: float
 
 
-def answer(
+def answer_items(
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerBase",
     items: Sequence[Item],
@@ -84,7 +84,7 @@ def answer(
     """
     known, good = _read(path)
     _check(items, known, path)
-    prompts = [encode(tokenizer, item) for item in items]
+    prompts = [encode_prompt(tokenizer, item) for item in items]
     shape = batching(slot_length(prompts, decoding))
     done = {row["hash"] for row in known}
     todo = [i for i, item in enumerate(items) if item.hash not in done]
@@ -117,7 +117,7 @@ def _answers(items: Sequence[Item], rows: list[dict[str, Any]], earlier: int) ->
     return Answers(predictions, total, sum(row["seconds"] for row in rows[:earlier]))
 
 
-def encode(tokenizer: "PreTrainedTokenizerBase", item: Item) -> list[int]:
+def encode_prompt(tokenizer: "PreTrainedTokenizerBase", item: Item) -> list[int]:
     """Token ids of an item's prompt in the tokenizer's own chat template, as in training.
 
     Raises
@@ -142,7 +142,7 @@ def encode(tokenizer: "PreTrainedTokenizerBase", item: Item) -> list[int]:
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def write(path: Path, items: Iterable[Item], predictions: Iterable[Prediction]) -> None:
+def write_answers(path: Path, items: Iterable[Item], predictions: Iterable[Prediction]) -> None:
     """Write items and answers side by side, for readers and for other programs."""
     lines = []
     for item, found in zip(items, predictions, strict=True):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from brnb.evaluate.statistics import Comparison, compare, mean_and_deviation, together
-from brnb.evaluate.text_metrics import FORMS, METRICS, Floats, Form, score
+from brnb.evaluate.text_metrics import FORMS, METRICS, Floats, Form, score_pairs
 from brnb.extrinsic.predictions import Prediction
 from brnb.extrinsic.testsets import TASKS, Item
 
@@ -30,7 +30,7 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Row:
+class ScoreRow:
     """A line of Table 13: means and sample deviations over seeds, and the paired comparison.
 
     `n` is the items of one seed; the comparison is over all distinct items.
@@ -63,7 +63,7 @@ def score_answers(items: Sequence[Item], predictions: Sequence[Prediction]) -> S
     hashes = [item.hash for item in items]
     values: dict[tuple[str, str], dict[str, float]] = {}
     for form in FORMS:
-        for metric, numbers in score(pairs, form).items():
+        for metric, numbers in score_pairs(pairs, form).items():
             values[form, metric] = dict(zip(hashes, numbers.tolist(), strict=True))
     return Scores(values)
 
@@ -77,7 +77,7 @@ def table13(
     seed: int,
     resamples: int,
     confidence: float,
-) -> list[Row]:
+) -> list[ScoreRow]:
     """Compare two models as Table 13 does, with intervals and a test over items.
 
     An item that several seeds drew is one piece of evidence. All claims of a form are corrected
@@ -116,7 +116,7 @@ def table13(
                 for scores in (baseline, adapted)
             )
             claim = keyed[f"{task} {metric}"]
-            rows.append(Row(task, metric, form, len(by_seed[0]), before, after, claim))
+            rows.append(ScoreRow(task, metric, form, len(by_seed[0]), before, after, claim))
     return rows
 
 

@@ -139,7 +139,7 @@ SHAPES: dict[frozenset[str], Callable[[Mapping[str, Any]], tuple[str, str, Any]]
 """Fields that a record must have, and how instruction, input and references are found in it."""
 
 
-def read(path: Path, task: str | None = None) -> list[Item]:
+def read_items(path: Path, task: str | None = None) -> list[Item]:
     """Read the items of `HELD_OUT` from JSON Lines of any of `SHAPES`.
 
     Parameters
@@ -182,7 +182,7 @@ def external(files: Mapping[str, str]) -> dict[str, Path]:
     return {task: Path(os.path.expandvars(name)).expanduser() for task, name in files.items()}
 
 
-def write(path: Path, items: Iterable[Item]) -> None:
+def write_items(path: Path, items: Iterable[Item]) -> None:
     """Write items as JSON Lines, each with its hash."""
     lines = [json.dumps(asdict(i) | {"hash": i.hash}, ensure_ascii=False) + "\n" for i in items]
     write_atomic(path, "".join(lines))
@@ -273,7 +273,7 @@ def pool(
     return items, left_out
 
 
-def draw(items: Iterable[Item], count: int, seed: int) -> list[Item]:
+def draw_items(items: Iterable[Item], count: int, seed: int) -> list[Item]:
     """Sample items without replacement: fixed by the seed and the items, not by their order.
 
     Raises

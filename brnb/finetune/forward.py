@@ -16,7 +16,7 @@ from brnb.ops.frozen_head import target_nats, targets_of
 if TYPE_CHECKING:
     from peft import PeftModel
 
-    from brnb.finetune.budget import Plan
+    from brnb.finetune.budget import MemoryPlan
     from brnb.finetune.packing import Pack
 
 Stack = Callable[[Tensor, Tensor, Sequence[int]], Tensor]
@@ -55,7 +55,7 @@ class PlainStack:
         return hidden
 
 
-class Losses:
+class PackLosses:
     """Losses of packs under an adapted model.
 
     Parameters
@@ -71,7 +71,7 @@ class Losses:
         If the result is not that of the model's own head.
     """
 
-    def __init__(self, model: "PeftModel", plan: "Plan") -> None:
+    def __init__(self, model: "PeftModel", plan: "MemoryPlan") -> None:
         self.device = next(model.parameters()).device
         self.head: Tensor = base_of(model).get_output_embeddings().weight
         self.replayed, self.shards = supported(model), shards_of(base_of(model))
@@ -92,7 +92,9 @@ class Losses:
         return target_nats(hidden.to(self.head.dtype), self.head, targets)
 
 
-def check_head(model: "PeftModel", losses: Losses, pack: "Pack", tolerance: float = 0.02) -> None:
+def check_head(
+    model: "PeftModel", losses: PackLosses, pack: "Pack", tolerance: float = 0.02
+) -> None:
     """Compare the losses of the first document's beginning with the model's own logits.
 
     Heads with a bias, a cap or a scale, and layers that look beyond `lengths`, show here. There is

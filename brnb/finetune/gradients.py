@@ -6,14 +6,14 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
-from brnb.finetune.budget import Plan
-from brnb.finetune.forward import Losses
+from brnb.finetune.budget import MemoryPlan
+from brnb.finetune.forward import PackLosses
 from brnb.finetune.packing import Pack
 from brnb.train.checkpoint import random_state, set_random_state
 from brnb.train.parallel import World
 
 
-class Gradients:
+class PackGradients:
     """Gradients of the mean loss over all targets of a step, in ``.grad``.
 
     Parameters
@@ -32,9 +32,9 @@ class Gradients:
 
     def __init__(
         self,
-        losses: Losses,
+        losses: PackLosses,
         parameters: Sequence[nn.Parameter],
-        plan: Plan,
+        plan: MemoryPlan,
         seq_len: int,
         world: World,
     ) -> None:

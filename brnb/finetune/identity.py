@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 NOT_IDENTITY = {"profile", "run_id", "lang", "device", "checkpoint_seconds", "memory_limit_gib"}
 
 
-def identity(base: str, revision: str | None, start: str | None, *splits: Sequence[Pack]) -> str:
+def data_identity(
+    base: str, revision: str | None, start: str | None, *splits: Sequence[Pack]
+) -> str:
     """Name base, adapters to go on from, and packs with their masks.
 
     Parameters
@@ -31,8 +33,8 @@ def identity(base: str, revision: str | None, start: str | None, *splits: Sequen
     return digest([_content(base), revision, start and _content(start), *map(_packs, splits)])
 
 
-def of_training(model: nn.Module, params: "FinetuneParams", precision: str, data: str) -> str:
-    """Name what shapes a training: code, adapters, parameters, and `data` as `identity` does."""
+def training_identity(model: nn.Module, params: "FinetuneParams", precision: str, data: str) -> str:
+    """Name what shapes a training: code, adapters, parameters, and `data` (`data_identity`)."""
     return digest(
         {
             "code": reached(["brnb.finetune.loop"]),

@@ -17,9 +17,9 @@ from brnb.bases.load import DTYPES
 from brnb.bases.shards import shards_of
 from brnb.finetune import budget
 from brnb.finetune.copies import in_processes
-from brnb.finetune.forward import Losses, check_head
-from brnb.finetune.gradients import Gradients
-from brnb.finetune.identity import of_training
+from brnb.finetune.forward import PackLosses, check_head
+from brnb.finetune.gradients import PackGradients
+from brnb.finetune.identity import training_identity
 from brnb.finetune.layers import supported
 from brnb.finetune.lora import base_of, trained
 from brnb.finetune.packing import Pack, Packs
@@ -47,7 +47,8 @@ class FinetuneHistory(History):
     targets
         Tokens that were predicted in training, with repetition; `tokens` counts all.
     plan
-        `brnb.finetune.budget.Plan`: how steps were cut to the memory, with the predicted peak.
+        `brnb.finetune.budget.MemoryPlan`: how steps were cut to the memory, with its predicted
+        peak.
     peak
         Bytes that PyTorch had allocated at most; 0 on a CPU.
     replayed
@@ -88,9 +89,9 @@ class Finetuning:
         plan = _plan(model, params, self.device)
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
-        losses = Losses(model, plan)
+        losses = PackLosses(model, plan)
         check_head(model, losses, train[0])
-        self.gradients = Gradients(losses, self.parameters, plan, params.seq_len, self.world)
+        self.gradients = PackGradients(losses, self.parameters, plan, params.seq_len, self.world)
         self.optimizer = torch.optim.AdamW(
             self.parameters,
             params.learning_rate,
@@ -104,7 +105,7 @@ class Finetuning:
         self.history.pass_tokens = sum(len(pack.ids) for pack in train)
         self.history.replayed = losses.replayed
         self.step, self.summed = 0, torch.zeros(2, dtype=torch.float64, device=self.device)
-        self.checkpoint = Checkpoint(folder, of_training(model, params, precision, identity))
+        self.checkpoint = Checkpoint(folder, training_identity(model, params, precision, identity))
         self._resume()
         self.first = self.step + 1
         self.progress = self._progress()
@@ -311,11 +312,11 @@ def finetune(
     return training.history
 
 
-def _plan(model: "PeftModel", params: "FinetuneParams", device: torch.device) -> budget.Plan:
+def _plan(model: "PeftModel", params: "FinetuneParams", device: torch.device) -> budget.MemoryPlan:
     shards = shards_of(base_of(model))
     processes = shards.world.size if shards else 1
     limit = budget.limit_memory(params.memory_limit_gib, device)
     if limit is None:  # a CPU has no allocator to ask: one pack at a time is kind to its caches
-        return budget.Plan(params.seq_len, processes=processes)
+        return budget.MemoryPlan(params.seq_len, processes=processes)
     shape = budget.shape_of(base_of(model).config)
-    return budget.plan(shape, params, limit, supported(model), processes)
+    return budget.plan_memory(shape, params, limit, supported(model), processes)

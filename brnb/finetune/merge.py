@@ -117,7 +117,7 @@ def merge(model: "PeftModel | PreTrainedModel", dtype: torch.dtype) -> "PreTrain
     return merged
 
 
-def export(
+def export_merged(
     model: "PeftModel",
     tokenizer: "PreTrainedTokenizerFast",
     folder: Path,

@@ -90,7 +90,7 @@ _ACTIVATIONS = {
 }
 
 
-def from_config(
+def row_from_config(
     config: Path | Mapping[str, Any], traits: Traits | None = None, **facts: Any
 ) -> dict[str, Any]:
     """Build a row of the table of models from a ``config.json``, without network.

@@ -119,7 +119,7 @@ def radius(distance: NDArray[np.float64], chosen: Sequence[int]) -> float:
     return float(distance[:, list(chosen)].min(axis=1).mean())
 
 
-def compare(
+def compare_choices(
     models: "pd.DataFrame", baselines: Sequence[str], sizes: Sequence[int], sets: int, seed: int
 ) -> "pd.DataFrame":
     """Choices by rarity, by farthest point and at random, beyond the same baselines.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Row:
+class AblationRow:
     """The recipe without one ingredient (None: the whole recipe).
 
     Attributes
@@ -46,7 +46,7 @@ class Row:
 class Worth:
     """A row beside the whole recipe: means over seeds, and the change with its interval."""
 
-    row: Row
+    row: AblationRow
     mean: float
     deviation: float
     change: float
@@ -59,7 +59,7 @@ class Worth:
         return None if self.low <= 0 <= self.high else self.low > 0
 
 
-def ablate(params: "AblationParams", rows: "Rows", folder: Path) -> Iterator[Row]:
+def ablate_recipe(params: "AblationParams", rows: "Rows", folder: Path) -> Iterator[AblationRow]:
     """Train the whole recipe, then the recipe without each ingredient, all with the same seeds.
 
     Rows come as they are done, in the order of `ablation`, so that a table can grow with them.
@@ -78,7 +78,7 @@ def ablate(params: "AblationParams", rows: "Rows", folder: Path) -> Iterator[Row
     for ingredient in (None, *params.ablation):
         trained = [_train(params.without(ingredient, seed), rows, folder) for seed in seeds]
         values = tuple(bits for _, bits in trained)
-        yield Row(ingredient, trained[0][0], values)
+        yield AblationRow(ingredient, trained[0][0], values)
 
 
 def _train(recipe: "ModernParams", rows: "Rows", folder: Path) -> tuple[int, float]:
@@ -101,7 +101,7 @@ def _train(recipe: "ModernParams", rows: "Rows", folder: Path) -> tuple[int, flo
     return found["parameters"], found["bits_per_byte"]
 
 
-def worth(rows: Sequence[Row], confidence: float = 0.95) -> list[Worth]:
+def worth(rows: Sequence[AblationRow], confidence: float = 0.95) -> list[Worth]:
     """Each row against the first, seed by seed.
 
     The same seed means the same first weights where shapes allow it and always the same batches,

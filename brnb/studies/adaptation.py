@@ -20,7 +20,7 @@ from brnb.finetune.merge import load_adapted
 from brnb.finetune.packing import IGNORE, Example
 from brnb.finetune.params import FinetuneParams, SftParams
 from brnb.finetune.texts import from_texts
-from brnb.studies.adaptation_params import Ablation, vary
+from brnb.studies.adaptation_params import Ablation, variant_params
 from brnb.studies.variants import train_variant
 from brnb.text.finished import Document
 from brnb.text.pairs import Pair
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingRecord:
     """A training of Track 2 as its receipt and its curves tell it."""
 
     run: str
@@ -43,10 +43,10 @@ class Trained:
     curves: dict[str, list[dict[str, float]]]
 
 
-def read_training(folder: Path) -> Trained:
+def read_training(folder: Path) -> TrainingRecord:
     """Read a training back from its run's folder; `seconds` are those of all its processes."""
     found = receipt.read(folder / "receipt.json")
-    return Trained(
+    return TrainingRecord(
         run=found.run,
         params=found.params,
         metrics=found.metrics,
@@ -109,7 +109,7 @@ def evaluate_adapter(
     return Evaluated(plain, adapted, said, said_adapted)
 
 
-def ablate(
+def variant_losses(
     params: SftParams,
     ablations: Sequence[Ablation],
     splits: Splits[Pair],
@@ -133,7 +133,7 @@ def ablate(
     """
     found = {}
     for ablation in ablations:
-        values = vary(params, ablation)
+        values = variant_params(params, ablation)
         base = locate(values.base, folder_of, "hf")
         start = locate(values.start, folder_of, "adapter") if values.start else None
         variant = train_variant(values, splits, base, start, work)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Trained:
+class SweepTraining:
     """One training of the sweep.
 
     Attributes
@@ -43,7 +43,7 @@ class Trained:
 
 def sweep(
     base: TransformerParams, params: "ScalingParams", rows: "Rows", checkpoints: Path
-) -> list[Trained]:
+) -> list[SweepTraining]:
     """Train every size with every seed; trainings that are finished are only read back.
 
     Parameters
@@ -68,7 +68,7 @@ def sweep(
             loss = history.best["loss"]
             bits = loss * (len(held_out) - 1) / math.log(2)
             found.append(
-                Trained(
+                SweepTraining(
                     size.width, size.layers, seed, choice.learning_rate, history.parameters,
                     non_embedding(model), loss, bits / rows.validation.text_bytes, history,
                 )

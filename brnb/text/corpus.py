@@ -26,7 +26,7 @@ from brnb.text.clean import RULES, Removed, clean_text, zero_digits
 from brnb.text.finished import CLEANINGS, SPLITS, Document, split_file
 from brnb.text.hashing import HashSet, fraction, hash64
 from brnb.text.params import CorpusParams
-from brnb.text.reader import Quarantine, read
+from brnb.text.reader import Quarantine, read_documents
 
 LENGTH_EDGES = tuple(round(10 ** (step / 10)) for step in range(10, 71))
 """Edges of the length histograms, in characters: ten bins a decade, from 10 to 10 million."""
@@ -103,9 +103,10 @@ def build(folder: Path, params: CorpusParams, progress: bool = True) -> CorpusRe
     Raises
     ------
     ValueError
-        Too many malformed records, no document left, or none in some split; and as `read`.
+        Too many malformed records, no document left, or none in some split; and as
+        `read_documents`.
     FileNotFoundError, ConnectionError
-        As `read`.
+        As `read_documents`.
     """
     partial = folder / "partial"
     shutil.rmtree(partial, ignore_errors=True)
@@ -119,7 +120,7 @@ def build(folder: Path, params: CorpusParams, progress: bool = True) -> CorpusRe
         quarantine = stack.enter_context(
             Quarantine(partial / "quarantine.jsonl", params.max_malformed_share)
         )
-        found = read(
+        found = read_documents(
             params.corpus, documents=params.documents, seed=params.seed, quarantine=quarantine
         )
         report = _read_all(found, _Pass(params, files), progress)

@@ -84,7 +84,7 @@ class Quarantine:
         )
 
 
-def read(
+def read_documents(
     source: str, *, documents: int | None, seed: int, quarantine: Quarantine
 ) -> Iterator[Document]:
     """Stream the documents of `source`; malformed records go to `quarantine`.
@@ -119,7 +119,7 @@ def input_files(source: str) -> list[Path]:
     Raises
     ------
     ValueError, FileNotFoundError
-        As `read`.
+        As `read_documents`.
     """
     source = _expand(source)
     if source == "sample" or source.startswith("hf:"):

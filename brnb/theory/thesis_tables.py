@@ -58,7 +58,7 @@ def cost_tables(
 
     costs = [receipt_cost(receipt, price_list, exchange_rate) for receipt in receipts]
     tables = {
-        "tab01": times(costs),
+        "tab01": training_times(costs),
         "tab02": prices(price_list),
         "tab03": single_gpu_costs(costs),
         "tab04": track_two(costs),
@@ -156,7 +156,7 @@ def strategy_table() -> "pd.DataFrame":
     return pd.DataFrame(rows, dtype=object)
 
 
-def times(costs: Iterable[RunCost]) -> list[Row]:
+def training_times(costs: Iterable[RunCost]) -> list[Row]:
     """Rows of Table 1; `costs` are those of our runs."""
     results = [row for table in RESULT_TABLES for row in load("published", table, "rows")]
     repeated = {row["run"]: exact(row["hours"]) for row in results}

@@ -2,16 +2,12 @@
 
 The dissertation starts with characters (v1 to v3, section 3.1.1) and moves to SentencePiece
 subwords (v4 to v6, section 3.1.2). Both kinds are a `Tokenizer`, are saved as a folder and come
-back through `load`, so that no chapter needs to know which one it was given.
+back through `load_tokenizer`, so that no chapter needs to know which one it was given.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
-
-__all__ = ["Tokenizer", "load"]
 
 
 class Tokenizer(Protocol):
@@ -59,10 +55,10 @@ class Tokenizer(Protocol):
         """Pieces of a text as the model sees them, one for each id of `encode`."""
 
     def save(self, folder: Path) -> list[Path]:
-        """Write everything that `load` needs; return the files, sorted."""
+        """Write everything that `load_tokenizer` needs; return the files, sorted."""
 
 
-def load(folder: Path) -> Tokenizer:
+def load_tokenizer(folder: Path) -> Tokenizer:
     """Read a tokenizer back from the folder that its ``save`` wrote.
 
     Parameters

@@ -1,7 +1,5 @@
 """The character vocabulary of v1 to v3 (dissertation, section 3.1.1)."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,8 +7,6 @@ from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-
-__all__ = ["CharTokenizer"]
 
 N_CODE_POINTS = 0x110000
 SURROGATES = slice(0xD800, 0xE000)  # not characters: UTF-8 cannot write them
@@ -67,7 +63,7 @@ class CharTokenizer:
         name: str = "char",
         max_size: int | None = None,
         min_count: int = 1,
-    ) -> CharTokenizer:
+    ) -> "CharTokenizer":
         """Take the characters of a text, the most frequent first, ties by code point.
 
         Parameters
@@ -99,7 +95,7 @@ class CharTokenizer:
         return cls(kept.astype("<u4").tobytes().decode("utf-32-le"), name)
 
     @classmethod
-    def load(cls, folder: Path) -> CharTokenizer:
+    def load(cls, folder: Path) -> "CharTokenizer":
         """Read the vocabulary file of `save`; a malformed one raises ValueError."""
         path = Path(folder) / cls.FILE
         try:

@@ -1,18 +1,8 @@
 """The price of formatting: the tokens that indentation, blanks and newlines cost in source code."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from brnb.tokenizers import Tokenizer
-
-__all__ = [
-    "FORMATTED_CODE",
-    "GPT_4O_PRICE",
-    "UNFORMATTED_CODE",
-    "FormattingPrice",
-    "formatting_price",
-]
 
 FORMATTED_CODE = """\
 public class HelloWorld {

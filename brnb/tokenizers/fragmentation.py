@@ -5,8 +5,6 @@ fertilities do. What happens *inside* words is measured on runs of letters (with
 marks), so that the comma in "casa," does not count as a cut.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,14 +19,6 @@ from brnb.tokenizers import Tokenizer
 
 Positions = npt.NDArray[np.int64]
 
-__all__ = [
-    "GUARDRAILS",
-    "Fragmentation",
-    "WordPieces",
-    "fragmentation",
-    "fragmentation_of_ids",
-    "most_fragmented",
-]
 
 # U+FFFD stands for an unknown character, most often a letter: the word goes on.
 WORD = re.compile("(?:[^\\W\\d_]|[\u0300-\u036f\ufffd])+")

@@ -8,8 +8,6 @@ have the same score, as 0000+00 and 00+0000, SentencePiece (32-bit sums) and tok
 may break the tie differently; the pieces then are the same but for their order, or score the same.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from tokenizers.models import BPE, Unigram
     from transformers import PreTrainedTokenizerFast
 
-__all__ = ["to_hf"]
 
 NEVER = -1e4  # score of a piece that no text may choose; far below any learned log-probability
 

@@ -1,14 +1,10 @@
 """Settings of a subword vocabulary, light enough to be imported anywhere."""
 
-from __future__ import annotations
-
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from brnb.params import Params
-
-__all__ = ["DISSERTATION_VOCABULARIES", "Subword", "SubwordSpec", "TokenizerParams"]
 
 
 class SubwordSpec(BaseModel):

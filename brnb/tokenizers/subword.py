@@ -18,8 +18,6 @@ mark SentencePiece uses for a blank, comes back as a blank. Without byte fallbac
 for text over the alphabet; a run of other characters becomes one ``<unk>`` and decodes to U+FFFD.
 """
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,8 +28,6 @@ from typing import ClassVar
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 
 from brnb.tokenizers.params import SubwordSpec
-
-__all__ = ["SubwordTokenizer", "passages"]
 
 BLANK = "▁"
 REPLACEMENT = "\ufffd"
@@ -75,7 +71,7 @@ class SubwordTokenizer:
         self.vocab_size: int = self.processor.vocab_size()
 
     @classmethod
-    def train(cls, texts: Iterable[str], spec: SubwordSpec, folder: Path) -> SubwordTokenizer:
+    def train(cls, texts: Iterable[str], spec: SubwordSpec, folder: Path) -> "SubwordTokenizer":
         """Learn a vocabulary and save it; the same texts and settings give the same bytes.
 
         Parameters
@@ -120,7 +116,7 @@ class SubwordTokenizer:
         return tokenizer
 
     @classmethod
-    def load(cls, folder: Path) -> SubwordTokenizer:
+    def load(cls, folder: Path) -> "SubwordTokenizer":
         """Read back what `save` wrote; a missing or malformed file is named in the error."""
         spec = (Path(folder) / cls.SPEC_FILE).read_text(encoding="utf-8")
         return cls(

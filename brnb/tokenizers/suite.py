@@ -1,7 +1,5 @@
 """All tokenizers of the thesis, trained and measured side by side."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,14 +9,12 @@ from pathlib import Path
 from tqdm import tqdm
 
 from brnb.text import finished
-from brnb.tokenizers import Tokenizer, load
+from brnb.tokenizers import Tokenizer, load_tokenizer
 from brnb.tokenizers.char import CharTokenizer
 from brnb.tokenizers.fragmentation import Fragmentation, fragmentation
 from brnb.tokenizers.hf import to_hf
 from brnb.tokenizers.params import Subword, SubwordSpec, TokenizerParams
 from brnb.tokenizers.subword import SubwordTokenizer
-
-__all__ = ["Entry", "evaluation_texts", "measure", "train_all"]
 
 
 @dataclass(frozen=True)
@@ -83,7 +79,7 @@ def measure(corpora: Path, folder: Path, params: TokenizerParams) -> list[Entry]
     entries = []
     for name, (kind, cleaning) in (bar := tqdm(kinds.items(), desc="measures", file=sys.stderr)):
         bar.set_postfix_str(name)
-        tokenizer = load(folder / name)
+        tokenizer = load_tokenizer(folder / name)
         texts = evaluation_texts(corpora, cleaning, params)
         back = [tokenizer.decode(ids) == text for ids, text in _encoded(tokenizer, texts)]
         entries.append(
@@ -124,6 +120,6 @@ def _mismatches(folder: Path, texts: list[str]) -> int:
     from transformers import AutoTokenizer
 
     fast = AutoTokenizer.from_pretrained(folder / "hf")
-    ours = load(folder).encode_batch(texts)
+    ours = load_tokenizer(folder).encode_batch(texts)
     theirs = fast(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"]
     return sum(a != b for a, b in zip(ours, theirs, strict=True))

@@ -19,7 +19,7 @@ class Batch:
     fresh: bool
 
 
-class Row:
+class CorpusIds:
     """A corpus as ids that a batch can be cut from.
 
     Parameters
@@ -92,7 +92,7 @@ class Streams:
                 f"{seq_len}: use more documents or a smaller batch_size"
             )
         self.seq_len, self.seed = seq_len, seed
-        self.row = Row(row, seq_len, device)
+        self.row = CorpusIds(row, seq_len, device)
         self.starts = torch.arange(batch_size, device=self.row.home)[rows, None] * self.length
         self.shifts: dict[int, int] = {}  # of the pass in the last batch
 
@@ -147,7 +147,7 @@ class Windows:
                 "use more documents or a smaller seq_len"
             )
         self.batch_size, self.seq_len, self.seed, self.rows = batch_size, seq_len, seed, rows
-        self.row = Row(row, seq_len, device)
+        self.row = CorpusIds(row, seq_len, device)
         self.orders: dict[int, np.ndarray] = {}  # of the passes in the last batch
 
     def batch(self, step: int) -> Batch:

@@ -55,7 +55,7 @@ class Checkpoint:
     def load_best(self, model: nn.Module) -> None:
         """Give a model the weights that `keep_best` kept."""
         self.wait()
-        sharding.load(model, load_file(self.best))
+        sharding.load_whole(model, load_file(self.best))
 
     def __enter__(self) -> Self:
         return self

@@ -39,7 +39,7 @@ def whole(value: Any, kept: bool = True) -> Any:
     return [whole(part, kept) for part in value] if isinstance(value, list) else value
 
 
-def load(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+def load_whole(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Give a model whole weights, be it sharded or not."""
     if isinstance(model, FSDPModule):
         own = model.state_dict()

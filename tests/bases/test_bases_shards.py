@@ -36,7 +36,7 @@ def train(folder, case, out):
     p = tiny.params(epochs=1, **changed)
     model = adapt(load_model(str(folder / name), p, tiny.CPU, over_two), p)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("brnb.finetune.loop._plan", lambda *_: budget.Plan(24, recomputed))
+        patch.setattr("brnb.finetune.loop._plan", lambda *_: budget.MemoryPlan(24, recomputed))
         history = finetune(model, TRAIN, VALIDATION, p, out / case, "data")
     losses = [point["loss"] for point in history.train + history.validation]
     return model, losses, [parameter.data for parameter in trained(model)]
@@ -48,7 +48,7 @@ def out_of_memory(folder, out, failing):
         load_model(str(folder / "llama"), tiny.params(), tiny.CPU, over_two), tiny.params()
     )
     training = Finetuning(model, TRAIN, tiny.params(), out / "memory", "data")
-    training.gradients.plan = budget.Plan(72)
+    training.gradients.plan = budget.MemoryPlan(72)
     whole, calls = forward.target_nats, []
 
     def short(*arguments):

@@ -11,7 +11,7 @@ from functools import cache
 from random import Random
 from types import MappingProxyType
 
-from brnb.text.sample.content import load, templates
+from brnb.text.sample.content import read_templates, templates
 from brnb.text.sample.grammar import Scene, Template
 from brnb.text.sample.phrase import phrase
 from brnb.text.sample.world import key
@@ -97,7 +97,7 @@ def plant(paragraphs: list[list[str]], chosen: list[str], scene: Scene) -> None:
 
 @cache
 def _wordings(kind: str) -> list[Template]:
-    return templates(load("noise")[kind])
+    return templates(read_templates("noise")[kind])
 
 
 def _cpf(scene: Scene) -> str:
