@@ -25,14 +25,13 @@ from brnb.finetune.merge import load_adapted
 from brnb.finetune.params import FinetuneParams
 from brnb.fingerprint import digest, reached
 from brnb.generate.engine import Batching, Decoding, slot_length
+from brnb.params import identity
 from brnb.train.device import pick_device
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 VERDICT_TOKENS = 8  # room for one letter, and for a word before it
-ANSWERING = {"precision", "max_new_tokens", "slots", "prefill_tokens"}
-"""Parameters of which answers depend."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def answers_identity(training: str, p: ExtrinsicParams) -> str:
         The chapter's parameters.
     """
     code = reached(["brnb.extrinsic.predictions", "brnb.finetune.merge"])
-    return digest([training, code, p.model_dump(include=ANSWERING)])
+    return digest([training, code, identity(p, "answers")])
 
 
 def load_candidate(
@@ -201,7 +200,7 @@ def judge_pairs(
         said = answer_items(model, tokenizer, asked, path, Decoding(VERDICT_TOKENS), shapes(p))
         return [prediction.text for prediction in said.predictions]
 
-    texts = [[found.predictions[i].text for i in chosen] for found in (first, second)]
+    texts = [[said.predictions[i].text for i in chosen] for said in (first, second)]
     return judge_both_orders(judge, [items[i] for i in chosen], *texts)
 
 

@@ -1,8 +1,5 @@
 """The training loop of Track 2: read it from top to bottom."""
 
-import math
-import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from brnb.bases.attention import packed_attention
 from brnb.bases.load import DTYPES
@@ -27,8 +23,8 @@ from brnb.train import parallel
 from brnb.train.checkpoint import Checkpoint, random_state, set_random_state
 from brnb.train.device import Stopwatch
 from brnb.train.history import History
-from brnb.train.loop import TrainingDiverged
 from brnb.train.optimizer import warmup_and_cosine
+from brnb.train.progress import require_finite, save_is_due, token_bar
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -108,7 +104,8 @@ class Finetuning:
         self.checkpoint = Checkpoint(folder, training_identity(model, params, precision, identity))
         self._resume()
         self.first = self.step + 1
-        self.progress = self._progress()
+        total, shown = params.epochs * self.history.pass_tokens, self.world.rank == 0
+        self.progress = token_bar(params.run_id, total, self.history.tokens, shown)
         self.clock = Stopwatch(self.device)
         self.saved = self.clock.last
 
@@ -134,10 +131,7 @@ class Finetuning:
         self.history.targets += sum(pack.targets for pack in packs)
         self.progress.update(tokens)
         if self.step == self.first:  # it compiled what the others only run
-            passed = self.clock.lap()
-            self.history.seconds += passed
-            self.history.start_seconds += passed
-            self.history.start_tokens += tokens
+            self.history.count_start(self.clock.lap(), tokens)
 
     def log(self) -> None:
         """A point of the loss curve."""
@@ -187,32 +181,30 @@ class Finetuning:
         self.saved = self.clock.last
 
     def save_is_due(self) -> bool:
-        """Whether the training ends or `checkpoint_seconds` are over; the first process decides."""
-        over = time.perf_counter() - self.saved >= self.params.checkpoint_seconds
-        if self.step == self.steps or self.world.size == 1:
-            return self.step == self.steps or over
-        return self.step % self.params.log_every == 0 and self.world.gather(over)[0]
+        """Whether the training ends or `checkpoint_seconds` are over."""
+        ends = self.step == self.steps
+        return ends or save_is_due(self.saved, self.step, self.params, self.world)
 
     def due(self, every: int) -> bool:
         """Whether something that happens every so many steps does now, or the training ends."""
         return self.step % every == 0 or self.step == self.steps
 
     def _resume(self) -> None:
-        found = self.checkpoint.load(self.device)
-        random = found["random"] if found else [random_state()]
+        saved = self.checkpoint.load(self.device)
+        random = saved["random"] if saved else [random_state()]
         set_random_state(random, self.world.rank, self.params.seed)
-        if found:
-            self._continue(found)
+        if saved:
+            self._continue(saved)
         if self.step < self.steps:
             self.history.processes = self.world.size
 
-    def _continue(self, found: dict[str, Any]) -> None:
-        for parameter, saved in zip(self.parameters, found["adapters"], strict=True):
-            parameter.data.copy_(saved)
-        self.optimizer.load_state_dict(found["optimizer"])
-        self.history = FinetuneHistory(**found["history"])
-        self.step, self.summed = found["step"], found["summed"]
-        self.params.count_as_read(found.get("read", ()))
+    def _continue(self, saved: dict[str, Any]) -> None:
+        for parameter, weights in zip(self.parameters, saved["adapters"], strict=True):
+            parameter.data.copy_(weights)
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.history = FinetuneHistory(**saved["history"])
+        self.step, self.summed = saved["step"], saved["summed"]
+        self.params.count_as_read(saved.get("read", ()))
         if self.step < self.steps:
             self.history.interruptions += 1
             if self.world.rank == 0:
@@ -233,25 +225,7 @@ class Finetuning:
         """Mean loss since the last point of the curve."""
         nats, targets = self.summed.tolist()
         loss = nats / max(targets, 1)
-        if not math.isfinite(loss):
-            raise TrainingDiverged(
-                f"the loss became {loss} by step {self.step}; the last good state, if any, is "
-                f"{self.checkpoint.path}. Lower learning_rate or grad_clip, or raise warmup"
-            )
-        return loss
-
-    def _progress(self) -> tqdm:
-        """Tokens per second and time left; TQDM_MININTERVAL spaces the lines of a batch log."""
-        return tqdm(
-            desc=self.params.run_id,
-            total=self.params.epochs * self.history.pass_tokens,
-            initial=self.history.tokens,
-            unit="tok",
-            unit_scale=True,
-            smoothing=0.05,
-            file=sys.stderr,
-            disable=self.world.rank > 0,
-        )
+        return require_finite("the loss", loss, self.step, self.checkpoint)
 
 
 def finetune(

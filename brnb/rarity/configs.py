@@ -97,9 +97,9 @@ def row_from_config(
 
     Parameters
     ----------
-    config : Path or mapping
+    config
         The file, or its parsed content.
-    traits : Traits, optional
+    traits
         For a model type that `TRAITS` does not list.
     **facts
         Columns that no configuration holds: ``name``, ``family``, ``version``, ``size``,

@@ -86,7 +86,7 @@ def tier(name: str) -> dict[str, float | None]:
 
     Parameters
     ----------
-    name : str
+    name
         Key of ``tiers`` in brnb/thesis/economics.yaml.
 
     Returns

@@ -130,11 +130,11 @@ def receipt_cost(
 
     Parameters
     ----------
-    receipt : Mapping
+    receipt
         ``run``, ``seconds``, ``gpu`` (device name or None), and where known ``gpus`` (how many),
         ``tokens`` (seen in training), ``energy_joules``, ``energy_measured`` and
         ``energy_method``: see `usage`.
-    price_list, exchange_rate : str
+    price_list, exchange_rate
         Keys of ``usd_per_hour`` and ``brl_per_usd`` in brnb/thesis/prices.yaml.
 
     Returns

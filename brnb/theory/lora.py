@@ -56,11 +56,11 @@ def lora_parameters(shape: Shape, rank: int, maps: Collection[str] = MAPS) -> in
 
     Parameters
     ----------
-    shape : Shape
+    shape
         A dense model, or one whose experts all have adapters of their own.
-    rank : int
+    rank
         r.
-    maps : collection of str
+    maps
         Names among `MAPS`; ``"gate"`` is ignored where the model has none.
 
     Raises

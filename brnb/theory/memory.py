@@ -160,9 +160,9 @@ def memory(shape: Shape, step: Step) -> Memory:
 
     Parameters
     ----------
-    shape : Shape
+    shape
         The model. With experts, a token's activations are those of its active ones.
-    step : Step
+    step
         What is trained, and how.
 
     Raises

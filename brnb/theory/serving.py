@@ -87,9 +87,9 @@ def exponential_utilisation(batch: int, cutoff: float = 60.0) -> float:
 
     Parameters
     ----------
-    batch : int
+    batch
         B.
-    cutoff : float
+    cutoff
         Longest length, in units of the uncut mean.
     """
     positive("sequences", batch=batch)

@@ -175,7 +175,7 @@ def from_config(config: Path | Mapping[str, Any]) -> Shape:
 
     Parameters
     ----------
-    config : Path or mapping
+    config
         The file, or its parsed content, of a model type among gpt2, llama, mistral, mixtral,
         phi3, gemma, smollm3, qwen2, qwen3 and qwen3_moe.
 

@@ -144,9 +144,9 @@ def recurrent_work(multiplied: int, layers: int, batch: int, gpu: str) -> Work:
 
     Parameters
     ----------
-    multiplied : int
+    multiplied
         Weights that a token is multiplied with.
-    layers, batch : int
+    layers, batch
         Layers of the network; sequences that advance together.
     """
     peak = 1e12 * float(load("hardware", gpu, "bf16_tflops"))
@@ -205,7 +205,7 @@ def predict(work: Work, gpu: str, kind: Kind, program: str, measured: Sequence[M
     ----------
     work, gpu, kind, program
         Of the training to predict.
-    measured : sequence of Measured
+    measured
         What to learn from; leave out what is to be predicted.
 
     Raises

@@ -42,9 +42,9 @@ def cost_tables(
 
     Parameters
     ----------
-    receipts : iterable of Mapping
+    receipts
         As in `receipt_cost`. Runs that the dissertation lacks are added below its own.
-    price_list, exchange_rate : str
+    price_list, exchange_rate
         For our runs; the dissertation's rows keep its own prices.
 
     Returns
@@ -106,7 +106,7 @@ def model_costs(price: Number | None = None, utilization: Number | None = None) 
 
     Parameters
     ----------
-    price, utilization : number, optional
+    price, utilization
         USD per GPU hour and share of the peak; those of Eqs. C.36 and C.35 by default.
 
     Returns

@@ -14,9 +14,9 @@ def tiled_traffic(rows: Quantity, inner: Quantity, columns: Quantity, tile: Quan
 
     Parameters
     ----------
-    rows, inner, columns : int or array
+    rows, inner, columns
         m, k, n.
-    tile : int or array
+    tile
         T; sizes are taken as multiples of it.
     """
     positive("elements", rows=rows, inner=inner, columns=columns, tile=tile)

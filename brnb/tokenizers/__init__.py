@@ -15,17 +15,17 @@ class Tokenizer(Protocol):
 
     Attributes
     ----------
-    name : str
+    name
         Name in tables and figures.
-    vocab_size : int
+    vocab_size
         Number of ids, the special ones included; ids run from 0 to ``vocab_size - 1``.
-    eos_id : int
+    eos_id
         Closes every document, and so separates the documents of a token stream.
-    unk_id : int
+    unk_id
         Stands for text that the vocabulary cannot express.
-    byte_ids : frozenset of int
+    byte_ids
         Ids of the byte-fallback pieces ``<0x00>`` to ``<0xFF>``; empty without byte fallback.
-    token_bytes : tuple of bytes
+    token_bytes
         The UTF-8 bytes each id stands for: ``b""`` for control symbols, U+FFFD for the unknown.
     """
 
@@ -63,7 +63,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
     Parameters
     ----------
-    folder : Path
+    folder
         Folder with ``char_vocabulary.json`` or with ``tokenizer.model``.
 
     Raises

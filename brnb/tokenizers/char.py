@@ -20,9 +20,9 @@ class CharTokenizer:
 
     Parameters
     ----------
-    characters : str
+    characters
         The vocabulary in id order, after the special symbols ``<unk>`` (0) and ``</s>`` (1).
-    name : str
+    name
         Name in tables and figures.
     """
 
@@ -68,13 +68,13 @@ class CharTokenizer:
 
         Parameters
         ----------
-        texts : iterable of str
+        texts
             Read once, as a stream.
-        name : str
+        name
             Name in tables and figures.
-        max_size : int, optional
+        max_size
             Largest vocabulary, the two special symbols included.
-        min_count : int
+        min_count
             Characters seen fewer times become ``<unk>``.
 
         Raises

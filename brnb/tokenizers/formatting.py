@@ -29,11 +29,11 @@ class FormattingPrice:
 
     Attributes
     ----------
-    tokenizer : str
+    tokenizer
         Name of the tokenizer.
-    formatted, unformatted : int
+    formatted, unformatted
         Tokens of `FORMATTED_CODE` and of `UNFORMATTED_CODE`.
-    unknown : int
+    unknown
         ``<unk>`` among the formatted tokens. Where there are any, characters are missing from the
         count, and the price is not comparable.
     """

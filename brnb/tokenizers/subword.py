@@ -49,9 +49,9 @@ class SubwordTokenizer:
 
     Parameters
     ----------
-    spec : SubwordSpec
+    spec
         The settings of the training.
-    model : bytes
+    model
         The serialised SentencePiece model.
     """
 
@@ -76,11 +76,11 @@ class SubwordTokenizer:
 
         Parameters
         ----------
-        texts : iterable of str
+        texts
             NFC documents, read once, as a stream.
-        spec : SubwordSpec
+        spec
             The settings.
-        folder : Path
+        folder
             Where `save` puts the result.
 
         Raises
@@ -177,9 +177,9 @@ def passages(texts: Iterable[str], max_bytes: int) -> Iterator[str]:
 
     Parameters
     ----------
-    texts : iterable of str
+    texts
         Documents; inner newlines stay.
-    max_bytes : int
+    max_bytes
         Longest passage in UTF-8 bytes, at least 4.
     """
     for text in texts:

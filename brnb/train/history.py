@@ -55,6 +55,12 @@ class History:
     out_of_memory: int = 0
     peak_gpu_memory: int = 0
 
+    def count_start(self, seconds: float, tokens: int) -> None:
+        """Count a process's first step, which compiled and recorded what the others only run."""
+        self.seconds += seconds
+        self.start_seconds += seconds
+        self.start_tokens += tokens
+
     @property
     def spent(self) -> float:
         """Seconds of all three kinds."""

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from brnb.params import Name, Params, Positive, Share
+from brnb.params import NEUTRAL, Name, Params, Positive, Share
 
 
 class TrainParams(Params):
@@ -26,16 +26,22 @@ class TrainParams(Params):
     precision: Literal["auto", "fp32", "bf16", "fp8"] = Field(
         description="fp8: in products; auto: bf16 if in hardware"
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(description="auto: the GPU if there is one")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        description="auto: the GPU if there is one", json_schema_extra=NEUTRAL
+    )
     log_every: Positive = Field(description="steps between points of the loss curve")
     evaluate_every: Positive = Field(description="steps between validation losses")
-    checkpoint_seconds: float = Field(ge=0, description="time between checkpoints")
+    checkpoint_seconds: float = Field(
+        ge=0, description="time between checkpoints", json_schema_extra=NEUTRAL
+    )
 
     validation_documents: Positive = Field(description="documents of the validation split to use")
-    sample_tokens: Positive = Field(description="length of a sample")
-    sample_seeds: Positive = Field(description="samples a prompt")
-    temperature: float = Field(gt=0, le=2, description="of the samples")
-    top_p: float = Field(gt=0, le=1, description="nucleus of the samples")
+    sample_tokens: Positive = Field(description="length of a sample", json_schema_extra=NEUTRAL)
+    sample_seeds: Positive = Field(description="samples a prompt", json_schema_extra=NEUTRAL)
+    temperature: float = Field(gt=0, le=2, description="of the samples", json_schema_extra=NEUTRAL)
+    top_p: float = Field(
+        gt=0, le=1, description="nucleus of the samples", json_schema_extra=NEUTRAL
+    )
 
     @property
     def tokens_per_step(self) -> int:

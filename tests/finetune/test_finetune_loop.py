@@ -19,8 +19,8 @@ from brnb.finetune.budget import MemoryPlan
 from brnb.finetune.gradients import micro_batches
 from brnb.finetune.loop import Finetuning, finetune
 from brnb.finetune.lora import adapt, base_of, trained
-from brnb.train.loop import TrainingDiverged
 from brnb.train.optimizer import warmup_and_cosine
+from brnb.train.progress import TrainingDiverged
 
 TRAIN, VALIDATION = tiny.packs(7), tiny.packs(2, seed=90)
 

@@ -29,9 +29,9 @@ def document(index: int, seed: int = 0) -> dict[str, Any]:
 
     Parameters
     ----------
-    index : int
+    index
         0 or more; there is no last one.
-    seed : int
+    seed
         Fixes the world and every document.
 
     Returns

@@ -40,11 +40,11 @@ class Scene:
 
     Parameters
     ----------
-    random : callable
+    random
         Uniform numbers in [0, 1): the only source of chance.
-    cast : mapping of str to Phrase
+    cast
         Roles that stay the same for a whole document.
-    lists : mapping of str to sequence of Phrase
+    lists
         What any other slot is picked from.
     """
 

@@ -25,11 +25,11 @@ def instructions(count: int, seed: int = 0, split: str = "train") -> Iterator[di
 
     Parameters
     ----------
-    count : int
+    count
         How many; there is no last one.
-    seed : int
+    seed
         Fixes the world and every pair.
-    split : {"train", "validation", "test"}
+    split
         Facts and inputs of one split are in no other.
 
     Yields

@@ -36,9 +36,9 @@ def phrase(text: str, gender: int | None = None, **attributes: Any) -> Phrase:
 
     Parameters
     ----------
-    text : str
+    text
         ``"a ponte"``, ``"os trilhos"``; without an article (``"Goiás"``) prepositions stay whole.
-    gender : int, optional
+    gender
         0 masculine, 1 feminine: for phrases without an article.
     **attributes
         What else a template may ask of it, such as ``river`` of a city.

@@ -36,15 +36,15 @@ class Fact:
 
     Attributes
     ----------
-    kind, subject, relation : str
+    kind, subject, relation
         What the fact is about: ``"city"``, ``"Santa Lídia do Umbu"``, ``"population"``.
-    value : str
+    value
         As documents write it: ``"48.210"``.
-    questions : tuple of str
+    questions
         Ways to ask for it.
-    answer : str
+    answer
         A short answer: ``"48.210 habitantes"``.
-    split : {"train", "validation", "test"}
+    split
         About 80, 10 and 10 %, by a hash of kind, subject and relation.
     """
 
