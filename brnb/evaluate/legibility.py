@@ -115,12 +115,12 @@ def legibility(
 def repeated(words: Sequence[str]) -> list[bool]:
     """For each 4-gram of a text in order: did it stand before?"""
     seen: set[tuple[str, ...]] = set()
-    found = []
+    flags = []
     for i in range(len(words) - REPEATED + 1):
         gram = tuple(words[i : i + REPEATED])
-        found.append(gram in seen)
+        flags.append(gram in seen)
         seen.add(gram)
-    return found
+    return flags
 
 
 def portuguese(words: Sequence[str]) -> list[bool]:
@@ -153,7 +153,7 @@ def contrast(
     dict
         Measure to (change, low, high); measures that one of the runs lacks are left out.
     """
-    found = {}
+    changes = {}
     for name in (*GUARDRAILS, "repetition", "dictionary_share", "language_share"):
         random = np.random.default_rng(seed)
         sides = [[getattr(sample, name) for sample in run] for run in (before, after)]
@@ -161,8 +161,8 @@ def contrast(
         if len(old) and len(new):
             drawn = [random.choice(x, (resamples, len(x))).mean(axis=1) for x in (old, new)]
             low, high = np.quantile(drawn[1] - drawn[0], [0.025, 0.975])
-            found[name] = (float(new.mean() - old.mean()), float(low), float(high))
-    return found
+            changes[name] = (float(new.mean() - old.mean()), float(low), float(high))
+    return changes
 
 
 def _words(text: str) -> list[str]:

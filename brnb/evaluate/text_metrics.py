@@ -174,8 +174,8 @@ def _f_measures(texts: Sequence[Sequence[str]], orders: int) -> tuple[list[Float
     """F1 of the n-grams of words that each two texts share, and how many words they have."""
     symbols, sizes = numbered(texts)
     sizes = sizes.reshape(-1, 2)
-    found = shared_ngrams(symbols, sizes, orders).T
-    return [_f1(both, sizes - n) for n, both in enumerate(found)], sizes
+    overlaps = shared_ngrams(symbols, sizes, orders).T
+    return [_f1(both, sizes - n) for n, both in enumerate(overlaps)], sizes
 
 
 def _f1(both: Integers, sizes: Integers) -> Floats:

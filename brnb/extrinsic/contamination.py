@@ -115,12 +115,12 @@ def held_by(documents: Iterable[str], texts: Iterable[str]) -> set[str]:
     wanted: dict[int, set[str]] = defaultdict(set)
     for run in set().union(*runs.values()):
         wanted[run.count(" ") + 1].add(run)
-    found = set[str]()
+    seen = set[str]()
     for document in documents:
         words = normalised(document).split()
         for size, those in wanted.items():
-            found |= those & _runs(words, size)
-    return {text for text, own in runs.items() if own and len(own & found) >= SHARE * len(own)}
+            seen |= those & _runs(words, size)
+    return {text for text, own in runs.items() if own and len(own & seen) >= SHARE * len(own)}
 
 
 def _runs(words: Sequence[str], size: int) -> set[str]:

@@ -87,15 +87,15 @@ def judge_both_orders(
     replies = judge(asked + exchanged)
     if len(replies) != 2 * len(items):
         raise ValueError(f"the judge gave {len(replies)} replies to {2 * len(items)} prompts")
-    found = [read_choice(reply) for reply in replies]
-    shown, other = found[: len(items)], found[len(items) :]
+    choices = [read_choice(reply) for reply in replies]
+    shown, other = choices[: len(items)], choices[len(items) :]
     return Verdicts(shown, [None if choice is None else _SWAPPED[choice] for choice in other])
 
 
 def read_choice(reply: str) -> Choice | None:
     """The first A, B or E that stands alone in a reply."""
-    found = _VERDICT.search(reply)
-    return _LETTERS[found.group()] if found else None
+    match = _VERDICT.search(reply)
+    return _LETTERS[match.group()] if match else None
 
 
 def cohen_kappa(one: Sequence[Hashable], other: Sequence[Hashable]) -> float:

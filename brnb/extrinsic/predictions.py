@@ -106,10 +106,10 @@ def answer_items(
 
 
 def _answers(items: Sequence[Item], rows: list[dict[str, Any]], earlier: int) -> Answers:
-    found = {row["hash"]: row for row in rows}
+    by_hash = {row["hash"]: row for row in rows}
     fields = Prediction.__dataclass_fields__
     predictions = [
-        Prediction(**{name: found[item.hash][name] for name in fields}) for item in items
+        Prediction(**{name: by_hash[item.hash][name] for name in fields}) for item in items
     ]
     # an id may have moved to an equal item; the answer is still that item's
     predictions = [replace(p, id=i.id) for p, i in zip(predictions, items, strict=True)]
@@ -145,11 +145,11 @@ def encode_prompt(tokenizer: "PreTrainedTokenizerBase", item: Item) -> list[int]
 def write_answers(path: Path, items: Iterable[Item], predictions: Iterable[Prediction]) -> None:
     """Write items and answers side by side, for readers and for other programs."""
     lines = []
-    for item, found in zip(items, predictions, strict=True):
+    for item, prediction in zip(items, predictions, strict=True):
         row: dict[str, Any] = {"id": item.id, "task": item.task, "hash": item.hash}
         row |= {"prompt": item.prompt}
-        row |= {"references": list(item.references), "prediction": found.text}
-        row |= {"new_tokens": len(found.tokens), "ended": found.ended}
+        row |= {"references": list(item.references), "prediction": prediction.text}
+        row |= {"new_tokens": len(prediction.tokens), "ended": prediction.ended}
         lines.append(json.dumps(row, ensure_ascii=False) + "\n")
     write_atomic(path, "".join(lines).encode("utf-8", "replace"))
 

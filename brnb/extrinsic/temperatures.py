@@ -64,7 +64,7 @@ def vary_temperature(
     list of Setting
         Of the last metric that Table 13 reports of each task, in its form for Portuguese.
     """
-    found: list[Setting] = []
+    settings: list[Setting] = []
     for temperature in (0.0, *temperatures):
         tries: dict[str, list[float]] = {task: [] for task in TASKS}
         for seed in seeds if temperature else seeds[:1]:
@@ -81,5 +81,5 @@ def vary_temperature(
         for task, values in tries.items():
             mean, deviation = mean_and_deviation(values)
             spread = deviation if temperature else None
-            found.append(Setting(task, name, MAIN[task][-1], temperature, mean, spread))
-    return found
+            settings.append(Setting(task, name, MAIN[task][-1], temperature, mean, spread))
+    return settings

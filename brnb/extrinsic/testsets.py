@@ -193,8 +193,8 @@ def _item(row: Mapping[str, Any], task: str | None, where: str) -> Item:
     if shape is None:
         known = "; ".join(", ".join(sorted(names)) for names in SHAPES)
         raise ValueError(f"{where}: the record needs the fields of one of: {known}")
-    instruction, given, found = SHAPES[shape](row)
-    references = tuple(found) if isinstance(found, list) else (found,)
+    instruction, given, output = SHAPES[shape](row)
+    references = tuple(output) if isinstance(output, list) else (output,)
     texts = (instruction, given, *references)
     if not (references and all(isinstance(text, str) for text in texts)):
         raise ValueError(f"{where}: prompt and references must be texts, and one reference is due")
@@ -227,8 +227,8 @@ def candidates(source: str, count: int | None, seed: int) -> Iterator[Pair]:
 
     if count is None:
         raise ValueError("the embedded sample has no end: set candidates to a number")
-    found = sample.instructions(count, seed, "test")
-    return (Pair(r["id"], r["instruction"], r["input"], r["output"]) for r in found)
+    instructions = sample.instructions(count, seed, "test")
+    return (Pair(r["id"], r["instruction"], r["input"], r["output"]) for r in instructions)
 
 
 def pool(

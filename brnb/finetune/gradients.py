@@ -96,10 +96,10 @@ class PackGradients:
 
     def _passes(self, packs: Sequence[Pack]) -> list[list[Pack]]:
         """Micro-batches; processes that share a base make the same number, some of them empty."""
-        found = micro_batches(packs, self.plan.tokens)
+        passes = micro_batches(packs, self.plan.tokens)
         if self.losses.shards:
-            found += [[]] * (max(self.world.gather(len(found))) - len(found))
-        return found
+            passes += [[]] * (max(self.world.gather(len(passes))) - len(passes))
+        return passes
 
     def _together(self, backward: bool) -> AbstractContextManager[None]:
         shards = self.losses.shards
@@ -119,12 +119,12 @@ class PackGradients:
 
 def micro_batches(packs: Sequence[Pack], tokens: int) -> list[list[Pack]]:
     """Packs in order, as many at a time as have `tokens` tokens together; at least one."""
-    found: list[list[Pack]] = []
+    parts: list[list[Pack]] = []
     room = 0
     for pack in packs:
         if len(pack.ids) > room:
-            found.append([])
+            parts.append([])
             room = tokens
-        found[-1].append(pack)
+        parts[-1].append(pack)
         room -= len(pack.ids)
-    return found
+    return parts

@@ -97,8 +97,8 @@ def _train(recipe: "ModernParams", rows: "Rows", folder: Path) -> tuple[int, flo
         loss = likelihood(model, rows.validation.ids, recipe.seq_len).loss
         bits = loss * bits_per_nat(rows.validation)
         write_json(note, {"parameters": training.history.parameters, "bits_per_byte": bits})
-    found = json.loads(note.read_text("utf-8"))
-    return found["parameters"], found["bits_per_byte"]
+    result = json.loads(note.read_text("utf-8"))
+    return result["parameters"], result["bits_per_byte"]
 
 
 def worth(rows: Sequence[AblationRow], confidence: float = 0.95) -> list[Worth]:
@@ -108,11 +108,11 @@ def worth(rows: Sequence[AblationRow], confidence: float = 0.95) -> list[Worth]:
     so the interval is Student's of the paired differences: three seeds make it honestly wide.
     """
     whole = np.array(rows[0].bits_per_byte)
-    found = []
+    worths = []
     for row in rows:
         change, low, high = student_interval(np.array(row.bits_per_byte) - whole, confidence)
-        found.append(Worth(row, *mean_and_deviation(row.bits_per_byte), change, low, high))
-    return found
+        worths.append(Worth(row, *mean_and_deviation(row.bits_per_byte), change, low, high))
+    return worths
 
 
 @dataclass(frozen=True)

@@ -91,13 +91,13 @@ def written_text(
     dict
         By ``"<tokenizer> · <cleaning>"``, in that order.
     """
-    found = {}
+    measures = {}
     for name, cleaning in sorted({(r.params["tokenizer"], r.params["cleaning"]) for r in records}):
         tokenizer = load_tokenizer(tokenizers / name)
         texts = list(islice(finished.texts(corpus, cleaning, "validation"), documents))
         ids = tokenizer.encode_batch(texts)
-        found[f"{name} · {cleaning}"] = legibility(tokenizer, ids, known[cleaning])
-    return found
+        measures[f"{name} · {cleaning}"] = legibility(tokenizer, ids, known[cleaning])
+    return measures
 
 
 def finding(

@@ -146,10 +146,10 @@ def predict_largest(trained: Sequence["SweepTraining"], **options: Any) -> LossP
     """Leave the largest size out, fit the others (`fit_law` takes the options) and predict it."""
     largest = max(t.non_embedding for t in trained)
     known = [t for t in trained if t.non_embedding < largest]
-    found = fit_law([t.non_embedding for t in known], [t.loss for t in known], **options)
-    low, high = found.band(largest)
+    fitted = fit_law([t.non_embedding for t in known], [t.loss for t in known], **options)
+    low, high = fitted.band(largest)
     measured = np.mean([t.loss for t in trained if t.non_embedding == largest])
-    predicted = float(found.law.loss(largest))
+    predicted = float(fitted.law.loss(largest))
     return LossPrediction(largest, float(measured), predicted, float(low[0]), float(high[0]))
 
 

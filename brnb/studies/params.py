@@ -36,8 +36,8 @@ class AblationParams(ModernParams):
         short |= {"validation_documents": self.ablation_documents}
         change = self.ablation[ingredient] if ingredient else {}
         values = self.recipe.model_dump() | short | change
-        found = validate(ModernParams, values, f"ablation of {ingredient}")
-        return found.model_copy(update={"evaluate_every": found.steps})
+        shortened = validate(ModernParams, values, f"ablation of {ingredient}")
+        return shortened.model_copy(update={"evaluate_every": shortened.steps})
 
     @model_validator(mode="after")
     def _every_ingredient_can_be_removed(self) -> Self:

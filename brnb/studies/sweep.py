@@ -57,7 +57,7 @@ def sweep(
     checkpoints
         Folder for the checkpoints of all trainings, which are told apart by their content.
     """
-    found = []
+    trainings = []
     for size in params.sizes:
         for seed in range(params.seed, params.seed + params.repeats):
             choice = resized(base, size, params, seed)
@@ -67,13 +67,13 @@ def sweep(
             history = train(model, ids, held_out, choice, checkpoints, rows.identity)
             loss = history.best["loss"]
             bits = loss * (len(held_out) - 1) / math.log(2)
-            found.append(
+            trainings.append(
                 SweepTraining(
                     size.width, size.layers, seed, choice.learning_rate, history.parameters,
                     non_embedding(model), loss, bits / rows.validation.text_bytes, history,
                 )
             )  # fmt: skip
-    return found
+    return trainings
 
 
 def resized(

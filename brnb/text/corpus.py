@@ -120,10 +120,10 @@ def build(folder: Path, params: CorpusParams, progress: bool = True) -> CorpusRe
         quarantine = stack.enter_context(
             Quarantine(partial / "quarantine.jsonl", params.max_malformed_share)
         )
-        found = read_documents(
+        documents = read_documents(
             params.corpus, documents=params.documents, seed=params.seed, quarantine=quarantine
         )
-        report = _read_all(found, _Pass(params, files), progress)
+        report = _read_all(documents, _Pass(params, files), progress)
         quarantine.check()
     report.malformed = dict(sorted(quarantine.reasons.items()))
     _require_documents(report, params)
@@ -214,11 +214,11 @@ def _json_string(data: bytes, plain: bool) -> bytes:
     return b'"' + escaped + b'"'
 
 
-def _read_all(found: Iterator[Document], one_pass: _Pass, progress: bool) -> CorpusReport:
+def _read_all(documents: Iterator[Document], one_pass: _Pass, progress: bool) -> CorpusReport:
     with tqdm(
         desc="corpus", unit="char", unit_scale=True, mininterval=5, disable=not progress
     ) as bar:
-        for document in found:
+        for document in documents:
             one_pass.take(document)
             bar.update(len(document.text))
     return one_pass.report

@@ -80,7 +80,7 @@ def read_trainings(folders: Iterable[Path]) -> list[FinishedTraining]:
     ValueError
         If a receipt is damaged, or its training took no time; names the file.
     """
-    found = []
+    trainings = []
     for folder in folders:
         note = receipt.read(folder / "receipt.json")
         model = folder / "model.json"
@@ -90,8 +90,8 @@ def read_trainings(folders: Iterable[Path]) -> list[FinishedTraining]:
         if built["kind"] in MODELS:
             if not note.resources["training_seconds"] > 0:
                 raise ValueError(f"{folder / 'receipt.json'}: training_seconds is not above 0")
-            found.append(_training(note, built["arguments"]))
-    return found
+            trainings.append(_training(note, built["arguments"]))
+    return trainings
 
 
 def read_adaptations(folders: Iterable[Path]) -> list[MeasuredTraining]:
@@ -99,14 +99,14 @@ def read_adaptations(folders: Iterable[Path]) -> list[MeasuredTraining]:
 
     A run on a processor without a known peak says nothing to the planner and is left out.
     """
-    found = []
+    trainings = []
     for folder in folders:
         note, config = receipt.read(folder / "receipt.json"), folder / "hf" / "config.json"
         device = note.provenance["gpu"]
         gpu = hardware_id(device) if device else None
         if gpu and "plan_tokens" in note.resources and config.is_file():
-            found.append(_adaptation(note, gpu, json.loads(config.read_text("utf-8"))))
-    return found
+            trainings.append(_adaptation(note, gpu, json.loads(config.read_text("utf-8"))))
+    return trainings
 
 
 def _adaptation(note: receipt.Receipt, gpu: str, config: Mapping[str, Any]) -> MeasuredTraining:

@@ -188,8 +188,8 @@ def passages(texts: Iterable[str], max_bytes: int) -> Iterator[str]:
         while len(data) - start > max_bytes:
             end = max_end = start + max_bytes
             for separator in (b"\n", b" "):
-                if (found := data.rfind(separator, start + 1, max_end + 1)) > 0:
-                    end = found
+                if (blank := data.rfind(separator, start + 1, max_end + 1)) > 0:
+                    end = blank
                     break
             while data[end] & 0xC0 == 0x80:  # never between the bytes of one character
                 end -= 1

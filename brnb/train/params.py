@@ -138,8 +138,8 @@ class ModernParams(TransformerParams, Recipe):
     def choices(self, vocab_size: int) -> dict[str, Any]:
         """Arguments of `TransformerLM`."""
         own = "qk_norm", "value_embeddings", "attention_gate", "input_skip", "softcap"
-        found = super().choices(vocab_size) | self.start
-        return found | {name: getattr(self, name) for name in own}
+        common = super().choices(vocab_size) | self.start
+        return common | {name: getattr(self, name) for name in own}
 
 
 class RecurrentParams(TrainParams):

@@ -73,8 +73,8 @@ class Scene:
 
     def get(self, name: str) -> Phrase:
         """The phrase that a slot stands for: a role, an earlier pick or a new one."""
-        found = self.cast.get(name) or self.picks.get(name)
-        return found if found is not None else self._pick(name)
+        phrase = self.cast.get(name) or self.picks.get(name)
+        return phrase if phrase is not None else self._pick(name)
 
     def _pick(self, name: str) -> Phrase:
         kind = name.rstrip("0123456789")
@@ -150,10 +150,10 @@ def _slot(code: str) -> Part:
     form = path.pop() if path and path[-1] in FORMS else ""
 
     def render(scene: Scene) -> str:
-        found = scene.get(name)
+        value = scene.get(name)
         for step in path:
-            found = found[step]
-        return found[form]
+            value = value[step]
+        return value[form]
 
     return render
 

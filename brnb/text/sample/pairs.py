@@ -73,7 +73,7 @@ def _facts_of(seed: int, split: str) -> list[Fact]:
 
 @cache
 def _entities(seed: int) -> dict[str, dict[str, Any]]:
-    return {kind: {x["o"]: x for x in found} for kind, found in world(seed).entities.items()}
+    return {kind: {x["o"]: x for x in entities} for kind, entities in world(seed).entities.items()}
 
 
 @cache
