@@ -76,7 +76,7 @@ def load_base(
 def load_model(
     base: str, params: "BaseParams", device: torch.device, spread: Spread = in_one_gpu
 ) -> "PreTrainedModel":
-    """The model of `load_base` alone."""
+    """Load a frozen model without its tokenizer, as `load_base` does."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
     dtype, nf4 = DTYPES[pick_precision(params.precision, device)], params.quantization == "nf4"

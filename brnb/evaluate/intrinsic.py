@@ -56,7 +56,7 @@ class DocumentNats:
 
     @property
     def bits_per_byte(self) -> float:
-        """Of all documents together."""
+        """Bits per byte of all documents together."""
         return float(self.nats.sum() / (math.log(2) * self.bytes.sum()))
 
     def interval(self, resamples: int, seed: int, confidence: float = 0.95) -> tuple[float, float]:

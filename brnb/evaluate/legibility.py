@@ -113,7 +113,7 @@ def legibility(
 
 
 def repeated(words: Sequence[str]) -> list[bool]:
-    """For each 4-gram of a text in order: did it stand before?"""
+    """Tell of each 4-gram of a text, in order, whether it stood there before."""
     seen: set[tuple[str, ...]] = set()
     flags = []
     for i in range(len(words) - REPEATED + 1):
@@ -124,7 +124,7 @@ def repeated(words: Sequence[str]) -> list[bool]:
 
 
 def portuguese(words: Sequence[str]) -> list[bool]:
-    """For each window of 20 words, the last of at least 10: is it Portuguese?"""
+    """Tell of each window of 20 words, the last of at least 10, whether it is Portuguese."""
     windows = [words[i : i + WINDOW] for i in range(0, len(words), WINDOW)]
     return [
         10 * sum(word in FUNCTION_WORDS for word in window) >= len(window)

@@ -48,7 +48,7 @@ class Losses:
 
     @property
     def perplexity(self) -> float:
-        """e to the loss."""
+        """Perplexity: e to the mean loss."""
         return math.exp(self.loss)
 
     @property

@@ -52,7 +52,7 @@ def shared_ngrams(symbols: Integers, lengths: Integers, orders: int) -> Integers
 
 
 def _by_order(codes: Integers, width: int, orders: int) -> Iterable[tuple[int, Integers]]:
-    """Each order, and what each pair shares of it: shape (B,).
+    """Yield each order n and the number of n-grams that each pair shares, shape (B,).
 
     As many codes as fit make a key. Sorted keys of n codes are sorted by their first m < n too,
     so that one sort serves all of these orders.

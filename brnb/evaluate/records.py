@@ -20,7 +20,7 @@ CURVES, SAMPLES, DOCUMENTS = "curves.json", "samples.jsonl", "documents.csv"
 
 @dataclass(frozen=True)
 class Record:
-    """One run as its receipt and its files tell it.
+    """A finished training run as its receipt and its files tell it.
 
     `samples`, `legibility` and `documents` are None, and the curves of `history` empty, where a
     run did not leave them.

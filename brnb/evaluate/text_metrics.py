@@ -179,7 +179,7 @@ def _f_measures(texts: Sequence[Sequence[str]], orders: int) -> tuple[list[Float
 
 
 def _f1(both: Integers, sizes: Integers) -> Floats:
-    """Shapes (N,) and (N, 2)."""
+    """F-measures of shared counts, shape (N,), and lengths, shape (N, 2)."""
     precision, recall = (both[:, None] / np.maximum(sizes, 1)).T
     total = precision + recall
     return 2 * precision * recall / np.where(total > 0, total, 1)

@@ -43,7 +43,7 @@ class Seen:
         self._near = Overlap(map(_spelt, plain), threshold)
 
     def overlap(self, text: str) -> str | None:
-        """One of `PROMPT_KINDS`, the closest first, or None."""
+        """The closest kind of overlap with a prompt, of `PROMPT_KINDS`; None if there is none."""
         if _hash(text) in self._exact:
             return "exact"
         plain = normalised(text)
@@ -137,7 +137,7 @@ def normalised(text: str) -> str:
 
 
 def _spelt(plain: str) -> str:
-    """Each character a word, for `Overlap` counts runs of words."""
+    """Spell a text with blanks between its characters: `Overlap` counts runs of words."""
     return " ".join(plain.replace(" ", "_"))
 
 

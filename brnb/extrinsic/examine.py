@@ -36,7 +36,7 @@ VERDICT_TOKENS = 8  # room for one letter, and for a word before it
 
 @dataclass(frozen=True)
 class Examined:
-    """What a model said.
+    """What a model said in the extrinsic evaluation.
 
     Attributes
     ----------

@@ -72,7 +72,7 @@ def by_transformers(
 
 
 def _each(prompts: Tokens) -> Iterable[Sequence[int]]:
-    """With progress: one at a time is slow."""
+    """Iterate with a progress bar, for one prompt at a time is slow."""
     return tqdm(prompts, desc="one at a time", unit="item", mininterval=5)
 
 

@@ -124,8 +124,6 @@ def run_harness(
     model: Path | str,
     tasks: Sequence[str],
     folder: Path | None = None,
-    chat: bool = False,
-    limit: int | None = None,
 ) -> dict[str, Any]:
     """Run tasks of the harness on a model.
 
@@ -137,10 +135,6 @@ def run_harness(
         Names: `PORTUGUESE`, those of `write_tasks`, or any other of the harness.
     folder
         Where `write_tasks` put tasks of ours.
-    chat
-        Put prompts into the model's chat template: for our answering tasks.
-    limit
-        Documents a task; None for all.
 
     Returns
     -------
@@ -165,8 +159,6 @@ def run_harness(
         device=str(pick_device("auto")),  # else it asks for a GPU where there is none
         tasks=list(tasks),
         task_manager=TaskManager(include_path=str(folder) if folder else None),
-        apply_chat_template=chat,
-        limit=limit,
     )
     results: dict[str, Any] = output["results"]
     return results

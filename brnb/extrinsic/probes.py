@@ -36,7 +36,7 @@ class Probe:
 
     @property
     def prompt(self) -> str:
-        """What an option continues."""
+        """The text that an option continues."""
         return f"Pergunta: {self.question}\nResposta:"
 
 

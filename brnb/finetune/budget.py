@@ -64,7 +64,7 @@ class MemoryPlan:
         return replace(self, tokens=max(seq_len, self.tokens // 2 // seq_len * seq_len))
 
     def resources(self) -> dict[str, Any]:
-        """What goes into the receipt."""
+        """Resources of the plan for the receipt."""
         return {f"plan_{name}": value for name, value in asdict(self).items()}
 
 

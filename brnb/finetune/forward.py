@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from brnb.finetune.packing import Pack
 
 Stack = Callable[[Tensor, Tensor, Sequence[int]], Tensor]
+TOLERANCE = 0.02  # of the losses, as a share of 1 nat and of them
 
 
 class PlainStack:
@@ -92,9 +93,7 @@ class PackLosses:
         return target_nats(hidden.to(self.head.dtype), self.head, targets)
 
 
-def check_head(
-    model: "PeftModel", losses: PackLosses, pack: "Pack", tolerance: float = 0.02
-) -> None:
+def check_head(model: "PeftModel", losses: PackLosses, pack: "Pack") -> None:
     """Compare the losses of the first document's beginning with the model's own logits.
 
     Heads with a bias, a cap or a scale, and layers that look beyond `lengths`, show here. There is
@@ -104,7 +103,7 @@ def check_head(
     Raises
     ------
     ValueError
-        If they differ by more than `tolerance` of 1 nat and of the loss, on average. Rounding
+        If they differ by more than `TOLERANCE` of 1 nat and of the loss, on average. Rounding
         grows with the logits: in bf16, 32 layers of random weights differ by 0.05 of 12 nats.
     """
     from brnb.finetune.packing import Pack
@@ -125,7 +124,7 @@ def check_head(
         )
     model.train(was_training)
     difference = (ours - theirs).abs().mean().item()
-    if not difference <= tolerance * (1 + theirs.mean().item()):
+    if not difference <= TOLERANCE * (1 + theirs.mean().item()):
         kind = base_of(model).config.model_type
         raise ValueError(
             f"the losses of a {kind} base differ from its own logits by {difference:.3f} nats: "

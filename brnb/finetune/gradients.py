@@ -44,7 +44,7 @@ class PackGradients:
         self.reset()
 
     def reset(self) -> None:
-        """Zeros, before a step."""
+        """Set the gradients to zero, before a step."""
         for parameter in self.parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)

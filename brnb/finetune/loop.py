@@ -57,7 +57,7 @@ class FinetuneHistory(History):
     replayed: bool = False
 
     def resources(self) -> dict[str, Any]:
-        """What goes into the receipt."""
+        """Resources of the training for the receipt."""
         shown = {name: getattr(self, name) for name in ("targets", "peak", "replayed")}
         return super().resources() | self.plan | shown
 
@@ -110,13 +110,13 @@ class Finetuning:
         self.saved = self.clock.last
 
     def learning_rate(self, step: int) -> float:
-        """Rate of all adapters in a step."""
+        """Learning rate of all adapters in a step."""
         p = self.params
         share = warmup_and_cosine(step, self.steps, p.warmup, p.final_learning_rate)
         return p.learning_rate * share
 
     def advance(self) -> None:
-        """One optimizer step."""
+        """Take one optimizer step."""
         packs = self.data.batch(self.step)
         rate = self.learning_rate(self.step)
         for group in self.optimizer.param_groups:
@@ -134,7 +134,7 @@ class Finetuning:
             self.history.count_start(self.clock.lap(), tokens)
 
     def log(self) -> None:
-        """A point of the loss curve."""
+        """Add a point to the loss curve."""
         loss = self._finite_loss()
         self.history.train.append(
             {
@@ -149,7 +149,7 @@ class Finetuning:
         self.progress.set_postfix_str(f"loss {loss:.3f}", refresh=False)
 
     def validate(self, packs: Sequence[Pack]) -> None:
-        """A point of the validation curve."""
+        """Add a point to the validation curve."""
         self.history.seconds += self.clock.lap()
         self.model.eval()
         loss = self.gradients.nats(packs).item() / sum(pack.targets for pack in packs)

@@ -155,7 +155,7 @@ def export_merged(
     return difference.item()
 
 
-def to_gguf(folder: Path, file: Path, kind: str = "bf16") -> Path:
+def to_gguf(folder: Path, file: Path) -> Path:
     """Convert an exported folder to GGUF by llama.cpp's own script.
 
     Raises
@@ -170,7 +170,7 @@ def to_gguf(folder: Path, file: Path, kind: str = "bf16") -> Path:
             f"{CONVERTER} is not installed: git clone https://github.com/ggml-org/llama.cpp and "
             f"set {LLAMA_CPP} to its folder"
         )
-    command = [sys.executable, script, str(folder), "--outfile", str(file), "--outtype", kind]
+    command = [sys.executable, script, str(folder), "--outfile", str(file), "--outtype", "bf16"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise GgufUnavailable(f"{CONVERTER} failed on {folder}:\n{done.stderr[-2000:]}")

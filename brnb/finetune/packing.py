@@ -43,7 +43,7 @@ class Example:
 
 @dataclass(frozen=True, eq=False)
 class Pack:
-    """Documents side by side.
+    """A pack: documents side by side.
 
     Attributes
     ----------

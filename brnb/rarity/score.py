@@ -147,7 +147,7 @@ def greatest(weights: "pd.DataFrame") -> float:
     return float(weights[[f"weight_{name}" for name in FEATURES]].max().mean())
 
 
-def weight_needed(weights: "pd.Series", target: float, feature: str = "attention") -> float:
-    """Weight of `feature` for a model's score to exceed `target`, its other weights unchanged."""
-    others = sum(float(weights[f"weight_{name}"]) for name in FEATURES if name != feature)
+def weight_needed(weights: "pd.Series", target: float) -> float:
+    """Weight of attention for a model's score to exceed `target`, its other weights unchanged."""
+    others = sum(float(weights[f"weight_{name}"]) for name in FEATURES if name != "attention")
     return target * len(FEATURES) - others

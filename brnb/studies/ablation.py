@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from brnb.train.params import ModernParams, TrainParams
     from brnb.train.rows import Rows
 
+CONFIDENCE = 0.95  # of the intervals
+
 
 @dataclass(frozen=True)
 class AblationRow:
@@ -101,8 +103,8 @@ def _train(recipe: "ModernParams", rows: "Rows", folder: Path) -> tuple[int, flo
     return result["parameters"], result["bits_per_byte"]
 
 
-def worth(rows: Sequence[AblationRow], confidence: float = 0.95) -> list[Worth]:
-    """Each row against the first, seed by seed.
+def worth(rows: Sequence[AblationRow]) -> list[Worth]:
+    """Compare each row with the first, the whole recipe, seed by seed.
 
     The same seed means the same first weights where shapes allow it and always the same batches,
     so the interval is Student's of the paired differences: three seeds make it honestly wide.
@@ -110,7 +112,7 @@ def worth(rows: Sequence[AblationRow], confidence: float = 0.95) -> list[Worth]:
     whole = np.array(rows[0].bits_per_byte)
     worths = []
     for row in rows:
-        change, low, high = student_interval(np.array(row.bits_per_byte) - whole, confidence)
+        change, low, high = student_interval(np.array(row.bits_per_byte) - whole, CONFIDENCE)
         worths.append(Worth(row, *mean_and_deviation(row.bits_per_byte), change, low, high))
     return worths
 

@@ -46,7 +46,7 @@ class Verdict:
 
     @property
     def shown(self) -> bool:
-        """Whether the finding appears."""
+        """Whether the thesis' finding appears in these changes."""
         return self.loss_fell and len(self.worse) > len(self.improved)
 
 

@@ -186,9 +186,9 @@ class _Pass:
         lowered_data = lowered.encode()
         early = zero_digits(lowered_data)
         # By the early form: documents that differ only in case or digits stay on one side.
-        place = fraction(early, self._seed, b"split")
+        draw = fraction(early, self._seed, b"split")
         held_out = self._test + self._validation
-        split = "test" if place < self._test else "validation" if place < held_out else "train"
+        split = "test" if draw < self._test else "validation" if draw < held_out else "train"
         head = _encode({"doc_id": document.doc_id, "title": document.title})[:-1].encode()
         # Every pass over the text costs: what both forms share is found once.
         breaks, plain = text.count("\n"), len(data.translate(None, _CONTROLS)) == len(data)

@@ -142,7 +142,7 @@ class Memory:
 
     @property
     def total(self) -> int:
-        """Bytes of all parts."""
+        """Bytes of all parts of the memory together."""
         return sum(getattr(self, field.name) for field in fields(self) if field.type is int)
 
     def fits(self, gpu_bytes: int) -> bool:

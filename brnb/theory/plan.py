@@ -18,7 +18,7 @@ PROGRAM = "brnb"  # whose speed is planned with
 
 @dataclass(frozen=True)
 class Plan:
-    """Prediction for one training.
+    """The prediction of memory, time and cost for one training.
 
     Attributes
     ----------

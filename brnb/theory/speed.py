@@ -199,7 +199,7 @@ def _fit_sum(terms: "np.ndarray") -> "np.ndarray":
 
 
 def predict(work: Work, gpu: str, kind: Kind, program: str, measured: Sequence[Measured]) -> Speed:
-    """Seconds of a token.
+    """Predict the seconds that a training takes for a token.
 
     Parameters
     ----------

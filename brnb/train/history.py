@@ -63,7 +63,7 @@ class History:
 
     @property
     def spent(self) -> float:
-        """Seconds of all three kinds."""
+        """Seconds in steps, validation and saving together."""
         return self.seconds + self.evaluation_seconds + self.checkpoint_seconds
 
     @property
@@ -80,7 +80,7 @@ class History:
         return min(self.validation, key=lambda row: row["loss"])
 
     def resources(self) -> dict[str, Any]:
-        """What goes into the receipt."""
+        """Resources of the training for the receipt."""
         shown = (
             *("device", "processes", "precision", "parameters", "tokens", "pass_tokens"),
             *("micro_batch", "out_of_memory", "interruptions", "earlier_seconds"),

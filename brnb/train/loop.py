@@ -141,7 +141,7 @@ class Training:
         self.saved = self.clock.last
 
     def advance(self) -> None:
-        """One optimizer step; never waits for the GPU."""
+        """Take one optimizer step; never wait for the GPU."""
         batch = self.data.batch(self.step)
         if batch.fresh:
             self.state = None
@@ -160,7 +160,7 @@ class Training:
             self.history.count_start(self.clock.lap(), self.step_tokens)
 
     def log(self) -> None:
-        """A point of the loss curve."""
+        """Add a point to the loss curve."""
         loss = self._finite_loss() / self.summed
         self.history.train.append(
             {
@@ -176,7 +176,7 @@ class Training:
         self.progress.set_postfix_str(f"loss {loss:.3f}", refresh=False)
 
     def validate(self, row: np.ndarray) -> None:
-        """A point of the validation curve; the weights are kept if it is the lowest so far."""
+        """Add a point to the validation curve; keep the weights if it is the lowest so far."""
         self.save()  # first: an evaluation that dies must not cost the training
         # Who holds a part of the weights has to be there for every window.
         world = parallel.ALONE if isinstance(self.model, FSDPModule) else self.world

@@ -224,7 +224,7 @@ def launch(count: int, device: torch.device, function: Callable[..., Any], *argu
 
 
 def _work(rank: int, size: int, device: str, meeting: str, task: bytes) -> None:
-    """One process: its place, its share of the cores, its task."""
+    """Be one process of a training: take its rank, its share of the cores and its task."""
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size)}
     torch.set_num_threads(max(1, torch.get_num_threads() // size))
     if device == "cuda":

@@ -79,9 +79,9 @@ class TransformerParams(TrainParams):
     dropout: float = Field(ge=0, lt=1, description="of the embeddings and of what blocks add")
 
     def choices(self, vocab_size: int) -> dict[str, Any]:
-        """Arguments of `TransformerLM`."""
-        own = set(TransformerParams.model_fields) - set(TrainParams.model_fields)
-        values = {name: getattr(self, name) for name in sorted(own)}
+        """The form of the model, as arguments of `TransformerLM`."""
+        form = set(TransformerParams.model_fields) - set(TrainParams.model_fields)
+        values = {name: getattr(self, name) for name in sorted(form)}
         return values | {"vocab_size": vocab_size, "context": self.seq_len}
 
     @model_validator(mode="after")
@@ -122,7 +122,7 @@ class V6Params(TransformerParams):
     recipe: Recipe | None = Field(description="as chapter 10 trains; None: AdamW and a cosine")
 
     def choices(self, vocab_size: int) -> dict[str, Any]:
-        """Arguments of `TransformerLM`."""
+        """Form, and the start that the recipe asks for, as arguments of `TransformerLM`."""
         return super().choices(vocab_size) | (self.recipe.start if self.recipe else {})
 
 
@@ -136,10 +136,10 @@ class ModernParams(TransformerParams, Recipe):
     softcap: Annotated[float, Field(gt=0)] | None = Field(description="largest logit; None: any")
 
     def choices(self, vocab_size: int) -> dict[str, Any]:
-        """Arguments of `TransformerLM`."""
-        own = "qk_norm", "value_embeddings", "attention_gate", "input_skip", "softcap"
+        """Form, start and the modern parts, as arguments of `TransformerLM`."""
+        modern = "qk_norm", "value_embeddings", "attention_gate", "input_skip", "softcap"
         common = super().choices(vocab_size) | self.start
-        return common | {name: getattr(self, name) for name in own}
+        return common | {name: getattr(self, name) for name in modern}
 
 
 class RecurrentParams(TrainParams):

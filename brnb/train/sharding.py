@@ -48,7 +48,7 @@ def load_whole(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
 
 
 def spread_moments(optimizer: torch.optim.Optimizer) -> None:
-    """Of whole moments that were loaded, leave to each process the part of its weights."""
+    """Cut an optimizer's whole moments so that each process keeps those of its own weights."""
     for parameter, state in optimizer.state.items():
         for name, value in state.items():
             if isinstance(value, Tensor) and value.shape == parameter.shape:

@@ -76,12 +76,12 @@ def in_a_process(folder, out):
                 if "lora_" not in name:
                     storage = parameter.untyped_storage()
                     held[storage.data_ptr()] = storage.nbytes()
-        kept = {place.data_ptr() for place in shards.places}
+        kept = {place.data_ptr() for place in shards.buffers}
         found[case] = {
             "losses": losses,
             "adapters": adapters,
-            "part": sum(part.nbytes for part in shards.own),
-            "places": sum(place.nbytes for place in shards.places),
+            "part": sum(part.nbytes for part in shards.parts),
+            "places": sum(place.nbytes for place in shards.buffers),
             "besides": sum(size for where, size in held.items() if where not in kept),
         }
         with pytest.raises(ValueError, match="save the adapter"):

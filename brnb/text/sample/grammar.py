@@ -64,7 +64,7 @@ class Scene:
         return low + int(self.random() * (high - low + 1))
 
     def choice(self, options: Sequence[Any]) -> Any:
-        """One of the options."""
+        """Draw one of the options."""
         return options[int(self.random() * len(options))]
 
     def shuffled(self, items: Iterable[Any]) -> list[Any]:
@@ -87,7 +87,7 @@ class Scene:
         return pick
 
     def say(self, template: "Template") -> str:
-        """One sentence, with picks of its own."""
+        """Say one sentence, with picks of its own."""
         self.picks.clear()
         return capitalise(template(self))
 

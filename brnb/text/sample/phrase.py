@@ -54,7 +54,7 @@ def phrase(text: str, gender: int | None = None, **attributes: Any) -> Phrase:
 
 
 def integer(value: int) -> str:
-    """``1234567`` as ``1.234.567``."""
+    """Write an integer as Portuguese does: ``1234567`` as ``1.234.567``."""
     return f"{value:,}".replace(",", ".")
 
 
