@@ -13,7 +13,7 @@ from brnb.theory.accelerators import (
     printed_cost_effectiveness,
     transfer_watts,
 )
-from brnb.theory.tiling import printed_tile_reuse, tile_reuse, traffic_reduction
+from brnb.theory.tiling import printed_tile_reuse, tile_reuse, tiling_reduction
 from brnb.thesis import load
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def tab_tiles(tiles: Sequence[int], width: int = 128) -> "pd.DataFrame":
                 "tile": tile,
                 "reuse_published": float(printed_tile_reuse(tile)),
                 "reuse": float(tile_reuse(tile)),
-                "reduction": float(traffic_reduction(4096, 4096, 4096, tile)),
+                "reduction": float(tiling_reduction(4096, 4096, 4096, tile)),
                 "tile_numbers": int(sum(parts.values())),
                 "tile_kib": size / 1024,
                 "fits": size <= SHARED_MEMORY,

@@ -10,7 +10,7 @@ from brnb.report.figures import figure
 from brnb.report.labels import format_number, label
 from brnb.theory import interconnect
 from brnb.theory.data_parallel import gradient_bound, mean_gradient, sgd_step
-from brnb.theory.kv_cache import append, attend
+from brnb.theory.kv_cache import append, attend_cached
 from brnb.theory.tensor_parallel import (
     bytes_per_flop,
     column_product,
@@ -97,7 +97,7 @@ def _cached(random: np.random.Generator, steps: int = 6, width: int = 4) -> Arra
     outputs = []
     for step in range(steps):
         cache = append(cache, keys[step], values[step])
-        outputs.append(attend(query[step], *cache))
+        outputs.append(attend_cached(query[step], *cache))
     return np.asarray(np.stack(outputs) - whole)
 
 

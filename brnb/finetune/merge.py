@@ -73,17 +73,17 @@ def load_adapted(
     from peft import PeftModel
 
     if adapter_folder is None:
-        return merge(base, dtype)
+        return merge_adapters(base, dtype)
     if not (adapter_folder / "adapter_config.json").is_file():
         raise FileNotFoundError(
             f"{adapter_folder} holds no adapter: run the training that saves it"
         )
     with quiet():
         adapted = PeftModel.from_pretrained(base, adapter_folder)
-    return merge(adapted, dtype)
+    return merge_adapters(adapted, dtype)
 
 
-def merge(model: "PeftModel | PreTrainedModel", dtype: torch.dtype) -> "PreTrainedModel":
+def merge_adapters(model: "PeftModel | PreTrainedModel", dtype: torch.dtype) -> "PreTrainedModel":
     """Replace every map by W + scale * B A, added in fp32; the model is used up.
 
     Raises
@@ -145,7 +145,7 @@ def export_merged(
         Largest difference between the logits before and after, over the largest logit.
     """
     before = _logits(model, ids)
-    merged = merge(model, dtype)
+    merged = merge_adapters(model, dtype)
     difference = (_logits(merged, ids) - before).abs().max() / before.abs().max()
     with quiet():
         merged.save_pretrained(folder)

@@ -12,7 +12,7 @@ from brnb.finetune.data import Splits
 from brnb.finetune.identity import data_identity
 from brnb.finetune.loop import FinetuneHistory, finetune
 from brnb.finetune.lora import adapt
-from brnb.finetune.merge import merge
+from brnb.finetune.merge import merge_adapters
 from brnb.finetune.packing import pack
 from brnb.finetune.params import SftParams
 from brnb.text.pairs import Pair
@@ -58,4 +58,4 @@ def train_variant(
     name = data_identity(base, params.revision, start, train, held_out)
     adapted = adapt(model, params, Path(start) if start else None)
     history = finetune(adapted, train, held_out, params, folder, name)
-    return Variant(merge(adapted, model.dtype), tokenizer, history)
+    return Variant(merge_adapters(adapted, model.dtype), tokenizer, history)

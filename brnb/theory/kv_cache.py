@@ -9,7 +9,7 @@ from brnb.theory.units import Quantity, not_negative, positive, size_of
 Array = NDArray[np.float64]
 
 
-def attend(query: Array, keys: Array, values: Array) -> Array:
+def attend_cached(query: Array, keys: Array, values: Array) -> Array:
     """Attention of one query over all keys so far, softmax(q K^T / sqrt d) V (Eq. B.121).
 
     Parameters

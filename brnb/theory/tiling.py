@@ -23,7 +23,7 @@ def tiled_traffic(rows: Quantity, inner: Quantity, columns: Quantity, tile: Quan
     return 2 * rows * inner * columns / tile + rows * columns
 
 
-def traffic_reduction(
+def tiling_reduction(
     rows: Quantity, inner: Quantity, columns: Quantity, tile: Quantity
 ) -> Quantity:
     """How many times less is moved with tiles: nearly T (cf. Eq. B.33)."""

@@ -18,7 +18,7 @@ from brnb.tokenizers.subword import SubwordTokenizer
 
 
 @dataclass(frozen=True)
-class Entry:
+class TokenizerEntry:
     """A trained tokenizer, the cleaning it belongs to, and what was measured.
 
     Attributes
@@ -72,7 +72,7 @@ def train_all(corpora: Path, folder: Path, params: TokenizerParams) -> list[str]
     return characters + [spec.name for spec in params.subwords]
 
 
-def measure(corpora: Path, folder: Path, params: TokenizerParams) -> list[Entry]:
+def measure(corpora: Path, folder: Path, params: TokenizerParams) -> list[TokenizerEntry]:
     """Measure every trained tokenizer on the validation documents of its own cleaning."""
     kinds = {f"char_{c}": ("char", c) for c in params.characters}
     kinds |= {spec.name: (spec.kind, spec.cleaning) for spec in params.subwords}
@@ -83,7 +83,7 @@ def measure(corpora: Path, folder: Path, params: TokenizerParams) -> list[Entry]
         texts = evaluation_texts(corpora, cleaning, params)
         back = [tokenizer.decode(ids) == text for ids, text in _encoded(tokenizer, texts)]
         entries.append(
-            Entry(
+            TokenizerEntry(
                 tokenizer=tokenizer,
                 cleaning=cleaning,
                 kind=kind,

@@ -11,7 +11,7 @@ from brnb.bases.shards import shards_of
 from brnb.finetune import budget, forward
 from brnb.finetune.loop import Finetuning, finetune
 from brnb.finetune.lora import adapt, base_of, trained
-from brnb.finetune.merge import merge
+from brnb.finetune.merge import merge_adapters
 from brnb.train import parallel
 
 TRAIN, VALIDATION = tiny.packs(7), tiny.packs(3, seed=90)  # the last step has but one pack
@@ -85,7 +85,7 @@ def in_a_process(folder, out):
             "besides": sum(size for where, size in held.items() if where not in kept),
         }
         with pytest.raises(ValueError, match="save the adapter"):
-            merge(model, torch.float32)
+            merge_adapters(model, torch.float32)
     found["memory"] = out_of_memory(folder, out, failing=world.rank == 1)
     torch.save(found, out / f"{world.rank}.pt")
 

@@ -32,7 +32,7 @@ def base(nf4=True):
 def test_merged_onto_what_it_was_trained_on(nf4, maps):
     model = tiny.model(nf4, target_modules=maps)
     expected = logits(model)
-    merged = merge.merge(model, torch.float32)
+    merged = merge.merge_adapters(model, torch.float32)
     assert not any(quantised(m) for m in merged.modules())
     assert not list(adapted_layers(merged))
     torch.testing.assert_close(logits(merged), expected, rtol=1e-4, atol=1e-4)
