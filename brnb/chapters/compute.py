@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from brnb.report.labels import label
 from brnb.theory import attention_traffic, roofline, transformer_flops
-from brnb.theory.tiling import printed_tile_reuse, tile_reuse, traffic_reduction
+from brnb.theory.tiling import printed_tile_reuse, tile_reuse, tiling_reduction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +99,7 @@ def tab_tiles(tiles: Sequence[int], width: int = 128) -> "pd.DataFrame":
                 "tile": tile,
                 "reuse_published": float(printed_tile_reuse(tile)),
                 "reuse": float(tile_reuse(tile)),
-                "traffic_reduction": float(traffic_reduction(4096, 4096, 4096, tile)),
+                "traffic_reduction": float(tiling_reduction(4096, 4096, 4096, tile)),
                 "tile_numbers": int(sum(parts.values())),
                 "tile_kib": size / 1024,
                 "fits": size <= SHARED_MEMORY,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from brnb.report.labels import label
 from brnb.theory.data_parallel import gradient_bound, mean_gradient, sgd_step
-from brnb.theory.kv_cache import append, attend
+from brnb.theory.kv_cache import append, attend_cached
 from brnb.theory.tensor_parallel import (
     bytes_per_flop,
     column_product,
@@ -94,7 +94,7 @@ def _cached(random: np.random.Generator, steps: int = 6, width: int = 4) -> Arra
     outputs = []
     for step in range(steps):
         cache = append(cache, keys[step], values[step])
-        outputs.append(attend(query[step], *cache))
+        outputs.append(attend_cached(query[step], *cache))
     return np.asarray(np.stack(outputs) - whole)
 
 

@@ -178,7 +178,7 @@ def fig_selection_coverage(comparisons: Mapping[str, "pd.DataFrame"], lang: str)
     Parameters
     ----------
     comparisons
-        By size class: rows of `brnb.rarity.diversity.compare`.
+        By size class: rows of `brnb.rarity.diversity.compare_choices`.
     lang
         Language of the labels.
     """

@@ -20,7 +20,7 @@ from brnb.theory.lora import (
     rank_bound,
     reduction,
 )
-from brnb.theory.measured import Fact
+from brnb.theory.measured import MeasuredTraining
 from brnb.theory.memory import Step, memory
 from brnb.theory.shape import LLAMA_8B, Shape
 from brnb.theory.tradeoffs import (
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from brnb.studies.sweep import Trained
+    from brnb.studies.sweep import SweepTraining
 
 Efficiency = tuple[str, float, float, float, float | None]  # see `tab_efficiency`
 WIDTHS = (2, 3, 4, 6, 8, 16)  # bits
@@ -182,7 +182,7 @@ class _Ran(NamedTuple):
         return self.program, self.shape, self.step.method, self.step.batch
 
 
-def tab_checkpointing(facts: Sequence[Fact], lang: str) -> "pd.DataFrame":
+def tab_checkpointing(facts: Sequence[MeasuredTraining], lang: str) -> "pd.DataFrame":
     """Recomputing all layers against none, measured, counted and as C.88 and C.89 print it.
 
     Each row is a program and a step of brnb/thesis/measured.yaml that ran both ways. A frozen base
@@ -212,7 +212,7 @@ def tab_checkpointing(facts: Sequence[Fact], lang: str) -> "pd.DataFrame":
     return frame(rows)
 
 
-def _pairs(facts: Sequence[Fact]) -> list[tuple[_Ran, _Ran]]:
+def _pairs(facts: Sequence[MeasuredTraining]) -> list[tuple[_Ran, _Ran]]:
     """Steps of one program, method and batch that ran without and with recomputation."""
     known = [
         _Ran(f.measured.program, f.shape, f.step, f.gib, f.measured.seconds)
@@ -289,7 +289,7 @@ def tab_utilities() -> "pd.DataFrame":
     return frame(rows)
 
 
-def efficiencies(trained: Sequence["Trained"]) -> list[Efficiency]:
+def efficiencies(trained: Sequence["SweepTraining"]) -> list[Efficiency]:
     """What `tab_efficiency` takes, of the sweep's trainings; a CPU has no price."""
     return [
         (

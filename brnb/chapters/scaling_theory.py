@@ -12,7 +12,7 @@ from brnb.theory.chinchilla import (
     chinchilla_loss,
     optimal_allocation,
     optimal_exponents,
-    printed_allocation,
+    printed_compute_allocation,
     printed_exponents,
     printed_prediction,
     published,
@@ -131,7 +131,7 @@ def tab_optimum(lang: str) -> "pd.DataFrame":
         choices = {
             _name(HOFFMANN): optimal_allocation(flops),
             _name(REPLICATION): optimal_allocation(flops, REPLICATION),
-            label("as_printed", lang): printed_allocation(flops),
+            label("as_printed", lang): printed_compute_allocation(flops),
         }
         for name, (size, tokens) in choices.items():
             N, D = float(size), float(tokens)
@@ -164,7 +164,7 @@ def fig_chinchilla_optimum(lang: str) -> "Figure":
     fig, (axis, conditions) = figure(3.1, ncols=2)
     C = np.geomspace(1e19, 1e27, 50)
     choices = {_name(name): optimal_allocation(C, name) for name in (HOFFMANN, REPLICATION)}
-    choices[label("as_printed", lang)] = printed_allocation(C)
+    choices[label("as_printed", lang)] = printed_compute_allocation(C)
     for place, (name, (size, tokens)) in enumerate(choices.items()):
         axis.plot(C, size, "-", color=f"C{place}", label=name)
         axis.plot(C, tokens, "--", color=f"C{place}")
@@ -253,7 +253,7 @@ def _deviation_ratio(law: LossLaw, flops: float) -> float:
 def tab_extrapolation(lang: str) -> "pd.DataFrame":
     """C.40-C.43 for 1e26 FLOP: the printed terms, the same terms added up, and the optimum."""
     law, flops = published(), 1e26
-    printed = tuple(map(float, printed_allocation(flops)))
+    printed = tuple(map(float, printed_compute_allocation(flops)))
     best = tuple(map(float, law.optimum(flops)))
     rows = [_terms(label("as_printed", lang), law, *printed)]
     rows[0] |= {"size_term": 0.012, "data_term": 0.018, "predicted_loss": printed_prediction()}

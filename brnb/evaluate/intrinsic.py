@@ -37,13 +37,13 @@ def evaluate(model: nn.Module, row: TokenRow, window: int) -> Intrinsic:
     Bits per byte is nats / (ln 2 · bytes), with the bytes of the text in UTF-8 plus one for the
     end of each document, whatever the tokenizer.
     """
-    found = likelihood(model, row.ids, window)
+    total = likelihood(model, row.ids, window)
     return Intrinsic(
-        loss=found.loss,
-        perplexity=math.exp(found.loss),
-        accuracy=found.correct / found.tokens,
-        bits_per_byte=found.nats / (math.log(2) * row.text_bytes),
-        tokens=found.tokens,
+        loss=total.loss,
+        perplexity=math.exp(total.loss),
+        accuracy=total.correct / total.tokens,
+        bits_per_byte=total.nats / (math.log(2) * row.text_bytes),
+        tokens=total.tokens,
         documents=row.documents,
     )
 
@@ -57,7 +57,7 @@ class DocumentNats:
 
     @property
     def bits_per_byte(self) -> float:
-        """Of all documents together."""
+        """Bits per byte of all documents together."""
         return float(self.nats.sum() / (math.log(2) * self.bytes.sum()))
 
     def interval(self, resamples: int, seed: int, confidence: float = 0.95) -> tuple[float, float]:

@@ -114,18 +114,18 @@ def legibility(
 
 
 def repeated(words: Sequence[str]) -> list[bool]:
-    """For each 4-gram of a text in order: did it stand before?"""
+    """Tell of each 4-gram of a text, in order, whether it stood there before."""
     seen: set[tuple[str, ...]] = set()
-    found = []
+    flags = []
     for i in range(len(words) - REPEATED + 1):
         gram = tuple(words[i : i + REPEATED])
-        found.append(gram in seen)
+        flags.append(gram in seen)
         seen.add(gram)
-    return found
+    return flags
 
 
 def portuguese(words: Sequence[str]) -> list[bool]:
-    """For each window of 20 words, the last of at least 10: is it Portuguese?"""
+    """Tell of each window of 20 words, the last of at least 10, whether it is Portuguese."""
     windows = [words[i : i + WINDOW] for i in range(0, len(words), WINDOW)]
     return [
         10 * sum(word in FUNCTION_WORDS for word in window) >= len(window)
@@ -154,7 +154,7 @@ def contrast(
     dict
         Measure to (change, low, high); measures that one of the runs lacks are left out.
     """
-    found = {}
+    changes = {}
     for name in (*GUARDRAILS, "repetition", "dictionary_share", "language_share"):
         random = np.random.default_rng(seed)
         sides = [[getattr(sample, name) for sample in run] for run in (before, after)]
@@ -162,8 +162,8 @@ def contrast(
         if len(old) and len(new):
             drawn = [random.choice(x, (resamples, len(x))).mean(axis=1) for x in (old, new)]
             low, high = percentiles(drawn[1] - drawn[0], 0.95)
-            found[name] = (float(new.mean() - old.mean()), float(low), float(high))
-    return found
+            changes[name] = (float(new.mean() - old.mean()), float(low), float(high))
+    return changes
 
 
 def _words(text: str) -> list[str]:

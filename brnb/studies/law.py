@@ -15,7 +15,7 @@ from brnb.evaluate.statistics import percentiles
 from brnb.thesis import load
 
 if TYPE_CHECKING:
-    from brnb.studies.sweep import Trained
+    from brnb.studies.sweep import SweepTraining
 
 Floats = npt.NDArray[np.float64]
 EXPONENTS = (0.005, 5.0)  # where fits look for alpha
@@ -76,7 +76,7 @@ class Fit:
         return low, high
 
 
-def fit(
+def fit_law(
     parameters: npt.ArrayLike,
     losses: npt.ArrayLike,
     *,
@@ -124,7 +124,7 @@ def fit(
 
 
 @dataclass(frozen=True)
-class Prediction:
+class LossPrediction:
     """The mean loss of the largest size, and what the law of the smaller ones says of it."""
 
     parameters: int
@@ -139,15 +139,15 @@ class Prediction:
         return self.predicted / self.measured - 1
 
 
-def predict_largest(trained: Sequence["Trained"], **options: Any) -> Prediction:
-    """Leave the largest size out, fit the others (`fit` takes the options) and predict it."""
+def predict_largest(trained: Sequence["SweepTraining"], **options: Any) -> LossPrediction:
+    """Leave the largest size out, fit the others (`fit_law` takes the options) and predict it."""
     largest = max(t.non_embedding for t in trained)
     known = [t for t in trained if t.non_embedding < largest]
-    found = fit([t.non_embedding for t in known], [t.loss for t in known], **options)
-    low, high = found.band(largest)
+    fitted = fit_law([t.non_embedding for t in known], [t.loss for t in known], **options)
+    low, high = fitted.band(largest)
     measured = np.mean([t.loss for t in trained if t.non_embedding == largest])
-    predicted = float(found.law.loss(largest))
-    return Prediction(largest, float(measured), predicted, float(low[0]), float(high[0]))
+    predicted = float(fitted.law.loss(largest))
+    return LossPrediction(largest, float(measured), predicted, float(low[0]), float(high[0]))
 
 
 def _fit(sizes: Floats, losses: Floats, floor: bool) -> Floats:

@@ -143,9 +143,9 @@ def recurrent_work(multiplied: int, layers: int, batch: int, gpu: str) -> Work:
 
     Parameters
     ----------
-    multiplied : int
+    multiplied
         Weights that a token is multiplied with.
-    layers, batch : int
+    layers, batch
         Layers of the network; sequences that advance together.
     """
     peak = 1e12 * float(load("hardware", gpu, "bf16_tflops"))
@@ -192,13 +192,13 @@ def _fit_sum(terms: "np.ndarray") -> "np.ndarray":
 
 
 def predict(work: Work, gpu: str, kind: Kind, program: str, measured: Sequence[Measured]) -> Speed:
-    """Seconds of a token.
+    """Predict the seconds that a training takes for a token.
 
     Parameters
     ----------
     work, gpu, kind, program
         Of the training to predict.
-    measured : sequence of Measured
+    measured
         What to learn from; leave out what is to be predicted.
 
     Raises
@@ -210,11 +210,11 @@ def predict(work: Work, gpu: str, kind: Kind, program: str, measured: Sequence[M
     multiples = fit(family)
     own = [m for m in family if (m.gpu, m.kind, m.program) == (gpu, kind, program)]
     scales = _scales([_Run(math.log(m.seconds), *_sides(multiples, m.work)) for m in own])
-    found = [
+    speeds = [
         Speed(math.exp(side + scale), evidence)
         for side, (scale, evidence) in zip(_sides(multiples, work), scales, strict=True)
     ]
-    return max(found, key=lambda speed: speed.seconds)
+    return max(speeds, key=lambda speed: speed.seconds)
 
 
 class _Run(NamedTuple):
@@ -237,7 +237,7 @@ def _scales(own: Sequence[_Run]) -> list[tuple[float, int]]:
     splits of that order the one counts that explains the times best with the most usual factors.
     """
     order = sorted(own, key=lambda run: run.roofline - run.floor)
-    best, found = math.inf, [(0.0, 0), (0.0, 0)]
+    best, scales = math.inf, [(0.0, 0), (0.0, 0)]
     for waiting in range(len(order) + 1):
         slow, fast = order[:waiting], order[waiting:]
         up = sum(run.seconds - run.roofline for run in fast) / max(len(fast), 1)
@@ -246,5 +246,5 @@ def _scales(own: Sequence[_Run]) -> list[tuple[float, int]]:
         cost = sum((misfit / NOISE) ** 2 for misfit in misfits)
         cost += (up / USUAL[0]) ** 2 + (raised / USUAL[1]) ** 2
         if cost < best:
-            best, found = cost, [(up, len(fast)), (raised, len(slow))]
-    return found
+            best, scales = cost, [(up, len(fast)), (raised, len(slow))]
+    return scales

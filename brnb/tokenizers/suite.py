@@ -9,7 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from brnb.text import finished
-from brnb.tokenizers import Tokenizer, load
+from brnb.tokenizers import Tokenizer, load_tokenizer
 from brnb.tokenizers.char import CharTokenizer
 from brnb.tokenizers.fragmentation import Fragmentation, fragmentation
 from brnb.tokenizers.hf import mismatches, to_hf
@@ -18,7 +18,7 @@ from brnb.tokenizers.subword import SubwordTokenizer
 
 
 @dataclass(frozen=True)
-class Entry:
+class TokenizerEntry:
     """A trained tokenizer, the cleaning it belongs to, and what was measured.
 
     Attributes
@@ -72,19 +72,19 @@ def train_all(corpora: Path, folder: Path, params: TokenizerParams) -> list[str]
     return characters + [spec.name for spec in params.subwords]
 
 
-def measure(corpora: Path, folder: Path, params: TokenizerParams) -> list[Entry]:
+def measure(corpora: Path, folder: Path, params: TokenizerParams) -> list[TokenizerEntry]:
     """Measure every trained tokenizer on the validation documents of its own cleaning."""
     kinds = {f"char_{c}": ("char", c) for c in params.characters}
     kinds |= {spec.name: (spec.kind, spec.cleaning) for spec in params.subwords}
     entries = []
     for name, (kind, cleaning) in (bar := tqdm(kinds.items(), desc="measures", file=sys.stderr)):
         bar.set_postfix_str(name)
-        tokenizer = load(folder / name)
+        tokenizer = load_tokenizer(folder / name)
         texts = evaluation_texts(corpora, cleaning, params)
         exported = None if kind == "char" else folder / name / "hf"
         back = [tokenizer.decode(ids) == text for ids, text in _encoded(tokenizer, texts)]
         entries.append(
-            Entry(
+            TokenizerEntry(
                 tokenizer=tokenizer,
                 cleaning=cleaning,
                 kind=kind,

@@ -8,9 +8,9 @@ from brnb.chapters import scaling_costs as costs
 from brnb.chapters import scaling_savings as savings
 from brnb.chapters import scaling_theory as theory
 from brnb.report.tables import display
-from brnb.theory.measured import facts
+from brnb.theory.measured import measured_trainings
 
-FACTS = facts()
+FACTS = measured_trainings()
 MEASURED = [fact.measured for fact in FACTS]
 IMPORTANCE = {"embedding": 4.0, "attention": 4.0, "feedforward": 1.0}
 TABLES = {
