@@ -121,7 +121,7 @@ def _unreachable(tokenizer: SubwordTokenizer, index: int) -> bool:
     return model.is_control(index) or model.is_unknown(index) or model.is_byte(index)
 
 
-def mismatches(tokenizer: Tokenizer, folder: Path, texts: list[str]) -> int:
+def mismatches(tokenizer: "Tokenizer", folder: Path, texts: list[str]) -> int:
     """How many texts the fast tokenizer in `folder` encodes otherwise than the one exported."""
     from transformers import AutoTokenizer
 
