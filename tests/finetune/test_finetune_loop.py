@@ -84,7 +84,7 @@ def test_validation_loss_is_transformers_own(tmp_path):
 
 def test_memory_that_runs_out_splits_the_step_and_nothing_else(tmp_path, monkeypatch):
     expected = gradients(TRAIN[:3], 24, tmp_path / "a")
-    whole = cut.Losses.__call__
+    whole = cut.PackLosses.__call__
     refused = []
 
     def short_of_memory(self, packs):
@@ -93,7 +93,7 @@ def test_memory_that_runs_out_splits_the_step_and_nothing_else(tmp_path, monkeyp
             raise torch.OutOfMemoryError("injected")
         return whole(self, packs)
 
-    monkeypatch.setattr(cut.Losses, "__call__", short_of_memory)
+    monkeypatch.setattr(cut.PackLosses, "__call__", short_of_memory)
     monkeypatch.setattr(loop, "check_head", lambda *_: None)
     training = Finetuning(tiny.model(), TRAIN, tiny.params(), tmp_path / "b", "data")
     training.gradients.plan = MemoryPlan(72)
@@ -110,7 +110,7 @@ def test_a_pack_that_never_fits_says_what_to_do(tmp_path, monkeypatch):
         raise torch.OutOfMemoryError("injected")
 
     monkeypatch.setattr(loop, "check_head", lambda *_: None)
-    monkeypatch.setattr(cut.Losses, "__call__", full)
+    monkeypatch.setattr(cut.PackLosses, "__call__", full)
     with pytest.raises(OutOfBudget, match="a single pack of 24 tokens does not fit: lower seq_len"):
         run(tmp_path)
 
