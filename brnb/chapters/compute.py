@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from brnb.report.labels import label
+from brnb.report.tables import frame
 from brnb.theory import attention_traffic, roofline, transformer_flops
 from brnb.theory.tiling import printed_tile_reuse, tile_reuse, tiling_reduction
 
@@ -26,7 +27,7 @@ def tab_flops(lang: str) -> "pd.DataFrame":
             row[f"gflop_{name}"] = parts[part] / 1e9
             row[f"share_{name}"] = 100 * parts[part] / sum(parts.values())
         rows.append(row)
-    return _frame(rows)
+    return frame(rows)
 
 
 def _parts(layers: int, width: int, hidden: int, seq_len: int, vocab: int) -> dict[str, float]:
@@ -56,7 +57,7 @@ def tab_intensities(sizes: Sequence[int], lang: str) -> "pd.DataFrame":
             }  # fmt: skip
             rows += [_bound(name, n, dtype, *pair, lang) for name, pair in products.items()]
     order = list(dict.fromkeys(row["operation"] for row in rows))
-    return _frame(sorted(rows, key=lambda row: order.index(row["operation"])))
+    return frame(sorted(rows, key=lambda row: order.index(row["operation"])))
 
 
 def _bound(name: str, n: int, dtype: str, flops: Any, traffic: Any, lang: str) -> dict[str, Any]:
@@ -85,7 +86,7 @@ def tab_sides(lang: str) -> "pd.DataFrame":
         reached = float(roofline.matmul_intensity(side, side, side, stored))
         sizes = {"ridge": ridge, "side": side, "intensity": reached}
         rows.append({"case": label(name, lang), "bytes_of": stored, "peak_of": computed, **sizes})
-    return _frame(rows)
+    return frame(rows)
 
 
 def tab_tiles(tiles: Sequence[int], width: int = 128) -> "pd.DataFrame":
@@ -105,10 +106,4 @@ def tab_tiles(tiles: Sequence[int], width: int = 128) -> "pd.DataFrame":
                 "fits": size <= SHARED_MEMORY,
             }
         )
-    return _frame(rows)
-
-
-def _frame(rows: Any) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame(rows, dtype=object)
+    return frame(rows)

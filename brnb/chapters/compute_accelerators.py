@@ -1,8 +1,9 @@
 """Chapter 21: Tables 15 and 16, and what accelerators do for their watts and their price."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from brnb.report.labels import label
+from brnb.report.tables import frame
 from brnb.theory.accelerators import (
     clocked_peak,
     flops_per_usd,
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 DECIMALS = {"tflops_per_watt": 2, "tflops_hour_per_usd": 0, "eflop_per_usd": 2, "usd_per_hour": 2}
 
 
-def tab_memory_levels(lang: str) -> "pd.DataFrame":
+def tab15(lang: str) -> "pd.DataFrame":
     """Table 15 as printed, vendors' and measured numbers, and the watts that it implies."""
     rows = []
     for row in load("infrastructure", "tab15", "rows"):
@@ -37,10 +38,10 @@ def tab_memory_levels(lang: str) -> "pd.DataFrame":
                 "implied_watts": float(watts),
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
-def tab_accelerators() -> "pd.DataFrame":
+def tab16() -> "pd.DataFrame":
     """Table 16 with its derived columns computed, FLOPs for a dollar beside TFLOPS/$."""
     rows = []
     for row in load("infrastructure", "tab16", "rows"):
@@ -58,7 +59,7 @@ def tab_accelerators() -> "pd.DataFrame":
                 "eflop_per_usd": float(flops_per_usd(tflops * 1e12, price)) / 1e18,
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def tab_peaks() -> "pd.DataFrame":
@@ -73,10 +74,4 @@ def tab_peaks() -> "pd.DataFrame":
         columns = {d.upper(): formats.get(d) for d in ("fp32", "tf32", "bf16", "fp8", "int8")}
         by_clock = None if clocked is None else float(clocked) / 1e12
         rows.append({"accelerator": facts["name"], **columns, "bf16_by_clock": by_clock})
-    return _frame(rows)
-
-
-def _frame(rows: Any) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame(rows, dtype=object)
+    return frame(rows)

@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from brnb.report.labels import label
+from brnb.report.tables import frame
 from brnb.theory import (
     accelerators,
     attention_traffic,
@@ -32,7 +31,7 @@ A100_PEAK, A100_BANDWIDTH = 312e12, 1.5e12  # as printed
 SIGMA = 1e-4
 
 
-def tab_equations() -> "pd.DataFrame":
+def tab_compute_equations() -> "pd.DataFrame":
     """Every number that appendix B prints, with its value and whether they agree."""
     computed = values()
     rows = [
@@ -46,7 +45,7 @@ def tab_equations() -> "pd.DataFrame":
         }
         for key, fact in load("compute_equations").items()
     ]
-    return _frame(rows)
+    return frame(rows)
 
 
 def differing(table: "pd.DataFrame") -> "pd.DataFrame":
@@ -71,7 +70,7 @@ def tab_printed(lang: str) -> "pd.DataFrame":
         }
         for equation, quantity, printed, corrected in _pairs()
     ]
-    return _frame(rows)
+    return frame(rows)
 
 
 def _flops() -> dict[str, float]:
@@ -210,12 +209,3 @@ def _pairs_of_numbers() -> list[tuple[str, str, Any, Any]]:
         ("B.131", "rounding_error", q.printed_rounding_rmse(1.0), q.rounding_rmse(1.0)),
         ("B.143", "code_of_zero", q.printed_zero_point(-0.7, step), q.zero_point(-0.7, step)),
     ]
-
-
-def _frame(rows: Any) -> "pd.DataFrame":
-    import pandas as pd
-
-    rows = [
-        {k: v.item() if isinstance(v, np.generic) else v for k, v in row.items()} for row in rows
-    ]
-    return pd.DataFrame(rows, dtype=object)

@@ -1,12 +1,13 @@
 """Chapter 21: identities of parallel training, tried on numbers."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brnb.report.labels import label
+from brnb.report.tables import frame
 from brnb.theory.data_parallel import gradient_bound, mean_gradient, sgd_step
 from brnb.theory.kv_cache import append, attend_cached
 from brnb.theory.tensor_parallel import (
@@ -54,7 +55,7 @@ def tab_identities(devices: int, seed: int, lang: str) -> "pd.DataFrame":
         }
         for name, (equation, compute) in tries.items()
     ]
-    return _frame(rows)
+    return frame(rows)
 
 
 def _largest(compute: Callable[[], Array]) -> float | None:
@@ -121,10 +122,10 @@ def tab_tensor_parallel(
                 "link_over_compute": ratio * flops_per_byte,
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
-def tab_bound(workers: Sequence[int], steps: int = 10_000) -> "pd.DataFrame":
+def tab_sgd_bound(workers: Sequence[int], steps: int = 10_000) -> "pd.DataFrame":
     """Eq. B.62 with P workers in it: L = f_0 - f* = sigma^2 = 1, and the best rate of each."""
     rates = np.geomspace(1e-4, 1, 400)
     rows = []
@@ -133,10 +134,4 @@ def tab_bound(workers: Sequence[int], steps: int = 10_000) -> "pd.DataFrame":
         best = int(bounds.argmin())
         least = {"rate": float(rates[best]), "bound_sgd": float(bounds[best])}
         rows.append({"workers": count, **least})
-    return _frame(rows)
-
-
-def _frame(rows: Any) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame(rows, dtype=object)
+    return frame(rows)

@@ -1,13 +1,14 @@
 """Chapter 21: many accelerators, by curves: links, rings, bubbles, ZeRO, stale gradients."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brnb.report.figures import figure
 from brnb.report.labels import format_number, label
+from brnb.report.tables import frame
 from brnb.theory import collectives, data_parallel, tensor_parallel
 from brnb.theory.pipelining import (
     bubble_seconds,
@@ -31,7 +32,7 @@ GPUS = 8  # of a node
 STAGES: tuple[Stage, ...] = (0, 1, 2, 3)
 
 
-def tab_interconnects(parameters: float, workers: int) -> "pd.DataFrame":
+def tab18(parameters: float, workers: int) -> "pd.DataFrame":
     """Table 18 with every rate in bytes/s of one direction, and an all-reduce of gradients on it.
 
     Parameters
@@ -55,10 +56,10 @@ def tab_interconnects(parameters: float, workers: int) -> "pd.DataFrame":
                 "allreduce_seconds": float(collectives.ring_seconds(data, workers, rate)),
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
-def tab_strategies(lang: str, workers: int = 8, tokens: int = 8192) -> "pd.DataFrame":
+def tab19(lang: str, workers: int = 8, tokens: int = 8192) -> "pd.DataFrame":
     """Table 19 as printed, and numbers of a Llama 2 7B (32 layers, d = 4096) in bf16 instead.
 
     Memory is that of states (16 bytes a parameter); traffic what a worker sends in a step on
@@ -85,7 +86,7 @@ def tab_strategies(lang: str, workers: int = 8, tokens: int = 8192) -> "pd.DataF
                 "sent_gb": float(traffic[name]) / 1e9,
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def fig_allreduce(parameters: float, nodes: Sequence[int], lang: str) -> "Figure":
@@ -164,7 +165,7 @@ def tab_pipeline(layers: int, stages: Sequence[int], micro_batches: int) -> "pd.
                 "activations_1f1b": alternating,
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def tab_zero(parameters: float, workers: int, lang: str) -> "pd.DataFrame":
@@ -182,7 +183,7 @@ def tab_zero(parameters: float, workers: int, lang: str) -> "pd.DataFrame":
                 "sent_gb": float(sent) / 1e9,
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def fig_staleness(delays: Sequence[int], lang: str) -> "Figure":
@@ -212,7 +213,7 @@ def simulated_limit(staleness: int, steps: int = 200) -> float:
     return low
 
 
-def fig_scaling(step_seconds: float, parameters: float, lang: str) -> "Figure":
+def fig_scaling_workers(step_seconds: float, parameters: float, lang: str) -> "Figure":
     """Speed-up against workers: Amdahl's shares, and data parallelism with its ring hidden or not.
 
     A step of one worker takes `step_seconds` for the whole batch; P workers share it, and reduce
@@ -246,9 +247,3 @@ def weak_scaling(step_seconds: float, parameters: float, workers: int) -> float:
 
 def _powers_of_two(last: int) -> NDArray[np.float64]:
     return np.asarray([2.0**i for i in range(last + 1)])
-
-
-def _frame(rows: Any) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame(rows, dtype=object)

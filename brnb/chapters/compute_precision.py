@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from brnb.report.figures import figure
 from brnb.report.labels import label
+from brnb.report.tables import frame
 from brnb.theory.loss_scaling import (
     best_scale,
     printed_subnormal_share,
@@ -49,7 +50,7 @@ DECIMALS = {
 }
 
 
-def tab_formats(samples: int, seed: int) -> "pd.DataFrame":
+def tab17(samples: int, seed: int) -> "pd.DataFrame":
     """Table 17 as printed, and the largest relative error of a round trip, measured.
 
     Values are spread evenly over five decades in logarithm, all inside every format's normal range;
@@ -72,7 +73,7 @@ def tab_formats(samples: int, seed: int) -> "pd.DataFrame":
         measured = {"largest": largest, "error_measured": error}
         lost = 100 * float(np.mean(restored == 0))
         rows.append({"format": row["format"], **published, **measured, "lost_percent": lost})
-    return _frame(rows)
+    return frame(rows)
 
 
 def lost_gradients(sigmas: Sequence[float], samples: int, seed: int) -> "pd.DataFrame":
@@ -95,7 +96,7 @@ def lost_gradients(sigmas: Sequence[float], samples: int, seed: int) -> "pd.Data
                 "lost_scaled": float(np.mean(through_fp16(gradients, scale) == 0)),
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def fig_underflow(lost: "pd.DataFrame", lang: str) -> "Figure":
@@ -133,10 +134,10 @@ def tab_clips(samples: int, seed: int, lang: str) -> "pd.DataFrame":
                     "rmse_published": float(printed_rounding_rmse(clip)) if bits == 8 else None,
                 }
             )
-    return _frame(rows)
+    return frame(rows)
 
 
-def tab_weights(matrices: Mapping[str, Array], lang: str) -> "pd.DataFrame":
+def tab_weights_int(matrices: Mapping[str, Array], lang: str) -> "pd.DataFrame":
     """Our own weights in eight and four affine bits (Eqs. B.142-B.148), a scale for each matrix.
 
     Parameters
@@ -161,7 +162,7 @@ def tab_weights(matrices: Mapping[str, Array], lang: str) -> "pd.DataFrame":
                     "within_tolerance": bool(error_share(scale, variance) < 0.01),
                 }
             )
-    return _frame(rows)
+    return frame(rows)
 
 
 def trained_transformer(folder: Path) -> "TransformerLM":
@@ -245,10 +246,4 @@ def tab_integer_cache(model: "Model", ids: "Tensor", prompt: int, lang: str) -> 
                 "loss_change": float(nats.mean()) - plain,
             }
         )
-    return _frame(rows)
-
-
-def _frame(rows: Any) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame(rows, dtype=object)
+    return frame(rows)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from brnb.algorithms.roofline import (
     DTYPES,
@@ -16,6 +16,7 @@ from brnb.algorithms.roofline import (
 )
 from brnb.report.figures import figure
 from brnb.report.labels import find_label, label
+from brnb.report.tables import frame
 from brnb.theory.attention_traffic import attention_flops, fused_bytes
 from brnb.theory.costs import hardware_id
 from brnb.theory.roofline import attainable, ridge_point
@@ -123,7 +124,7 @@ def _head_and_loss(x: "torch.Tensor", vocab: int) -> Operation:
     )
 
 
-def tab_ceilings(ceilings: Ceilings) -> "pd.DataFrame":
+def tab_roofline_ceilings(ceilings: Ceilings) -> "pd.DataFrame":
     """Measured ceilings, and published ones where the device has any."""
     bandwidth, peak = ceilings.published or (None, None)
     row = {
@@ -135,10 +136,10 @@ def tab_ceilings(ceilings: Ceilings) -> "pd.DataFrame":
         "product_published": None if peak is None else peak / 1e9,
         "ridge": ceilings.ridge,
     }
-    return _frame([row])
+    return frame([row])
 
 
-def tab_operations(
+def tab_roofline_operations(
     ceilings: Ceilings, groups: Mapping[str, Sequence[Timed]], lang: str
 ) -> "pd.DataFrame":
     """Every timed operation: intensity, rate, and its share of the roofline above it."""
@@ -157,7 +158,7 @@ def tab_operations(
                     "roofline_share": 100 * o.rate / limit,
                 }
             )
-    return _frame(rows)
+    return frame(rows)
 
 
 def fig_roofline(ceilings: Ceilings, groups: Mapping[str, Sequence[Timed]], lang: str) -> "Figure":
@@ -186,9 +187,3 @@ def fig_roofline(ceilings: Ceilings, groups: Mapping[str, Sequence[Timed]], lang
     axis.set_ylabel("GFLOP/s")
     axis.legend()
     return fig
-
-
-def _frame(rows: Any) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame(rows, dtype=object)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from brnb.report.figures import figure
 from brnb.report.labels import label
+from brnb.report.tables import frame
 from brnb.theory.kv_cache import sequences_that_fit, shape_cache_bytes
 from brnb.theory.paging import expected_paged_waste, paged_waste, pages, reserved_waste
 from brnb.theory.serving import (
@@ -64,7 +65,7 @@ def tab_kv_cache(tokens: int, gpu_gb: float) -> "pd.DataFrame":
         for dtype in ("fp16", "int8"):
             row[f"sequences_{dtype}"] = sequences_that_fit(shape, tokens, dtype, free)
         rows.append(row)
-    return _frame(rows)
+    return frame(rows)
 
 
 def request_lengths(count: int, mean: float, longest: int, seed: int) -> NDArray[np.int64]:
@@ -118,7 +119,7 @@ def tab_serving(
         {"batching": label(name, lang), **_metrics(schedule, step_seconds)}
         for name, schedule in schedules.items()
     ]
-    return _frame(rows)
+    return frame(rows)
 
 
 def _metrics(schedule: ServingSchedule, step_seconds: float) -> dict[str, Any]:
@@ -154,10 +155,4 @@ def tab_paging(lengths: Sequence[int], sizes: Sequence[int], longest: int) -> "p
                 else 100 * float(expected_paged_waste(float(np.mean(lengths)), size)),
             }
         )  # fmt: skip
-    return _frame(rows)
-
-
-def _frame(rows: Any) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame(rows, dtype=object)
+    return frame(rows)

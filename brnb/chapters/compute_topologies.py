@@ -1,12 +1,13 @@
 """Chapter 21: networks of a cluster, counted (Eqs. B.52-B.58)."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from brnb.report.figures import figure
 from brnb.report.labels import format_number, label
+from brnb.report.tables import frame
 from brnb.theory import interconnect
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def tab_topologies(ports: Sequence[int], link: float) -> "pd.DataFrame":
                 "dragonfly_nodes": int(interconnect.dragonfly_nodes(groups, 2 * p, p)),
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def fig_busy_links(loads: Sequence[float], lang: str) -> "Figure":
@@ -46,9 +47,3 @@ def fig_busy_links(loads: Sequence[float], lang: str) -> "Figure":
     axis.set_ylabel(label("probability_busy", lang))
     axis.legend()
     return fig
-
-
-def _frame(rows: Any) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame(rows, dtype=object)

@@ -194,12 +194,17 @@ def _check_columns(columns: list[str], **options: Any) -> None:
 
 def _values(column: "pd.Series[Any]") -> list[Any]:
     """Python values of a column, with the integers that pandas made floats for a missing cell."""
-    values = [None if is_missing(value) else value for value in column.tolist()]
+    values = [None if is_missing(value) else _plain(value) for value in column.tolist()]
     known = [value for value in values if value is not None]
     upcast = len(known) < len(values) and all(
         isinstance(value, float) and value.is_integer() for value in known
     )
     return [None if v is None else int(v) for v in values] if upcast else values
+
+
+def _plain(value: Any) -> Any:
+    """Python's number for one of numpy, which a column of objects keeps as it is."""
+    return value.item() if hasattr(value, "item") else value
 
 
 def _is_numeric(values: list[Any]) -> bool:

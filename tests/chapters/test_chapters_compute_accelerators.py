@@ -7,7 +7,7 @@ from brnb.thesis import load
 
 
 def test_table_15_and_its_watts():
-    frame = chips.tab_memory_levels("en").set_index("level")
+    frame = chips.tab15("en").set_index("level")
     assert list(frame["implied_watts"]) == pytest.approx([16, 80, 240, 1200])
     sm = load("infrastructure", "tab15", "sm")
     # 128 bytes a clock in every SM, 5120 of the L2
@@ -20,7 +20,7 @@ def test_table_15_and_its_watts():
 
 
 def test_table_16():
-    frame = chips.tab_accelerators()
+    frame = chips.tab16()
     rows = load("infrastructure", "tab16", "rows")
     for value, row in zip(frame["tflops_hour_per_usd"], rows, strict=True):
         assert row["effectiveness"] in (None, str(round(value)))

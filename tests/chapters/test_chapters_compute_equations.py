@@ -14,7 +14,7 @@ WRONG = {
 def test_every_printed_number_has_its_value_and_every_difference_its_reason():
     facts = load("compute_equations")
     assert set(compute_equations.values()) == set(facts)
-    frame = compute_equations.tab_equations()
+    frame = compute_equations.tab_compute_equations()
     assert set(compute_equations.differing(frame).index) == WRONG
     assert {key for key, fact in facts.items() if "why" in fact} == WRONG
 

@@ -14,7 +14,7 @@ def test_identities_hold_where_they_should():
 
 
 def test_the_bound_falls_with_the_root_of_the_workers():
-    frame = identities.tab_bound([1, 4])
+    frame = identities.tab_sgd_bound([1, 4])
     # 2 / (eta t) + eta / P is least at eta = sqrt(2 P / t)
     assert frame["rate"].iloc[0] == pytest.approx((2 / 10_000) ** 0.5, rel=0.03)
     assert frame["bound_sgd"].iloc[0] / frame["bound_sgd"].iloc[1] == pytest.approx(2, rel=0.01)

@@ -7,14 +7,14 @@ from brnb.chapters import compute_parallel as parallel
 
 
 def test_table_18_one_way():
-    frame = parallel.tab_interconnects(7e9, 8).set_index("link")
+    frame = parallel.tab18(7e9, 8).set_index("link")
     assert list(frame["one_way_gb_s"]) == [450, 25, 50]
     # 2 x 7/8 x 14 GB over 25 GB/s
     assert frame.loc["InfiniBand HDR", "allreduce_seconds"] == pytest.approx(0.98)
 
 
 def test_table_19_in_numbers():
-    frame = parallel.tab_strategies("en").set_index("strategy")
+    frame = parallel.tab19("en").set_index("strategy")
     assert frame.loc["data", "sent_gb"] == pytest.approx(2 * 7 / 8 * 2 * 6.74)
     assert frame.loc["tensor", "sent_gb"] == pytest.approx(4 * 32 * 1.75 * 8192 * 4096 * 2 / 1e9)
     assert frame.loc["pipeline", "sent_gb"] == pytest.approx(2 * 8192 * 4096 * 2 / 1e9)
@@ -40,7 +40,7 @@ def test_simulated_limit_is_the_exact_one(staleness):
     lambda: parallel.fig_allreduce(7e9, [1, 2, 4], "pt"),
     lambda: parallel.fig_parallelism(7e9, "pt"),
     lambda: parallel.fig_staleness([0, 2], "pt"),
-    lambda: parallel.fig_scaling(60.0, 7e9, "pt"),
+    lambda: parallel.fig_scaling_workers(60.0, 7e9, "pt"),
 ])  # fmt: skip
 def test_figures_are_drawn_with_legends(draw):
     figure = draw()

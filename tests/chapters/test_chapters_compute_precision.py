@@ -12,7 +12,7 @@ from brnb.thesis import load
 
 
 def test_table_17_by_round_trip():
-    frame = precision.tab_formats(20_000, 0).set_index("format")
+    frame = precision.tab17(20_000, 0).set_index("format")
     for name, bits in {"FP32": 23, "FP16": 10, "BF16": 7}.items():
         # half a gap, and nearly all of it is met
         assert 0.9 * 2.0 ** -(bits + 1) < frame.loc[name, "error_measured"] <= 2.0 ** -(bits + 1)
@@ -42,7 +42,7 @@ def test_clips_by_monte_carlo():
 
 def test_weights_in_integers():
     weights = {"weights_mlp": np.random.default_rng(0).normal(size=(200, 300))}
-    frame = precision.tab_weights(weights, "en").set_index("bits")
+    frame = precision.tab_weights_int(weights, "en").set_index("bits")
     for bits in (8, 4):
         assert frame.loc[bits, "error_variance"] == pytest.approx(
             frame.loc[bits, "error_variance_formula"], rel=0.03

@@ -29,11 +29,11 @@ def test_ceilings_and_own_operations_are_measured():
 
 
 def test_shares_of_the_roof():
-    frame = roofline.tab_operations(FLAT, GROUPS, "en").set_index("operation")
+    frame = roofline.tab_roofline_operations(FLAT, GROUPS, "en").set_index("operation")
     assert frame.loc["n = 8", "limit_gflops"] == 100  # 80 FLOP/byte, right of the ridge at 10
     assert frame.loc["n = 8", "roofline_share"] == pytest.approx(80)
     assert frame.loc["sum of matrices", "limit_gflops"] == pytest.approx(10 / 12)
-    assert roofline.tab_ceilings(FLAT).loc[0, "copy_published"] == 20
+    assert roofline.tab_roofline_ceilings(FLAT).loc[0, "copy_published"] == 20
 
 
 def test_the_figure_has_both_roofs_and_all_operations():

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from brnb.report.latex import escape
-from brnb.report.tables import display, write_table
+from brnb.report.tables import display, frame, write_table
 
 FRAME = pd.DataFrame({"run": ["v1", "v2", "v3"], "val_ppl": [4.58, 4.214, None]})
 
@@ -83,6 +83,12 @@ def test_mixed_columns_print_each_value_for_what_it_is(tmp_path):
     frame = pd.DataFrame({"X": [1, 2.5, "três", None, True, np.float64(0.5)]})
     _, tex = write(tmp_path, frame)
     assert [row[:-3] for row in body(tex)] == ["1", "2,5", "três", "--", "sim", "0,5"]
+
+
+def test_numpys_numbers_in_a_column_of_objects_print_as_pythons():
+    rows = [{"n": np.int64(1234567), "yes": np.bool_(True), "x": np.float64(0.5)}, {"n": "a"}]
+    shown = display(frame(rows), "t", lang="en", caption="", headers={"x": "x", "yes": "y"})
+    assert shown.cells == [["1,234,567", "yes", "0.5"], ["a", "–", "–"]]
 
 
 def test_bold_marks_the_best_and_what_prints_the_same(tmp_path):
