@@ -260,9 +260,25 @@ def _consequence(result: Result, lang: str) -> str:
     return " ".join(part for part in parts if part)
 
 
+_SIGNS = {
+    "approx": "≈",
+    "times": "×",
+    "cdot": "·",
+    "leq?": "≤",
+    "geq?": "≥",
+    "(?:right|to)arrow": "→",
+    "sqrt": "√",
+    "(?:left|right)": "",
+}
+
+
 def _plain(text: str) -> str:
     """A quotation short enough for a cell, without marks of LaTeX."""
-    text = re.sub(r"\\text\{([^{}]*)\}", r"\1", text)
+    text = re.sub(r"\\(?:text|mathbb|mathcal|mathrm|mathbf)\{([^{}]*)\}", r"\1", text)
+    text = re.sub(r"(?<!\\)\$(?!\d+[MBk]\b)", "", text)
+    for mark, plain in _SIGNS.items():
+        text = re.sub(rf"\\{mark}(?![A-Za-z])", plain, text)
+    text = re.sub(r"(\d)e([+-])0?(\d+)", r"\1 × 10^\2\3", text).replace("^+", "^")
     text = re.sub(r"\\([A-Za-z]+)", r"\1", text).replace("\\", "")
     return text if len(text) <= 60 else f"{text[:57]}…"
 
