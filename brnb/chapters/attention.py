@@ -60,7 +60,7 @@ def fig_attention_crossover(
     crossings
         By kind, the length from which it took longer than the linear maps.
     """
-    fig, (times, memory) = figure(3.4, ncols=2)
+    fig, (times, memory) = figure(3.8, ncols=2)
     for i, kind in enumerate(dict.fromkeys(cost.kind for cost in costs)):
         line = [cost for cost in costs if cost.kind == kind]
         lengths, color = [cost.n for cost in line], "0.5" if kind == "linear" else f"C{i}"
@@ -75,7 +75,9 @@ def fig_attention_crossover(
     for axes, name in ((times, "milliseconds"), (memory, "megabytes")):
         axes.set(xscale="log", yscale="log", xlabel=label("tokens_of_text", lang))
         axes.set_ylabel(label(name, lang))
-    times.legend(fontsize=7)
+        axes.set_xticks(lengths, [str(n) for n in lengths], minor=False, fontsize=7)
+        axes.set_xticks([], minor=True)
+    fig.legend(*times.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return fig
 
 

@@ -106,6 +106,7 @@ def _fused(q: Tensor, k: Tensor, v: Tensor) -> Callable[[], Tensor]:
 def _sparse(q: Tensor, k: Tensor, v: Tensor, mask: Mask, block: int) -> Callable[[], Tensor]:
     blocks = sparse_masks.blocks(mask, q.shape[-2], block, q.device)
     if q.is_cuda:
+        torch.compiler.reset()  # it compiles eight masks, and then no more
         return partial(torch.compile(flex_attention), q, k, v, block_mask=blocks)
     return partial(sparse_masks.sparse_attention, q, k, v, blocks)
 

@@ -9,7 +9,13 @@ from torch import nn
 
 from brnb.algorithms import sparse_masks
 from brnb.evaluate.attention_costs import Cost, costs, crossover
-from brnb.evaluate.gradient_paths import reach, state_products, windows
+from brnb.evaluate.gradient_paths import (
+    reach,
+    spectral_norm,
+    spectral_radius,
+    state_products,
+    windows,
+)
 from brnb.evaluate.heads import heads, steepness
 from brnb.evaluate.masked import Masked, attention_matrices, qualities
 from brnb.models.recurrent import RecurrentLM
@@ -138,10 +144,18 @@ def test_jacobians_of_the_state_are_autograds(cell):
     rows = torch.autograd.functional.jacobian(after, state)
     whole = torch.cat([part.reshape(size, -1) for part in rows], dim=1)
     one, three = state_products(model, text, [1, 3])
-    assert three.product == pytest.approx(torch.linalg.matrix_norm(whole, 2).item(), rel=1e-4)
+    assert three.product == pytest.approx(torch.linalg.matrix_norm(whole, 2).item(), rel=1e-3)
     assert one.product == pytest.approx(one.by_norm)
-    assert three.product <= three.by_norm
+    assert three.product <= three.by_norm * 1.001
     assert one.by_eigenvalue <= one.by_norm
+
+
+@pytest.mark.parametrize("size", [1, 5, 40])
+def test_spectral_radius_and_norm_are_lapacks(size):
+    matrix = torch.randn(size, size, generator=torch.Generator().manual_seed(size))
+    eigenvalues, values = torch.linalg.eigvals(matrix), torch.linalg.svdvals(matrix)
+    assert spectral_radius(matrix) == pytest.approx(eigenvalues.abs().max().item(), rel=1e-3)
+    assert spectral_norm(matrix) == pytest.approx(values[0].item(), rel=1e-3)
 
 
 def test_costs_count_what_the_masks_leave():
