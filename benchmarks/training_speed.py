@@ -62,9 +62,11 @@ from torch import nn
 
 from brnb.models.recurrent import RecurrentLM
 from brnb.models.transformer import TransformerLM
+from brnb.train import fast
 from brnb.train.loop import Training
 from brnb.train.params import RecurrentParams, TrainParams, TransformerParams
 from brnb.train.recorded import make_step
+from brnb.train.swap import FastParts
 
 BF16_PEAK = 989e12  # FLOP/s of an H100 or H200, dense, by the data sheet
 STEPS, ROUNDS, PARITY_STEPS, LAST_STEPS = 8, 5, 150, 20
@@ -98,6 +100,11 @@ class Shape(Sizes):
         return TransformerParams(
             **common | own | {"bias": False, "tied": True} | self.form | change
         )
+
+    @property
+    def fast(self) -> FastParts | None:
+        """What the loop is given to compute a Transformer faster."""
+        return fast.parts if self.h else None
 
     def model(self) -> nn.Module:
         """Our model, from a fixed seed."""
@@ -152,7 +159,7 @@ def check_gradients(s: Shape) -> float:
         loss = F.cross_entropy(logits.flatten(0, 1), y[part : part + 8].flatten())
         gradients = torch.autograd.grad(loss, list(model.parameters()))
         torch._foreach_add_(exact, gradients, alpha=8 / s.B)
-    step = make_step(model, s.precision, torch.device("cuda"))
+    step = make_step(model, s.precision, torch.device("cuda"), s.fast)
     for _ in range(2):  # two micro-batches of half the step each
         step(x, y, None, 0.5)
     off = [p.grad - g for p, g in zip(model.parameters(), exact, strict=True)]
@@ -166,7 +173,7 @@ def losses(s: Shape, row: np.ndarray, precision: str, seed: int = 1) -> float:
     tokens = PARITY_STEPS * s.B * s.T
     params = s.params(tokens=tokens, warmup=0.1, precision=precision, seed=seed, evaluate_every=1)
     with tempfile.TemporaryDirectory() as folder:
-        training = Training(s.model(), row, params, Path(folder), "parity")
+        training = Training(s.model(), row, params, Path(folder), "parity", s.fast)
         training.progress.disable = True
         for _ in range(PARITY_STEPS - LAST_STEPS):
             training.advance()
@@ -221,7 +228,8 @@ def measure(group: dict[str, Shape]) -> dict[str, dict[str, Any]]:
         for name, shape in group.items():
             torch.cuda.reset_peak_memory_stats()
             before, start = torch.cuda.memory_allocated(), time.perf_counter()
-            ours = Training(shape.model(), row, shape.params(), Path(folder) / name, "bench")
+            task = shape.model(), row, shape.params(), Path(folder) / name, "bench"
+            ours = Training(*task, shape.fast)
             ours.progress.disable = True
             try:
                 ours.advance()

@@ -12,7 +12,7 @@ from torch import nn
 from brnb.models.recurrent import RecurrentLM
 from brnb.models.transformer import TransformerLM
 from brnb.ops import formats, fp8
-from brnb.ops.activation import activation, activation_back
+from brnb.ops.activation import activation, activation_backward
 from brnb.ops.loss import fused_cross_entropy
 from brnb.ops.split_k import parts
 from brnb.train.recorded import make_step
@@ -54,14 +54,14 @@ def test_a_product_is_that_of_the_rounded_operands(rows, seed, bias):
     if bias:
         linear.bias.data = offset
     x.requires_grad_()
-    y = fp8.together(x, [linear], in_fp8=True)
+    y = fp8.joined_linear(x, [linear], in_fp8=True)
     exact = rounded(x.detach(), 3) @ rounded(weight, 3).T
     exact = exact if offset is None else exact + offset
     assert y.dtype == torch.bfloat16
     torch.testing.assert_close(y.double(), exact, rtol=0.004, atol=1e-4)
     dy = torch.rand(rows, 48, generator=random) + 0.5
     y.backward(dy.bfloat16())
-    gradient, scale = dy.bfloat16().float(), fp8.fitting(dy.bfloat16()[::64])
+    gradient, scale = dy.bfloat16().float(), fp8.gradient_scale(dy.bfloat16()[::64])
     gradient = rounded(gradient * scale, 2) / scale
     torch.testing.assert_close(x.grad.double(), gradient @ rounded(weight, 3), rtol=0.004, atol=0)
     expected = gradient.T @ rounded(x.detach(), 3)
@@ -71,13 +71,13 @@ def test_a_product_is_that_of_the_rounded_operands(rows, seed, bias):
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_maps_together_are_the_maps_side_by_side(bias):
+def test_joined_maps_are_the_maps_side_by_side(bias):
     torch.manual_seed(0)
     maps = [nn.Linear(64, size, bias) for size in (64, 32, 32)]
     x = torch.randn(2, 64, 64)
     expected = torch.cat([part(x) for part in maps], dim=-1)
-    torch.testing.assert_close(fp8.together(x, maps, in_fp8=False), expected)
-    assert distance(fp8.together(x, maps, in_fp8=True), expected) < 0.05
+    torch.testing.assert_close(fp8.joined_linear(x, maps, in_fp8=False), expected)
+    assert distance(fp8.joined_linear(x, maps, in_fp8=True), expected) < 0.05
 
 
 @every_kind
@@ -88,15 +88,15 @@ def test_the_gradient_of_an_activation_is_autograds(kind):
     y = activation(kind, *parts)
     d = torch.randn_like(y)
     expected = torch.cat(torch.autograd.grad(y, parts[::-1], d), dim=-1)
-    torch.testing.assert_close(activation_back(kind, d, *parts), expected)
+    torch.testing.assert_close(activation_backward(kind, d, *parts), expected)
 
 
 @every_kind
 @pytest.mark.parametrize("bias", [True, False])
 def test_inner_values_and_slopes_are_those_of_autograd(kind, bias):
     random = torch.Generator().manual_seed(0)
-    x8 = fp8.rounded(torch.randn(64, 32, generator=random), formats.INPUTS, formats.E4M3)
-    u8 = fp8.rounded(0.3 * torch.randn(96, 32, generator=random), formats.WEIGHTS, formats.E4M3)
+    x8 = fp8.to_fp8(torch.randn(64, 32, generator=random), formats.INPUTS, formats.E4M3)
+    u8 = fp8.to_fp8(0.3 * torch.randn(96, 32, generator=random), formats.WEIGHTS, formats.E4M3)
     offset = torch.randn(96, generator=random) if bias else None
     before = F.linear(
         x8.float() / formats.INPUTS, u8.float() / formats.WEIGHTS, offset
@@ -108,11 +108,11 @@ def test_inner_values_and_slopes_are_those_of_autograd(kind, bias):
         expected = F.gelu(before, approximate="tanh") if kind == "gelu" else F.relu(before) ** 2
     (slopes,) = torch.autograd.grad(expected.sum(), before)
     factor = torch.tensor(1 / (formats.INPUTS * formats.WEIGHTS))
-    found, turned, found_slopes = fp8.activated(x8, u8, offset, factor, kind)
+    found, transposed, found_slopes = fp8.activated(x8, u8, offset, factor, kind)
     near = {"rtol": 1 / 16, "atol": 2**-10 / formats.INPUTS}  # half a unit of e4m3
     torch.testing.assert_close(found.float() / formats.INPUTS, expected.detach(), **near)
     torch.testing.assert_close(found_slopes.float() / formats.INPUTS, slopes, **near)
-    assert torch.equal(turned.float(), found.float().t())
+    assert torch.equal(transposed.float(), found.float().t())
 
 
 @pytest.mark.parametrize("halves", [1, 2])
@@ -121,11 +121,11 @@ def test_a_gradient_goes_back_through_slopes(halves):
     g8 = (4 * torch.randn(64, 32, generator=random)).to(formats.E5M2)
     d8t = (4 * torch.randn(48, 32, generator=random)).to(formats.E4M3)
     slopes = torch.randn(64, 48 * halves, generator=random).to(formats.E4M3)
-    found, turned = fp8.activated_back(g8, d8t, slopes, torch.tensor(0.5))
+    found, transposed = fp8.activated_backward(g8, d8t, slopes, torch.tensor(0.5))
     through = torch.cat([0.5 * g8.float() @ d8t.float().t()] * halves, dim=1)
     expected = through * slopes.float()
     torch.testing.assert_close(found.float(), expected, rtol=1 / 8, atol=1e-4)
-    assert torch.equal(turned.float(), found.float().t())
+    assert torch.equal(transposed.float(), found.float().t())
 
 
 @every_kind
@@ -168,10 +168,10 @@ def test_the_loss_of_a_head_in_8_bits_and_its_gradients(softcap):
 
 
 def test_what_is_too_large_is_cut_and_no_gradient_has_a_scale():
-    assert fp8.rounded(torch.tensor([1e9, -1e9]), 4.0, formats.E4M3).float().tolist() == [448, -448]
-    assert fp8.rounded(torch.tensor([1e9]), 4.0, formats.E5M2).float().item() == 57344
+    assert fp8.to_fp8(torch.tensor([1e9, -1e9]), 4.0, formats.E4M3).float().tolist() == [448, -448]
+    assert fp8.to_fp8(torch.tensor([1e9]), 4.0, formats.E5M2).float().item() == 57344
     zeros = torch.zeros(4, 4)
-    assert (fp8.rounded(zeros, fp8.fitting(zeros), formats.E5M2).float() == 0).all()
+    assert (fp8.to_fp8(zeros, fp8.gradient_scale(zeros), formats.E5M2).float() == 0).all()
 
 
 @pytest.mark.parametrize("form", FORMS)
