@@ -14,7 +14,9 @@ from brnb.models.transformer import TransformerLM
 from brnb.ops import formats, fp8
 from brnb.ops.activation import activation, activation_backward
 from brnb.ops.loss import fused_cross_entropy
+from brnb.ops.loss_fp8 import cross_entropy
 from brnb.ops.split_k import parts
+from brnb.train import fast
 from brnb.train.recorded import make_step
 
 CPU = torch.device("cpu")
@@ -157,7 +159,7 @@ def test_the_loss_of_a_head_in_8_bits_and_its_gradients(softcap):
     weight = (0.2 * torch.randn(48, 32)).requires_grad_()
     targets = torch.randint(48, (80,))
     expected = fused_cross_entropy(hidden, weight, targets, softcap)
-    found = fused_cross_entropy(hidden, weight, targets, softcap, in_fp8=True)
+    found = cross_entropy(hidden, weight, targets, softcap)
     assert found.item() == pytest.approx(expected.item(), rel=0.01)
     for got, true in zip(
         torch.autograd.grad(0.3 * found, (hidden, weight)),
@@ -180,7 +182,7 @@ def test_a_model_computes_in_8_bits_in_training_only(form):
     x, y = ids[:, :-1], ids[:, 1:]
     exact = copy.deepcopy(model)
     expected, _ = make_step(exact, "fp32", CPU)(x, y, None, 1.0)
-    found, _ = make_step(model, "fp8", CPU)(x, y, None, 1.0)
+    found, _ = make_step(model, "fp8", CPU, fast.parts)(x, y, None, 1.0)
     assert found != expected
     assert found.item() == pytest.approx(expected.item(), rel=0.01)
     for (name, p), true in zip(model.named_parameters(), exact.parameters(), strict=True):
@@ -199,7 +201,7 @@ def test_training_in_8_bits_has_the_losses_of_fp32(form):
     for precision in ("fp32", "fp8"):
         model, losses = build(form), []
         optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
-        step = make_step(model, precision, CPU)
+        step = make_step(model, precision, CPU, fast.parts)
         for part in text:
             optimizer.zero_grad()
             loss, _ = step(part[:, :-1], part[:, 1:], None, 1.0)
@@ -212,15 +214,15 @@ def test_training_in_8_bits_has_the_losses_of_fp32(form):
 
 
 def test_what_cannot_be_in_8_bits_is_an_error():
-    with pytest.raises(ValueError, match='"fp8" is for Transformers, not for a RecurrentLM'):
+    with pytest.raises(ValueError, match=r'"fp8" is for .* this RecurrentLM has none: take "bf16"'):
         make_step(RecurrentLM(32, 16, 1, 16), "fp8", CPU)
     odd = {"width": 64, "layers": 1, "heads": 4, "kv_heads": 4, "context": 32, "hidden": 128}
     with pytest.raises(ValueError, match="multiples of 32, and vocab_size = 97: change it"):
-        make_step(TransformerLM(vocab_size=97, **odd), "fp8", CPU)
+        make_step(TransformerLM(vocab_size=97, **odd), "fp8", CPU, fast.parts)
 
 
 def test_a_micro_batch_that_does_not_fit_the_matrix_units_is_an_error():
-    step, ids = make_step(build("gpt"), "fp8", CPU), torch.zeros(1, 9, dtype=torch.long)
+    step, ids = make_step(build("gpt"), "fp8", CPU, fast.parts), torch.zeros(1, 9, dtype=torch.long)
     with pytest.raises(ValueError, match="multiple of 256 tokens, not 9: change batch_size"):
         step(ids, ids, None, 1.0)
 
