@@ -177,14 +177,14 @@ def scalar(value: float, like: Tensor) -> Tensor:
 @torch.library.custom_op("brnb::with_transpose", mutates_args=(), device_types="cpu")
 def with_transpose(x: Tensor, scale: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """x · scale in 8 bits, and the transpose of that, for a matrix (M, K)."""
-    small = to_fp8(x, scale, dtype)
+    small = to_fp8(x.contiguous(), scale, dtype)
     return small, small.t().contiguous()
 
 
 @torch.library.custom_op("brnb::transposed", mutates_args=(), device_types="cpu")
 def transposed(x: Tensor) -> Tensor:
     """The transpose of an 8-bit matrix, as a matrix of its own."""
-    return x.t().contiguous()
+    return x.t().clone(memory_format=torch.contiguous_format)
 
 
 @torch.library.custom_op("brnb::activated", mutates_args=(), device_types="cpu")
