@@ -106,7 +106,7 @@ def test_a_transpose_is_a_transpose(shape):
 
 @pytest.mark.parametrize(
     ("rows", "columns", "terms"),
-    [(1024, 256, 131_072), (2048, 512, 65_536), (128, 256, 2048), (96, 160, 288), (16, 48, 32)],
+    [(1024, 256, 131_072), (2048, 512, 65_536), (128, 256, 16_384), (96, 160, 288), (16, 48, 32)],
 )
 @pytest.mark.parametrize("dtype", [torch.float32, BF16])
 def test_long_sums_are_those_of_fp32(rows, columns, terms, dtype):
