@@ -13,14 +13,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from brnb.ops.kernels.tuned import tuning
 from brnb.ops.rope import rotate
 
-BLOCK, HEAD_DIMS, LONGEST = 64, (32, 64), 2048  # what was measured, and is faster than cuDNN's
+BLOCK = 64  # tokens that a program of the kernels owns
 
 
 def fits(length: int, head_dim: int) -> bool:
     """Whether sequences are worth the kernels."""
-    return length % BLOCK == 0 and length <= LONGEST and head_dim in HEAD_DIMS
+    sizes = tuning()
+    short = length % BLOCK == 0 and length <= sizes.attention_longest
+    return short and head_dim in sizes.attention_forward
 
 
 @torch.library.custom_op("brnb::attention", mutates_args=(), device_types="cpu")

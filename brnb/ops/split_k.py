@@ -4,8 +4,8 @@ A gradient of a small weight has fewer tiles than a GPU has multiprocessors, eac
 A program of `brnb.ops.kernels.split_k` makes a part of a tile's sum instead.
 """
 
-MULTIPROCESSORS = 132  # of an H100 or H200
-ROWS, COLUMNS, TERMS = 128, 256, 128  # of a tile, and at a time, as measured on an H200
+from brnb.ops.kernels.tuned import tuning
+
 MOST, FEWEST = 2**14, 4  # terms of a part; parts worth it
 
 
@@ -17,10 +17,11 @@ def parts(rows: int, columns: int, terms: int) -> int:
     or a part would be longer than `MOST`. The matrix units keep 14 bits of what they add up: of so
     many terms, added 32 at a time, at most 3% is lost to that, and rounding them lost up to 12%.
     """
-    if rows % ROWS or columns % COLUMNS:
+    tile_rows, tile_columns, at_a_time = tuning().sum_tile
+    if rows % tile_rows or columns % tile_columns:
         return 1
-    count, tiles = 1, rows // ROWS * (columns // COLUMNS)
-    while 2 * count * tiles <= MULTIPROCESSORS:
+    count, tiles = 1, rows // tile_rows * (columns // tile_columns)
+    while 2 * count * tiles <= tuning().multiprocessors:
         count *= 2
-    fits = terms % (count * TERMS) == 0 and terms <= count * MOST
+    fits = terms % (count * at_a_time) == 0 and terms <= count * MOST
     return count if fits and count >= FEWEST else 1

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from brnb.ops import formats, fp8, loss, loss_fp8
+from brnb.ops import decoding, formats, fp8, loss, loss_fp8
 from brnb.ops.attention import attention
 from brnb.ops.rope import rope_table
 
@@ -67,6 +67,17 @@ def assert_near(found, expected, farthest):
 
 def same_bytes(found, expected):
     return torch.equal(found.cpu().view(torch.uint8), expected.cpu().view(torch.uint8))
+
+
+def assert_within_a_unit(found, expected, rtol):
+    """8-bit numbers that differ by a unit at the most, but for what long sums lose.
+
+    The matrix units keep 14 bits of a sum's largest terms: where terms cancel, what is left is off
+    by up to a hundredth of what such sums usually are.
+    """
+    found, expected = found.cpu().float(), expected.float()
+    usual = float(expected.square().mean().sqrt())
+    torch.testing.assert_close(found, expected, rtol=rtol, atol=2**-7 + usual / 100)
 
 
 # transposing
@@ -143,7 +154,7 @@ def test_activations_and_slopes_are_within_a_unit_of_8_bits(rows, width, hidden,
     assert same_bytes(found[1], found[0].t().contiguous())
     assert_near([part.float() for part in found], [part.float() for part in expected], 0.02)
     for got, true in zip(found, expected, strict=True):
-        torch.testing.assert_close(got.cpu().float(), true.float(), rtol=1 / 7, atol=2**-7)
+        assert_within_a_unit(got, true, rtol=1 / 7)
 
 
 @pytest.mark.parametrize("halves", [1, 2])
@@ -158,7 +169,7 @@ def test_gradients_through_slopes_are_within_a_unit_of_8_bits(rows, width, hidde
     expected = fp8.exact_activated_backward(g8, d8t, slopes, factor)
     assert same_bytes(found[1], found[0].t().contiguous())
     assert_near([part.float() for part in found], [part.float() for part in expected], 0.02)
-    torch.testing.assert_close(found[0].cpu().float(), expected[0].float(), rtol=1 / 3, atol=2**-7)
+    assert_within_a_unit(found[0], expected[0], rtol=1 / 3)
 
 
 @every_kind
@@ -313,8 +324,6 @@ def llama_rope(tokens, size):
 def test_a_norm_rounds_where_transformers_does(shape):
     from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
-    from brnb.ops.kernels import decoding
-
     norm, x = LlamaRMSNorm(shape[1], 1e-5), normal(*shape, dtype=BF16, scale=3.0)
     norm.weight.data = 1 + normal(shape[1], dtype=BF16, scale=0.1)
     found = decoding.rms_norm(*gpu(x, norm.weight.data), 1e-5).cpu()
@@ -325,8 +334,6 @@ def test_a_norm_rounds_where_transformers_does(shape):
 
 @pytest.mark.parametrize("shape", [(1, 40), (7, 1536), (33, 1000)])
 def test_swiglu_rounds_where_transformers_does(shape):
-    from brnb.ops.kernels import decoding
-
     joined = normal(*shape, dtype=BF16, scale=2.0)
     gate, up = joined.chunk(2, -1)
     found, expected = decoding.swiglu(gpu(joined)).cpu(), F.silu(gate) * up
@@ -338,8 +345,6 @@ def test_swiglu_rounds_where_transformers_does(shape):
 def test_queries_and_keys_are_rotated_and_stored_as_by_transformers(heads, kv, size):
     from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
-    from brnb.ops.kernels import decoding
-
     count, places = 5, 11
     joined, rows = (
         normal(count, (heads + 2 * kv) * size, dtype=BF16),
@@ -350,7 +355,7 @@ def test_queries_and_keys_are_rotated_and_stored_as_by_transformers(heads, kv, s
     q, k = apply_rotary_pos_emb(q[None], k[None], *(part[None] for part in rope), unsqueeze_dim=2)
     keys, values = (torch.zeros(places, kv, size, dtype=BF16, device="cuda") for _ in "kv")
     on_gpu = tuple(part.cuda() for part in rope)
-    found = decoding.turn_and_store(joined.cuda(), on_gpu, rows.cuda(), keys, values)
+    found = decoding.rotate_and_store(joined.cuda(), *on_gpu, rows.cuda(), keys, values)
     assert torch.equal(found.cpu(), q[0])
     assert torch.equal(keys.cpu()[rows], k[0])
     assert torch.equal(values.cpu()[rows], v)
@@ -360,8 +365,6 @@ def test_queries_and_keys_are_rotated_and_stored_as_by_transformers(heads, kv, s
 @pytest.mark.parametrize("dtype", [torch.float32, BF16])
 @pytest.mark.parametrize(("heads", "kv", "size"), [(4, 4, 16), (9, 3, 64), (32, 8, 128)])
 def test_a_token_of_each_slot_attends_to_the_keys_up_to_its_own(heads, kv, size, dtype):
-    from brnb.ops.kernels import decoding
-
     positions = torch.tensor([0, 1, 31, 32, 33, 95])
     q = normal(len(positions), heads, size, dtype=dtype)
     keys, values = (normal(len(positions) + 1, 96, kv, size, dtype=dtype) for _ in "kv")

@@ -13,14 +13,10 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-Sizes = dict[int, tuple[int, int, int, int | None]]
+from brnb.ops.kernels.rope import rotate
+from brnb.ops.kernels.tuned import Streamed, tuning
 
 LOG2_E = 1 / math.log(2)
-# By head_dim: rows that it looks at in a turn, warps, stages, and, where the compiler takes more
-# than let three programs share a multiprocessor, registers; as measured on an H200.
-FORWARD: Sizes = {32: (64, 4, 3, None), 64: (64, 4, 3, None)}
-QUERIES: Sizes = {32: (32, 4, 3, None), 64: (64, 4, 2, None)}
-KEYS: Sizes = {32: (64, 4, 2, None), 64: (64, 4, 2, 168)}
 LINES = 32  # heads of tokens that a program turns
 BLOCK = 64  # rows that a program owns
 
@@ -38,7 +34,7 @@ def attention(
         )
     out = torch.empty(B, T, width, dtype=qkv.dtype, device=qkv.device)
     normalisers = torch.empty(B, heads, T, dtype=torch.float32, device=qkv.device)
-    stream, tuned = _tuned(FORWARD, width // heads)
+    stream, tuned = _tuned(tuning().attention_forward, width // heads)
     _forward[(T // BLOCK, B * heads)](
         *_operands(qkv, rotated), out, normalisers, LOG2_E / math.sqrt(width // heads), T,
         heads, width // heads, BLOCK, stream, **tuned,
@@ -62,8 +58,8 @@ def attention_backward(
     grid, parts = (T // BLOCK, B * heads), _operands(qkv, rotated)
     scales = 1 / math.sqrt(D), LOG2_E / math.sqrt(D)  # a product in the kernel costs registers
     for kernel, sizes in (
-        (_queries_backward, QUERIES),
-        (_keys_backward, KEYS),
+        (_queries_backward, tuning().attention_queries),
+        (_keys_backward, tuning().attention_keys),
     ):  # the first makes deltas
         stream, tuned = _tuned(sizes, D)
         kernel[grid](
@@ -73,7 +69,7 @@ def attention_backward(
     return gradient
 
 
-def _tuned(sizes: Sizes, head_dim: int) -> tuple[int, dict[str, Any]]:
+def _tuned(sizes: Streamed, head_dim: int) -> tuple[int, dict[str, Any]]:
     stream, warps, stages, registers = sizes[head_dim]
     return stream, {"num_warps": warps, "num_stages": stages, "maxnreg": registers}
 
@@ -97,8 +93,9 @@ def _rotate(  # type: ignore[no-untyped-def]
     angle = (token % T)[:, None] * (D // 2) + half
     c, s = tl.load(cos + angle), tl.load(sin + angle)
     to = rotated + line[:, None] * D + half
-    tl.store(to, (first * c - second * s).to(rotated.dtype.element_ty))
-    tl.store(to + D // 2, (second * c + first * s).to(rotated.dtype.element_ty))
+    first, second = rotate(first, second, c, s, tl.float32)
+    tl.store(to, first.to(rotated.dtype.element_ty))
+    tl.store(to + D // 2, second.to(rotated.dtype.element_ty))
 
 
 @triton.jit
@@ -265,7 +262,8 @@ def store_rotated_back(  # type: ignore[no-untyped-def]
         half = tl.arange(0, D // 2)[None, :]
         angle = row[:, None] * (D // 2) + half
         c, s = tl.load(cos + angle), tl.load(sin + angle)
-        tl.store(to + half, (first * c + second * s).to(to.dtype.element_ty))
-        tl.store(to + half + D // 2, (second * c - first * s).to(to.dtype.element_ty))
+        first, second = rotate(first, second, c, -s, tl.float32)
+        tl.store(to + half, first.to(to.dtype.element_ty))
+        tl.store(to + half + D // 2, second.to(to.dtype.element_ty))
     else:
         tl.store(to + tl.arange(0, D)[None, :], gradient.to(to.dtype.element_ty))

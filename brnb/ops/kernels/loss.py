@@ -5,8 +5,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-WIDEST = 8192  # logits that one program holds in registers at a time, as measured on an H200
-FLAT = 4096
+from brnb.ops.kernels.tuned import tuning
+
+FLAT = 4096  # numbers of a program that multiplies
 
 
 def turn_into_gradient(logits: Tensor, targets: Tensor, softcap: float | None) -> Tensor:
@@ -17,7 +18,7 @@ def turn_into_gradient(logits: Tensor, targets: Tensor, softcap: float | None) -
     """
     rows, columns = logits.shape
     losses = torch.empty(rows, dtype=torch.float32, device=logits.device)
-    block = min(WIDEST, triton.next_power_of_2(columns))
+    block = min(tuning().loss_columns, triton.next_power_of_2(columns))
     _rows_to_gradients[(rows,)](
         logits, targets, losses, softcap or 1.0, softcap is not None, columns, block,
         num_warps=max(4, block // 1024),

@@ -7,10 +7,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from brnb.ops.kernels.loss import WIDEST, capped, row_loss
+from brnb.ops.kernels.loss import capped, row_loss
 from brnb.ops.kernels.transposing import require_transposed, tile, tiles, to_fp8, words
-
-TILE = (256, 32)  # the largest worth it, as measured on an H200
+from brnb.ops.kernels.tuned import tuning
 
 
 def gradients_in_8_bits(
@@ -27,13 +26,13 @@ def gradients_in_8_bits(
     rows, columns = logits.shape
     losses = torch.empty(rows, dtype=torch.float32, device=logits.device)
     normalisers = torch.empty_like(losses)
-    block = min(WIDEST, triton.next_power_of_2(columns))
+    block = min(tuning().loss_columns, triton.next_power_of_2(columns))
     is_capped = softcap is not None
     _rows_to_losses[(rows,)](
         logits, targets, losses, normalisers, softcap or 1.0, is_capped, columns, block,
         num_warps=4,
     )  # fmt: skip
-    grid, sizes = tiles(rows, columns, TILE)
+    grid, sizes = tiles(rows, columns, tuning().loss_tile)
     _tiles_to_gradients[grid](
         logits, targets, normalisers, g8, g8t.view(torch.int32), softcap or 1.0, scale,
         columns, g8t.stride(0) // 4, is_capped, *sizes,

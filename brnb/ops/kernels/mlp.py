@@ -24,13 +24,9 @@ from triton.experimental.gluon.nvidia.hopper import TensorDescriptor
 from brnb.ops.activation import CUBE, SQUEEZE
 from brnb.ops.formats import E4M3, E5M2, INPUTS
 from brnb.ops.kernels.transposing import TO_E4M3, TO_E5M2, TRANSPOSE, require_transposed
+from brnb.ops.kernels.tuned import tuning
 
 GROUPS, PART = 64, 256  # of four rows, one of each a product; terms of a sum at a time
-# Columns and warps of a program: the first that fit, as measured on an H200. Registers and shared
-# memory must be left for another program or two beside it.
-WIDE, NARROW = ((128, 8), (64, 4), (32, 4)), ((64, 4), (32, 4))
-BACK = ((128, 4), (64, 4), (32, 4))
-KEPT = 2**17  # bytes of weights in shared memory
 barrier = gl.thread_barrier if hasattr(gl, "thread_barrier") else gl.barrier  # up to Triton 3.6
 OPERAND = gl.NVMMASharedLayout(swizzle_byte_width=128, element_bitwidth=8, rank=2)
 
@@ -45,7 +41,8 @@ def activated(
     transposed = torch.empty(columns, rows, dtype=E4M3, device=x8.device)
     slopes = torch.empty(rows, wide, dtype=E4M3, device=x8.device)
     parts = triton.cdiv(x8.shape[1], PART)
-    sizes = tiles(x8, u8, columns, halves, WIDE if halves == 1 and parts == 2 else NARROW)
+    tuned = tuning().mlp_wide if halves == 1 and parts == 2 else tuning().mlp_narrow
+    sizes = tiles(x8, u8, columns, halves, tuned)
     _activated[sizes.pop("grid")](
         bias=factor if bias is None else bias, active=active,
         transposed=transposed.view(torch.int32), slopes=slopes, factor=factor, KIND=kind,
@@ -63,7 +60,8 @@ def activated_backward(
     small = torch.empty(rows, wide, dtype=E5M2, device=g8.device)
     transposed = torch.empty(wide, rows, dtype=E5M2, device=g8.device)
     roomy = wide == columns and g8.shape[1] <= 2 * PART
-    sizes = tiles(g8, d8t, columns, 1, BACK if roomy else NARROW)
+    tuned = tuning().mlp_backward if roomy else tuning().mlp_narrow
+    sizes = tiles(g8, d8t, columns, 1, tuned)
     _activated_backward[sizes.pop("grid")](
         slopes=slopes, small=small, transposed=transposed.view(torch.int32), factor=factor,
         HALVES=wide // columns, **sizes,
@@ -78,7 +76,7 @@ def tiles(
     """Grid of programs, and the arguments that both kernels have."""
     rows, width = x.shape
     parts = triton.cdiv(width, PART)
-    most = KEPT // (halves * parts * PART)
+    most = tuning().mlp_weights // (halves * parts * PART)
     size, warps = next(pair for pair in sizes if columns % pair[0] == 0 and pair[0] <= most)
     across = size // 16  # threads, of 16 bytes each
     # A matrix (M, K) as one of (M/4, 4K), of which a box holds every fourth row.

@@ -8,7 +8,8 @@ import triton.language as tl
 from torch import Tensor
 from triton.tools.tensor_descriptor import TensorDescriptor
 
-from brnb.ops.split_k import COLUMNS, ROWS, TERMS, parts
+from brnb.ops.kernels.tuned import tuning
+from brnb.ops.split_k import parts
 
 HOPPER = 9  # whose multiprocessors, and tensor descriptors, these are
 
@@ -20,11 +21,12 @@ def matmul_fp32(a: Tensor, b: Tensor, factor: Tensor, dtype: torch.dtype) -> Ten
     if count == 1 or torch.cuda.get_device_capability(a.device)[0] != HOPPER:
         one = torch.ones((), device=a.device)
         return torch._scaled_mm(a, b.t(), factor, one, out_dtype=dtype)
+    tile = tile_rows, tile_columns, at_a_time = tuning().sum_tile
     sums = torch.empty(count, rows, columns, dtype=torch.float32, device=a.device)
-    _summed[(rows // ROWS * (columns // COLUMNS), count)](
-        TensorDescriptor.from_tensor(a, [ROWS, TERMS]),
-        TensorDescriptor.from_tensor(b, [COLUMNS, TERMS]),
-        sums, factor, rows, columns, terms // count, ROWS, COLUMNS, TERMS,
+    _summed[(rows // tile_rows * (columns // tile_columns), count)](
+        TensorDescriptor.from_tensor(a, [tile_rows, at_a_time]),
+        TensorDescriptor.from_tensor(b, [tile_columns, at_a_time]),
+        sums, factor, rows, columns, terms // count, *tile,
         num_warps=8, num_stages=4,
     )  # fmt: skip
     return sums.sum(0).to(dtype)

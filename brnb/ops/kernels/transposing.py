@@ -10,8 +10,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from brnb.ops.kernels.tuned import tuning
+
 ROWS, COLUMNS = (256, 128, 64, 32), (64, 32)  # of a tile: the first that fits
-PASS = (128, 64)  # the largest worth it, as measured on an H200
 
 
 def with_transpose(x: Tensor, scale: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -21,7 +22,7 @@ def with_transpose(x: Tensor, scale: Tensor, dtype: torch.dtype) -> tuple[Tensor
     rows, columns = x.shape
     small = torch.empty(rows, columns, dtype=dtype, device=x.device)
     transposed = torch.empty(columns, rows, dtype=dtype, device=x.device)
-    grid, tile = tiles(rows, columns, PASS)
+    grid, tile = tiles(rows, columns, tuning().transpose_tile)
     _with_transpose[grid](
         x, small, transposed.view(torch.int32), scale, x.stride(0), columns, rows // 4, *tile
     )
@@ -33,7 +34,7 @@ def transposed(x: Tensor) -> Tensor:
     """See `brnb.ops.fp8`."""
     rows, columns = x.shape
     target = torch.empty(columns, rows, dtype=x.dtype, device=x.device)
-    grid, tile = tiles(rows, columns, PASS)
+    grid, tile = tiles(rows, columns, tuning().transpose_tile)
     _transposed[grid](x.view(torch.uint8), target.view(torch.int32), columns, rows // 4, *tile)
     return target
 
