@@ -4,9 +4,11 @@
 
 The peer is what a good engineer writes without this project (nanoGPT, or nn.LSTM): bf16 autocast,
 torch.compile, PyTorch's attention and cross-entropy, fused AdamW, one batch that is already on the
-device, nothing else. Ours is `brnb.train.loop.Training` with its data, schedule, clipping and
-history, in bf16 or fp8. All run in this process, in turns, with the same batch; the table shows
-medians. MFU is a share of the peak in bf16 for all.
+device, nothing else. Where torchao is installed, a second peer is the same with the products of
+its blocks in torchao's float8; it stands in the rows in fp8. Ours is `brnb.train.loop.Training`
+with its data, schedule, clipping and history, in bf16 or fp8. All run in this process, in turns,
+with the same batch; the table shows medians, and `ratio` is ours over the plain peer. MFU is a
+share of the peak in bf16 for all.
 
 Then each shape is checked: gradients against those of plain autograd in fp32, and the losses of a
 short training against the same training in fp32, or for fp8 in bf16. The yardstick is how far that
@@ -25,7 +27,7 @@ products                               5.1  10.0
 MLP: products with activation, slopes  1.9   3.5
 attention                              3.0   4.4
 norms, residuals, rounding             2.0   2.1
-turning matrices, in 8 bits            0.4   1.5
+transposing matrices, in 8 bits        0.4   1.5
 loss                                   0.9   1.8
 optimizer, clipping, embedding, rest   0.5   1.1
 ==================================== ===== =====
@@ -43,6 +45,7 @@ queries; the loss in parts that stay in the cache; a norm of our own that adds t
 
 import dataclasses
 import gc
+import importlib.util
 import json
 import math
 import statistics
@@ -220,10 +223,23 @@ def bare(s: Shape, training: Training) -> Callable[[], object]:
     return step
 
 
+def float8_peer(s: Shape) -> dict[tuple[str, str], Callable[[], object]]:
+    """The plain peer with torchao's products in 8 bits, if it is installed and can run."""
+    if not s.h or importlib.util.find_spec("torchao") is None:
+        return {}
+    try:
+        step = peer(s, float8=True)
+        step()
+    except Exception as error:  # the others are still worth their time
+        print(f"torchao.float8: {error!r}"[:500], flush=True)
+        return {}
+    return {("torchao", ""): step}
+
+
 def measure(group: dict[str, Shape]) -> dict[str, dict[str, Any]]:
     """A row of the table for each shape of a group that has one peer."""
     s = next(iter(group.values()))
-    row, found, kinds = text(s, 4_000_000), {}, {("peer", ""): peer(s)}
+    row, found, kinds = text(s, 4_000_000), {}, {("peer", ""): peer(s)} | float8_peer(s)
     with tempfile.TemporaryDirectory() as folder:
         for name, shape in group.items():
             torch.cuda.reset_peak_memory_stats()
@@ -263,7 +279,11 @@ def rates(
     mine, least, other = took["ours", name], took["bare", name], took["peer", ""]
     found = {"ratio": round(other / mine, 3), "loop_overhead": round(mine / least - 1, 4)}
     counted = parameters - (s.T * s.d if "learned" in s.form.values() else 0)
-    for who, passed in (("ours", mine), ("peer", other)):
+    peers = {"ours": mine, "peer": other}
+    if s.precision == "fp8" and ("torchao", "") in took:
+        peers["torchao"] = took["torchao", ""]
+        found["ratio_to_torchao"] = round(peers["torchao"] / mine, 3)
+    for who, passed in peers.items():
         found[f"{who}_tokens_per_second"] = round(s.B * s.T / passed)
         if s.h:
             found[f"{who}_mfu"] = round(s.B * s.T / passed * s.flops(counted) / BF16_PEAK, 4)

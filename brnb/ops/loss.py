@@ -107,12 +107,9 @@ class InParts(torch.autograd.Function):
         return *gradients, None, None, None
 
 
+@torch.library.custom_op("brnb::turn_into_gradient", mutates_args=("logits",), device_types="cpu")
 def turn_into_gradient(logits: Tensor, targets: Tensor, softcap: float | None) -> Tensor:
     """Sum of the rows' losses; the logits (N, V) become its gradient, in place."""
-    if logits.is_cuda:
-        from brnb.ops.kernels import loss as kernel  # Triton comes with PyTorch for GPUs only
-
-        return kernel.turn_into_gradient(logits, targets, softcap)
     z = logits.to(torch.promote_types(logits.dtype, torch.float32))
     z = z if softcap is None else cap(z, softcap)
     normaliser, target = z.logsumexp(-1, keepdim=True), targets[:, None]
@@ -123,12 +120,9 @@ def turn_into_gradient(logits: Tensor, targets: Tensor, softcap: float | None) -
     return loss
 
 
+@torch.library.custom_op("brnb::multiplied", mutates_args=(), device_types="cpu")
 def multiplied(part: Tensor, share: Tensor) -> Tensor:
     """part · share, in the precision of `part`, for a number that the device alone knows."""
-    if part.is_cuda:
-        from brnb.ops.kernels import loss as kernel
-
-        return kernel.multiplied(part, share)
     return (part * share).to(part.dtype)
 
 
@@ -140,3 +134,10 @@ def _add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
         torch.addmm(total, a, b, out_dtype=total.dtype, out=total)
     else:  # CPUs have no product of mixed precision
         total += a.to(total.dtype) @ b.to(total.dtype)
+
+
+if torch.cuda.is_available():  # Triton comes with PyTorch for GPUs only
+    from brnb.ops.kernels import loss as kernels
+
+    turn_into_gradient.register_kernel("cuda", kernels.turn_into_gradient)
+    multiplied.register_kernel("cuda", kernels.multiplied)

@@ -69,16 +69,26 @@ class InPartsIn8Bits(torch.autograd.Function):
         return dx.to(dtype), dw.to(w_dtype), None, None, None
 
 
+@torch.library.custom_op(
+    "brnb::gradients_in_8_bits", mutates_args=("g8", "g8t"), device_types="cpu"
+)
 def gradients_in_8_bits(
     logits: Tensor, targets: Tensor, softcap: float | None, g8: Tensor, g8t: Tensor
 ) -> Tensor:
-    """Sum of the rows' losses; `g8` becomes its gradient in e5m2, and `g8t` the transpose."""
-    if logits.is_cuda:
-        from brnb.ops.kernels import loss_fp8 as kernel
-
-        return kernel.gradients_in_8_bits(logits, targets, softcap, LOGIT_GRADIENTS, g8, g8t)
-    logits = logits.float()
-    loss = turn_into_gradient(logits, targets, softcap)
-    g8.copy_(fp8.to_fp8(logits, LOGIT_GRADIENTS, formats.E5M2))
+    """Sum of the rows' losses; `g8` becomes its gradient in e5m2, times `LOGIT_GRADIENTS`, and
+    `g8t` the transpose, whose rows may lie apart."""
+    gradient = logits.to(torch.float32, copy=True)
+    loss = turn_into_gradient(gradient, targets, softcap)
+    g8.copy_(fp8.to_fp8(gradient, LOGIT_GRADIENTS, formats.E5M2))
     g8t.copy_(g8.t())
     return loss
+
+
+if torch.cuda.is_available():  # Triton comes with PyTorch for GPUs only
+    from brnb.ops.kernels import loss_fp8 as kernels
+
+    @gradients_in_8_bits.register_kernel("cuda")
+    def _(
+        logits: Tensor, targets: Tensor, softcap: float | None, g8: Tensor, g8t: Tensor
+    ) -> Tensor:
+        return kernels.gradients_in_8_bits(logits, targets, softcap, LOGIT_GRADIENTS, g8, g8t)
