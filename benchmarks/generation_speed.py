@@ -4,9 +4,10 @@
 
 A model of Llama 3.1 8B's shape with random bf16 weights answers random prompts of 256 tokens with
 64 new ones; nothing ends early, and no two prompts begin alike. Two rates are given: new tokens a
-second end to end, which counts the reading of the prompts as the peer's does, and of the decoding
-steps alone, whose limit at few slots is memory (the bytes of all weights over the measured speed
-of a copy). Each measurement is printed and written at once; one that fails says why.
+second end to end, which counts the reading of the prompts as the peers' do, and of the decoding
+steps alone, whose limit at few slots is memory (the bytes that a step reads over the measured speed
+of a copy). The peers are Hugging Face generate, and Transformers' own continuous batching with
+PyTorch's attention. Each measurement is printed and written at once; one that fails says why.
 
 The limit end to end is arithmetic. A generation is 4.42 TFLOP: 255 prompt tokens in 32 layers
 (the last one's keys and values alone) 3.46, 64 new tokens with their logits 0.96. An H200 sustains
