@@ -91,13 +91,13 @@ def weights_of(base: str, revision: str | None) -> Callable[[str, Tensor], Tenso
     where = {name: file for file in opened for name in file.keys()}  # noqa: SIM118
 
     def value(name: str, like: Tensor) -> Tensor:
-        found = where[name].get_tensor(name) if name in where else None
-        if found is None or found.shape != like.shape:
+        tensor = where[name].get_tensor(name) if name in where else None
+        if tensor is None or tensor.shape != like.shape:
             raise ValueError(
                 f"base {base!r} has no {name} of shape {tuple(like.shape)}, and is too large for "
                 "one GPU: take its unquantised safetensors in Hugging Face's names"
             )
-        return found
+        return tensor
 
     return value
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ALIGNED = 16  # bytes: every tensor of a layer begins at a multiple
 # PyTorch 2.13 warns of the old name.
 all_gather = getattr(dist, "all_gather_single", dist.all_gather_into_tensor)
-LENT = "lent"  # attribute of a weight whose content comes and goes
+SHARED_BUFFER = "in_shared_buffer"  # attribute of a weight whose content comes and goes
 
 
 class Shards:
@@ -68,7 +68,7 @@ class Shards:
         """Lend the two places to the layers, and let them call for their turn."""
         size = self.world.size * max(len(own) for own in self.own)
         self.places = [
-            torch.empty(size, dtype=torch.uint8, device=self.own[0].device) for _ in "ab"
+            torch.empty(size, dtype=torch.uint8, device=self.own[0].device) for _ in range(2)
         ]
         for i, tensors in enumerate(self.lent):
             for tensor, place in zip(tensors, _views(self.places[i % 2], tensors), strict=True):
@@ -169,14 +169,14 @@ def shards_of(model: Any) -> Shards | None:
 
 def is_lent(module: Any) -> bool:
     """Whether the content of a map comes and goes."""
-    return getattr(module.weight, LENT, False)
+    return getattr(module.weight, SHARED_BUFFER, False)
 
 
 def _large(layer: nn.Module) -> Iterator[Tensor]:
     """The matrices of a layer, NF4 with their scales; the rest is not worth gathering."""
     for module in layer.modules():
         if isinstance(module, nn.Linear):
-            setattr(module.weight, LENT, True)
+            setattr(module.weight, SHARED_BUFFER, True)
             yield module.weight
             if state := getattr(module.weight, "quant_state", None):
                 yield state.absmax

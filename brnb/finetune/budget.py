@@ -104,7 +104,7 @@ def plan(
             "may be used: lower seq_len or rank, quantise the base, raise memory_limit_gib, or "
             f"spread the base over more GPUs: BRNB_PROCESSES={2 * processes}"
         )
-    step, predicted = min(fitting, key=lambda found: (_time(shape, found[0]), found[1]))
+    step, predicted = min(fitting, key=lambda plan: (_time(shape, plan[0]), plan[1]))
     return Plan(step.tokens, step.recomputed or 0, step.dequantised, limit, predicted, processes)
 
 

@@ -67,17 +67,17 @@ def from_pairs(tokenizer: "PreTrainedTokenizerFast", pairs: Iterable[Pair], seq_
         If the template does not write the answer as it is, the supervised tokens do not decode to
         the answer and its end, or none is left; names the pair.
     """
-    found = Chats()
+    chats = Chats()
     for pair in pairs:
         if any(token in pair.text for token in tokenizer.all_special_tokens):
-            found.special_tokens += 1
+            chats.special_tokens += 1
             continue
-        example = _example(tokenizer, pair, seq_len, found)
+        example = _example(tokenizer, pair, seq_len, chats)
         if example is None:
-            found.unwritable += 1
+            chats.unwritable += 1
         else:
-            found.examples.append(example)
-    return found
+            chats.examples.append(example)
+    return chats
 
 
 def _example(

@@ -48,10 +48,10 @@ class PlainStack:
     def __call__(self, ids: Tensor, positions: Tensor, lengths: Sequence[int]) -> Tensor:
         """What the head reads, shape (T, d), for ids and positions (T,)."""
         with torch.autocast(ids.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            found = self.core(
+            output = self.core(
                 input_ids=ids[None], position_ids=positions[None], lengths=lengths, use_cache=False
             )
-        hidden: Tensor = found.last_hidden_state[0]
+        hidden: Tensor = output.last_hidden_state[0]
         return hidden
 
 

@@ -96,10 +96,10 @@ class Gradients:
 
     def _passes(self, packs: Sequence[Pack]) -> list[list[Pack]]:
         """Micro-batches; processes that share a base make the same number, some of them empty."""
-        found = micro_batches(packs, self.plan.tokens)
+        parts = micro_batches(packs, self.plan.tokens)
         if self.losses.shards:
-            found += [[]] * (max(self.world.gather(len(found))) - len(found))
-        return found
+            parts += [[]] * (max(self.world.gather(len(parts))) - len(parts))
+        return parts
 
     def _together(self, backward: bool) -> AbstractContextManager[None]:
         shards = self.losses.shards
@@ -119,12 +119,12 @@ class Gradients:
 
 def micro_batches(packs: Sequence[Pack], tokens: int) -> list[list[Pack]]:
     """Packs in order, as many at a time as have `tokens` tokens together; at least one."""
-    found: list[list[Pack]] = []
+    parts: list[list[Pack]] = []
     room = 0
     for pack in packs:
         if len(pack.ids) > room:
-            found.append([])
+            parts.append([])
             room = tokens
-        found[-1].append(pack)
+        parts[-1].append(pack)
         room -= len(pack.ids)
-    return found
+    return parts

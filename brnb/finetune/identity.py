@@ -53,8 +53,8 @@ def _content(name: str) -> str:
 
 
 def _packs(packs: Sequence[Pack]) -> str:
-    found = hashlib.sha256()
+    sha = hashlib.sha256()
     for pack in packs:
         for part in (pack.ids, pack.labels, pack.positions):
-            found.update(part.numpy().tobytes())
-    return found.hexdigest()
+            sha.update(part.numpy().tobytes())
+    return sha.hexdigest()

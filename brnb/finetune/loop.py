@@ -197,21 +197,21 @@ class Finetuning:
         return self.step % every == 0 or self.step == self.steps
 
     def _resume(self) -> None:
-        found = self.checkpoint.load(self.device)
-        random = found["random"] if found else [random_state()]
+        state = self.checkpoint.load(self.device)
+        random = state["random"] if state else [random_state()]
         set_random_state(random, self.world.rank, self.params.seed)
-        if found:
-            self._continue(found)
+        if state:
+            self._continue(state)
         if self.step < self.steps:
             self.history.processes = self.world.size
 
-    def _continue(self, found: dict[str, Any]) -> None:
-        for parameter, saved in zip(self.parameters, found["adapters"], strict=True):
+    def _continue(self, state: dict[str, Any]) -> None:
+        for parameter, saved in zip(self.parameters, state["adapters"], strict=True):
             parameter.data.copy_(saved)
-        self.optimizer.load_state_dict(found["optimizer"])
-        self.history = FinetuneHistory(**found["history"])
-        self.step, self.summed = found["step"], found["summed"]
-        self.params.count_as_read(found.get("read", ()))
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.history = FinetuneHistory(**state["history"])
+        self.step, self.summed = state["step"], state["summed"]
+        self.params.count_as_read(state.get("read", ()))
         if self.step < self.steps:
             self.history.interruptions += 1
             if self.world.rank == 0:

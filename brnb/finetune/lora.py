@@ -134,8 +134,8 @@ class Group:
     def adapted(self) -> list[tuple[int, Tensor, Tensor, float]]:
         """First row, A, B and scale of each adapter."""
         starts = [0, *accumulate(self.rows)]
-        found = [(row, _own(module)) for row, module in zip(starts, self.maps, strict=False)]
-        return [(row, *own) for row, own in found if own is not None]
+        members = [(row, _own(module)) for row, module in zip(starts, self.maps, strict=False)]
+        return [(row, *own) for row, own in members if own is not None]
 
     def _joined(self) -> Tensor:
         first = base_map(self.maps[0])
@@ -158,8 +158,8 @@ def adapters(groups: Sequence[Group]) -> list[Adapter]:
     """
     own = [group.adapted for group in groups]
     weights = [w for adapted in own for _, a, b, _ in adapted for w in (a, b)]
-    found = iter(_Join.apply(groups, own, *weights))
-    return list(zip(found, found, strict=True))
+    factors = iter(_Join.apply(groups, own, *weights))
+    return list(zip(factors, factors, strict=True))
 
 
 class _Join(Function):

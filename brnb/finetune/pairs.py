@@ -34,9 +34,9 @@ def draw_pairs(params: SftParams) -> Splits[Pair]:
     else:
         usable = _usable(read_pairs(params.instructions), seen, removed)
         where = f"{params.instructions}; lower pairs"
-        found = draw(usable, params.pairs, params.seed, where)
-        test, held_out = _shares(len(found), params)
-        splits = Splits(found[held_out:], found[test:held_out], found[:test])
+        drawn = draw(usable, params.pairs, params.seed, where)
+        test, held_out = _shares(len(drawn), params)
+        splits = Splits(drawn[held_out:], drawn[test:held_out], drawn[:test])
     splits.removed = dict(removed)
     keep_apart(splits, params.near_duplicate)
     return splits
@@ -67,8 +67,8 @@ def _sample(params: SftParams) -> Splits[Pair]:
     return Splits(train, validation, test)
 
 
-def _usable(found: Iterable[Pair], seen: HashSet, removed: Counter[str]) -> Iterator[Pair]:
-    for pair in found:
+def _usable(pairs: Iterable[Pair], seen: HashSet, removed: Counter[str]) -> Iterator[Pair]:
+    for pair in pairs:
         if not pair.output:
             removed["empty_answer"] += 1
         elif not seen.add(hash64(pair.text.casefold().encode())):

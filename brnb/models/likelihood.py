@@ -69,13 +69,13 @@ def token_nats(model: nn.Module, row: np.ndarray, window: int, batch: int = 64) 
 
     Windows and parameters are those of `likelihood`, whose `nats` are the sum.
     """
-    found = [
+    windows = [
         F.cross_entropy(
             logits.flatten(0, 1).float(), target.flatten(), ignore_index=-1, reduction="none"
         ).cpu()
         for logits, target in _predictions(model, row, window, batch)
     ]
-    return torch.cat(found)[: len(row) - 1].double().numpy()
+    return torch.cat(windows)[: len(row) - 1].double().numpy()
 
 
 def _predictions(

@@ -156,10 +156,10 @@ class Windows:
         passes = range(place[0] // self.windows, place[-1] // self.windows + 1)
         self.orders = {p: self.orders[p] if p in self.orders else self._starts(p) for p in passes}
         starts = [self.orders[p][place[place // self.windows == p] % self.windows] for p in passes]
-        found = torch.from_numpy(np.concatenate(starts)[self.rows, None])
+        starting = torch.from_numpy(np.concatenate(starts)[self.rows, None])
         if self.row.home.type == "cuda":  # a copy from other memory would wait for the GPU
-            found = found.pin_memory().to(self.row.home, non_blocking=True)
-        return self.row.batch(found, fresh=True)
+            starting = starting.pin_memory().to(self.row.home, non_blocking=True)
+        return self.row.batch(starting, fresh=True)
 
     def _starts(self, pass_: int) -> np.ndarray:
         """Where the windows of a pass begin, in the order in which they are read."""

@@ -92,7 +92,7 @@ class Checkpoint:
 
 
 class _Moment:
-    """What this thread has asked a GPU to do so far."""
+    """A point on the GPU's timeline: a CUDA event that another thread can wait for."""
 
     def __init__(self) -> None:
         self.event = torch.cuda.Event() if torch.cuda.is_initialized() else None
@@ -102,7 +102,7 @@ class _Moment:
 
     @contextmanager
     def after(self) -> Iterator[None]:
-        """What is asked in this context waits for that, and nothing else for it."""
+        """GPU work that starts in this context waits for the point; no other work waits for it."""
         if not self.event:
             yield
             return

@@ -21,11 +21,12 @@ def pick_precision(wish: str, device: torch.device) -> str:
         If fp8 is wished from a GPU that has none; a CPU emulates it.
     """
     if wish == "fp8" and device.type == "cuda":
-        found = torch.cuda.get_device_capability(device)
-        if found < (8, 9):
+        capability = torch.cuda.get_device_capability(device)
+        if capability < (8, 9):
             raise ValueError(
                 f'precision = "fp8" needs a GPU of compute capability 8.9 (Ada, Hopper) or newer, '
-                f'and {torch.cuda.get_device_name(device)} has {found[0]}.{found[1]}: take "auto"'
+                f"and {torch.cuda.get_device_name(device)} has {capability[0]}.{capability[1]}: "
+                'take "auto"'
             )
     if wish != "auto":
         return wish

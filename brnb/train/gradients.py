@@ -81,7 +81,7 @@ class Gradients:
             tried = bool(self.sum) and self.succeeded >= TRIALS
             overlap, why = tried or bool(self.sharded), ""
             try:
-                found = self._accumulate(batch, state, overlap)
+                result = self._accumulate(batch, state, overlap)
             except torch.OutOfMemoryError as error:  # not kept: it would keep the memory
                 why = str(error).splitlines()[0]
             if overlap and why:
@@ -92,7 +92,7 @@ class Gradients:
                 if self.sum is not None:
                     self.sum.finish()
                 self.succeeded += 1
-                return found
+                return result
             self._halve(max(whys))
 
     def _accumulate(self, batch: Batch, state: State | None, overlap: bool) -> tuple[Tensor, State]:

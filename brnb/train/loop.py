@@ -62,9 +62,9 @@ class Training:
         self.params, self.model = params, model.to(self.device).train()
         identity = _identity(model, params, self.precision, data_identity, fast)
         self.checkpoint = Checkpoint(folder, identity)
-        found = self.checkpoint.load(self.device)
-        if found:
-            model.load_state_dict(found["model"])
+        saved = self.checkpoint.load(self.device)
+        if saved:
+            model.load_state_dict(saved["model"])
         if self.world.size > 1:
             parallel.same_weights(model)
             if sharding.is_needed(model, self.device):
@@ -80,7 +80,7 @@ class Training:
         self.step, self.step_tokens = 0, params.tokens_per_step
         self.state: tuple[Tensor, ...] | None = None  # of the recurrence
         self.summed, self.loss = 0, torch.zeros((), device=self.device)  # since the last point
-        self._resume(found)
+        self._resume(saved)
         self.first = self.step + 1
         self.gradients = Gradients(
             model, params.batch_size, self.device, self.world, self.history, fast
@@ -133,8 +133,8 @@ class Training:
         # Who holds a part of the weights has to be there for every window.
         world = parallel.ALONE if isinstance(self.model, FSDPModule) else self.world
         window = self.params.seq_len
-        found = likelihood(self.model, world.windows(row, window), window)
-        scores = world.gather((found.nats, found.tokens))
+        score = likelihood(self.model, world.windows(row, window), window)
+        scores = world.gather((score.nats, score.tokens))
         nats, tokens = (sum(part) for part in zip(*scores, strict=True))
         point = {"step": self.step, "tokens": self.history.tokens, "loss": nats / tokens}
         self.history.validation.append(point)
@@ -173,26 +173,26 @@ class Training:
             return due
         return self.step % self.params.log_every == 0 and self.world.gather(due)[0]
 
-    def _resume(self, found: dict[str, Any] | None) -> None:
-        random = found["random"] if found else [random_state()]
+    def _resume(self, saved: dict[str, Any] | None) -> None:
+        random = saved["random"] if saved else [random_state()]
         set_random_state(random, self.world.rank, self.params.seed)
-        if found:
-            self._continue(found)
+        if saved:
+            self._continue(saved)
         if self.step < self.params.steps:
             self.history.device, self.history.precision = self.device.type, self.precision
             self.history.processes = self.world.size
             self.history.micro_batch = self.params.batch_size // self.world.size
 
-    def _continue(self, found: dict[str, Any]) -> None:
-        self.optimizer.load_state_dict(found["optimizer"])
+    def _continue(self, saved: dict[str, Any]) -> None:
+        self.optimizer.load_state_dict(saved["optimizer"])
         for part in self.optimizer.parts:
             sharding.spread_moments(part)
-        self.history, self.step = History(**found["history"]), found["step"]
-        self.summed, self.loss = found["summed"], found["loss"]
-        self.params.count_as_read(found.get("read", ()))
+        self.history, self.step = History(**saved["history"]), saved["step"]
+        self.summed, self.loss = saved["summed"], saved["loss"]
+        self.params.count_as_read(saved.get("read", ()))
         if self.world.rank > 0:
             self.loss.zero_()  # the sum is with the first
-        state = tuple(torch.cat(parts, dim=1) for parts in zip(*found["state"], strict=True))
+        state = tuple(torch.cat(parts, dim=1) for parts in zip(*saved["state"], strict=True))
         self.state = tuple(part[:, self.rows].contiguous() for part in state) or None
         if self.step < self.params.steps:
             self.history.interruptions += 1

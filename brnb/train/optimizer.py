@@ -80,8 +80,8 @@ class Together:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a `state_dict`."""
-        for part, found in zip(self.parts, state["parts"], strict=True):
-            part.load_state_dict(found)
+        for part, saved in zip(self.parts, state["parts"], strict=True):
+            part.load_state_dict(saved)
 
 
 def make_optimizer(model: nn.Module, params: "TrainParams", world: World = ALONE) -> Together:

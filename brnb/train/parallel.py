@@ -127,8 +127,8 @@ class GradientSum:
         collect = weakref.WeakMethod(self._collect)  # a hook's references are never collected
 
         def report(parameter: nn.Parameter) -> None:
-            if found := collect():
-                found(parameter)
+            if report := collect():
+                report(parameter)
 
         for parameter in self.parameters:
             parameter.register_post_accumulate_grad_hook(report)
@@ -204,8 +204,8 @@ def launch(count: int, device: torch.device, function: Callable[..., Any], *argu
     WorkerError
         If a process failed; holds its error. The others are ended.
     """
-    if device.type == "cuda" and count > (found := torch.cuda.device_count()):
-        raise ValueError(f"BRNB_PROCESSES = {count}, but this machine shows {found} GPUs")
+    if device.type == "cuda" and count > (shown := torch.cuda.device_count()):
+        raise ValueError(f"BRNB_PROCESSES = {count}, but this machine shows {shown} GPUs")
     with tempfile.TemporaryDirectory() as folder:
         # As bytes through a pipe: shared memory is 64 MB in many containers.
         task = pickle.dumps((function, [_by_name(value) for value in arguments]))

@@ -116,7 +116,7 @@ class V6Params(TransformerParams):
     recipe: Recipe | None = Field(description="as chapter 10 trains; None: AdamW and a cosine")
 
     def choices(self, vocab_size: int) -> dict[str, Any]:
-        """Arguments of `TransformerLM`."""
+        """`TransformerParams.choices`, and the start that the recipe asks for."""
         return super().choices(vocab_size) | (self.recipe.start if self.recipe else {})
 
 
@@ -130,10 +130,10 @@ class ModernParams(TransformerParams, Recipe):
     softcap: Annotated[float, Field(gt=0)] | None = Field(description="largest logit; None: any")
 
     def choices(self, vocab_size: int) -> dict[str, Any]:
-        """Arguments of `TransformerLM`."""
+        """`TransformerParams.choices`, the start of the recipe, and what else makes it modern."""
         own = "qk_norm", "value_embeddings", "attention_gate", "input_skip", "softcap"
-        found = super().choices(vocab_size) | self.start
-        return found | {name: getattr(self, name) for name in own}
+        choices = super().choices(vocab_size) | self.start
+        return choices | {name: getattr(self, name) for name in own}
 
 
 class RecurrentParams(TrainParams):

@@ -3,6 +3,9 @@
 Softmax as it goes (Dao et al., 2022), in powers of two. Such sequences are bound by exponentials
 and by waiting: what counts is how many programs a multiprocessor holds. Gradients of queries, and
 of keys and values, are therefore two kernels of half the registers, which compute the scores twice.
+
+What that is worth, on an H200: a layer of v6 takes 500 us where cuDNN's attention takes 640, 4.6%
+of a training step. Whoever wants less code deletes this module and `brnb.train.fast.has_kernel`.
 """
 
 import math
@@ -17,7 +20,7 @@ from brnb.ops.kernels.rope import rotate
 from brnb.ops.kernels.tuned import Streamed, tuning
 
 LOG2_E = 1 / math.log(2)
-LINES = 32  # heads of tokens that a program turns
+LINES = 32  # heads of tokens that a program rotates
 BLOCK = 64  # rows that a program owns
 
 
