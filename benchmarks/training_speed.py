@@ -223,23 +223,26 @@ def bare(s: Shape, training: Training) -> Callable[[], object]:
     return step
 
 
-def float8_peer(s: Shape) -> dict[tuple[str, str], Callable[[], object]]:
-    """The plain peer with torchao's products in 8 bits, if it is installed and can run."""
+def float8_seconds(s: Shape) -> dict[tuple[str, str], float]:
+    """Time of a step of the plain peer with torchao's products in 8 bits, if it is installed.
+
+    Taken after the others: a slower step among them would leave the next one a cooler GPU.
+    """
     if not s.h or importlib.util.find_spec("torchao") is None:
         return {}
     try:
         step = peer(s, float8=True)
-        step()
+        seconds(step)
+        return {("torchao", ""): statistics.median(seconds(step) for _ in range(ROUNDS))}
     except Exception as error:  # the others are still worth their time
         print(f"torchao.float8: {error!r}"[:500], flush=True)
         return {}
-    return {("torchao", ""): step}
 
 
 def measure(group: dict[str, Shape]) -> dict[str, dict[str, Any]]:
     """A row of the table for each shape of a group that has one peer."""
     s = next(iter(group.values()))
-    row, found, kinds = text(s, 4_000_000), {}, {("peer", ""): peer(s)} | float8_peer(s)
+    row, found, kinds = text(s, 4_000_000), {}, {("peer", ""): peer(s)}
     with tempfile.TemporaryDirectory() as folder:
         for name, shape in group.items():
             torch.cuda.reset_peak_memory_stats()
@@ -265,7 +268,7 @@ def measure(group: dict[str, Shape]) -> dict[str, dict[str, Any]]:
             seconds(step)
         times = [[seconds(step) for step in kinds.values()] for _ in range(ROUNDS)]
     medians = [statistics.median(column) for column in zip(*times, strict=True)]
-    took = dict(zip(kinds, medians, strict=True))
+    took = dict(zip(kinds, medians, strict=True)) | float8_seconds(s)
     for who, name in took:
         if who == "ours":
             found[name] |= rates(group[name], found[name]["parameters"], took, name)

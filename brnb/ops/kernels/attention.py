@@ -265,7 +265,7 @@ def store_rotated_back(  # type: ignore[no-untyped-def]
         half = tl.arange(0, D // 2)[None, :]
         angle = row[:, None] * (D // 2) + half
         c, s = tl.load(cos + angle), tl.load(sin + angle)
-        first, second = rotate(first, second, c, -s, tl.float32)
+        second, first = rotate(second, first, c, s, tl.float32)  # back: halves change places
         tl.store(to + half, first.to(to.dtype.element_ty))
         tl.store(to + half + D // 2, second.to(to.dtype.element_ty))
     else:

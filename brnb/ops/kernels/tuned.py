@@ -27,8 +27,6 @@ class Tuning:
     attention_forward, attention_queries, attention_keys
         By head_dim: rows that a program looks at in a turn, warps, stages, and, where the compiler
         takes more than let three programs share a multiprocessor, registers.
-    attention_longest
-        Tokens up to which these kernels are faster than cuDNN's.
     transpose_tile, loss_tile
         Largest rows and columns of a tile worth it, of a matrix and of logits.
     loss_columns
@@ -50,7 +48,6 @@ class Tuning:
     attention_forward: Streamed
     attention_queries: Streamed
     attention_keys: Streamed
-    attention_longest: int
     transpose_tile: tuple[int, int]
     loss_tile: tuple[int, int]
     loss_columns: int
@@ -68,7 +65,6 @@ H200 = Tuning(
     attention_forward={32: (64, 4, 3, None), 64: (64, 4, 3, None)},
     attention_queries={32: (32, 4, 3, None), 64: (64, 4, 2, None)},
     attention_keys={32: (64, 4, 2, None), 64: (64, 4, 2, 168)},
-    attention_longest=2048,
     transpose_tile=(128, 64),
     loss_tile=(256, 32),
     loss_columns=8192,
