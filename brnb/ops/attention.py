@@ -15,8 +15,8 @@ from torch import Tensor
 
 from brnb.ops.rope import rotate
 
-# Tokens that a program owns; head dims that have sizes; tokens up to which an H200 is faster by these
-# kernels than by cuDNN's. Compiled code asks: what asks for a device's name would break its graph.
+# Tokens that a program owns; head dims that have sizes; tokens up to which these kernels are faster
+# than cuDNN's, on an H200. Constants: to ask for a device's name would break a compiled graph.
 BLOCK, HEAD_DIMS, LONGEST = 64, (32, 64), 2048
 
 

@@ -31,3 +31,8 @@ def test_outputs_and_gradients_are_those_of_attention(rotated):
 def test_kernels_are_for_whole_blocks_of_short_sequences():
     assert fits(512, 64)
     assert not any((fits(500, 64), fits(512, 48), fits(4096, 64)))
+
+
+def test_compiled_code_asks_without_breaking_its_graph():
+    compiled = torch.compile(lambda x: x + fits(len(x), 64), fullgraph=True, backend="eager")
+    assert compiled(torch.zeros(64)).all()

@@ -27,7 +27,7 @@ def test_fast_parts_are_the_plain_parts(form, mode, monkeypatch):
     ids = ids_for(model)
     loss, expected = gradients(model, ids)
     monkeypatch.setattr(
-        swap, "_compiled", lambda function: torch.compile(function, backend="aot_eager")
+        swap, "_compiled", lambda f: torch.compile(f, backend="aot_eager", fullgraph=True)
     )
     with swapped(fast.parts(model, "bf16"), compiled=mode == "traced"):
         found, got = gradients(model, ids)
