@@ -20,7 +20,7 @@ from pathlib import Path
 
 from rouge_score.rouge_scorer import RougeScorer
 
-from brnb.evaluate.text_metrics import FORMS, score
+from brnb.evaluate.text_metrics import FORMS, score_pairs
 
 TURNS = 3
 PAIRS, PEER_PAIRS = 4_000, 200
@@ -52,7 +52,7 @@ def rates(words: int) -> dict[str, float]:
         seconds["peer"].append((time.perf_counter() - start) / PEER_PAIRS)
         for form in FORMS:
             start = time.perf_counter()
-            scores = score(pairs, form)
+            scores = score_pairs(pairs, form)
             seconds[form].append((time.perf_counter() - start) / PAIRS)
             if form == "legacy":
                 for name in ROUGE:
@@ -71,7 +71,7 @@ def many(words: int) -> dict[str, float]:
     start, before = time.perf_counter(), used.ru_utime + used.ru_stime
     with ProcessPoolExecutor(CORES) as pool:
         for form in ("legacy", "pt"):
-            list(pool.map(score, [pairs] * CORES, [form] * CORES))
+            list(pool.map(score_pairs, [pairs] * CORES, [form] * CORES))
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     wall, cores = time.perf_counter() - start, used.ru_utime + used.ru_stime - before
     return {"seconds_for_100k": wall, "core_seconds_for_100k": cores}

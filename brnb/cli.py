@@ -141,13 +141,23 @@ def where(
     print(*origins(Pipeline(profile), id), sep="\n")
 
 
-@app.command()
+@app.command(epilog="brnb check; brnb check ~/dissertacao/tese.tex --profile paper")
 def check(
+    manuscript: Annotated[
+        Path | None, typer.Argument(help="a LaTeX file: check its numbers instead")
+    ] = None,
     fix: Annotated[
         bool, typer.Option("--fix", help="rewrite types and comments of the parameters cells")
     ] = False,
+    profile: Profile = "smoke",
 ) -> None:
-    """Parameters and names of all chapters, without running anything."""
+    """Parameters and names of all chapters, or the numbers of a manuscript; nothing runs."""
+    if manuscript:
+        from brnb.audit.commands import manuscript_text
+
+        text, well = manuscript_text(manuscript, Pipeline(profile).reports / "numbers.tex")
+        print(text)
+        _exit(not well)
     from brnb import check as checks
 
     if fix:
@@ -156,6 +166,22 @@ def check(
     problems = checks.check()
     print("\n".join(problems) or "all parameter files and notebooks are in order")
     _exit(bool(problems))
+
+
+@app.command(epilog="brnb audit; brnb audit 002:eq:C.35; BRNB_DOCUMENTS=folder brnb audit --record")
+def audit(
+    id: Annotated[str, typer.Argument(help="of a claim to explain; all without it")] = "",
+    lang: Annotated[str, typer.Option(help="pt or en")] = "pt",
+    record: Annotated[
+        bool, typer.Option("--record", help="write the verdicts as those of the release")
+    ] = False,
+) -> None:
+    """Every claim of the documents, recomputed; exit 1 if a verdict is not the recorded one."""
+    from brnb.audit.commands import audit_text
+
+    text, well = audit_text(id, lang, record)
+    print(text)
+    _exit(not well)
 
 
 @app.command(epilog="brnb report --profile lab")

@@ -12,10 +12,13 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic.config import JsonDict
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+NEUTRAL: JsonDict = {"shapes_result": False}
+"""Mark of a field whose value changes nothing in what a run makes (`identity`)."""
 P = TypeVar("P", bound="Params")
 
 
@@ -32,10 +35,12 @@ class Params(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    profile: Name = Field(description="folder of params/ and reports/")
-    run_id: Name = Field(description="key of params/pipeline.yaml")
+    profile: Name = Field(description="folder of params/ and reports/", json_schema_extra=NEUTRAL)
+    run_id: Name = Field(description="key of params/pipeline.yaml", json_schema_extra=NEUTRAL)
     seed: int = Field(ge=0, lt=2**32, description="seed of everything random in the run")
-    lang: Literal["pt", "en"] = Field(description="language of labels and captions")
+    lang: Literal["pt", "en"] = Field(
+        description="language of labels and captions", json_schema_extra=NEUTRAL
+    )
 
     _read: set[str] = PrivateAttr(default_factory=set)
 
@@ -83,6 +88,18 @@ def validate(schema: type[P], values: Mapping[str, Any], where: str = "") -> P:
     count = f"{len(lines)} problem{'s' if len(lines) > 1 else ''}"
     head = f"{where or schema.__name__}: {count} with the parameters"
     raise ParameterError("\n  ".join([head, *lines]))
+
+
+def identity(params: Params, shaped: Literal["result", "answers"] = "result") -> dict[str, Any]:
+    """Values of the parameters that shape what is made: another value makes another thing.
+
+    Every parameter shapes the result unless its field has the mark `NEUTRAL`. Parts of it have
+    marks of their own, as the answers of chapter 15 have ``{"shapes_answers": True}``.
+    """
+    mark, unmarked = f"shapes_{shaped}", shaped == "result"
+    extras = {name: f.json_schema_extra for name, f in type(params).model_fields.items()}
+    names = {n for n, e in extras.items() if (e if isinstance(e, dict) else {}).get(mark, unmarked)}
+    return params.model_dump(include=names)
 
 
 def _explain(problem: Any, schema: type[Params]) -> str:

@@ -233,6 +233,12 @@ class Run(Generic[P]):
         plt.close(figure)
         return figure
 
+    def algorithms(self) -> None:
+        """Write the dissertation's algorithms as LaTeX floats, ``\\brnbalgorithm{alg07}``."""
+        from brnb.report import algorithms
+
+        algorithms.write_algorithms(self._outputs.aside / "algorithms", self.params.lang)
+
     def close(self) -> receipt.Receipt:
         """Publish what was written, and the receipt: only from now on the run counts as done.
 

@@ -1,17 +1,15 @@
 """Where a table, a figure or a number of the thesis comes from.
 
-The convention behind it: artefact ``tab-x-y`` is drawn by a function ``tab_x_y`` of
-`brnb.chapters`, ``tab-<run>-legibility``, which every version has, by ``tab_legibility``, and
-``tab-<run>`` by ``tab_run``.
+Artefacts are drawn by functions of `brnb.chapters`, which `brnb.chapters.names` names.
 """
 
 import ast
 import difflib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from brnb.chapters.names import function_names
 from brnb.fingerprint import PACKAGE, notebook_cells
 from brnb.params import ParameterError
 from brnb.pipeline import Pipeline
@@ -75,7 +73,7 @@ def _listed(pipeline: Pipeline, run: str) -> set[str]:
         result = read(pipeline.folder(run) / "receipt.json")
     except (FileNotFoundError, ValueError):
         return set()
-    drawn = {Path(path).stem for path in result.artefacts if path.startswith(("tab", "fig"))}
+    drawn = {Path(path).stem for path in result.artefacts if path.startswith(("tab", "fig", "alg"))}
     return drawn | result.numbers.keys()
 
 
@@ -114,16 +112,3 @@ def _functions(run: str, id: str) -> Iterator[tuple[str, str]]:
         if isinstance(node, ast.FunctionDef)
     }
     return ((name, places[name]) for name in function_names(run, id) if name in places)
-
-
-def function_names(run: str, id: str) -> list[str]:
-    """Names that the function of an artefact may have: its own, else that of all runs' like it.
-
-    A run's id may be cut to its first word: ``fig-cpt-loss`` is the ``fig_loss`` of
-    ``cpt_qlora_llama31_8b_brwac10k``.
-    """
-    kind, _, rest = id.partition("-")
-    words = [rest, *(rest.removeprefix(f"{name}-") for name in (run, run.partition("_")[0]))]
-    if rest == run:
-        words.append("run")
-    return [re.sub(r"\W", "_", f"{kind}-{word}" if word else kind) for word in dict.fromkeys(words)]

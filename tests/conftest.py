@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from mini_project import FIRST, SECOND, execute, write_notebook
+
+# No deadline for an example: the first one imports what it needs, and machines are shared.
+settings.register_profile("shared", deadline=None)
+settings.load_profile("shared")
 
 
 @pytest.fixture(autouse=True)

@@ -23,13 +23,13 @@ ROOMS = """
 09_v6_release_candidate text tokenizers ops models train generate evaluate
 10_v7_modern_recipe     text tokenizers ops models train generate evaluate studies
 11_track1_results       text tokenizers     models train generate evaluate studies theory
-12_cpt_qlora            text            ops models train bases finetune theory
-13_sft_qlora            text            ops models train bases finetune theory
-14_eval_intrinsic       text            ops models train bases finetune theory evaluate studies
-15_eval_extrinsic       text ops models train bases finetune theory generate evaluate studies extrinsic
+12_cpt_qlora            text            ops        train bases finetune theory
+13_sft_qlora            text            ops        train bases finetune theory
+14_eval_intrinsic       text            ops        train bases finetune theory evaluate studies
+15_eval_extrinsic       text ops train bases finetune theory generate evaluate studies extrinsic
 16_cost_tables          theory
 22_scaling_laws         text tokenizers ops models train generate evaluate studies
-"""  # noqa: E501
+"""
 # What of these rooms, and of the data, must not be reached.
 NEVER = """
 0[4-7]_ brnb.models.transformer    a recurrent model is no Transformer

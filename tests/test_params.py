@@ -5,7 +5,15 @@ from typing import Annotated, Self
 import pytest
 from pydantic import Field, model_validator
 
-from brnb.params import ParameterError, Params, in_force, literals, validate
+from brnb.params import (
+    NEUTRAL,
+    ParameterError,
+    Params,
+    identity,
+    in_force,
+    literals,
+    validate,
+)
 
 BASE = {"profile": "smoke", "run_id": "v1", "seed": 1, "lang": "pt"}
 
@@ -107,3 +115,16 @@ def test_a_rule_about_several_parameters_is_told_in_its_own_words():
     with pytest.raises(ParameterError) as error:
         validate(Short, GOOD)
     assert str(error.value) == "Short: 1 problem with the parameters\n  seq_len = 8: lower it to 2"
+
+
+class Shaped(Params):
+    width: int = Field(description="shapes everything")
+    device: str = Field(description="shapes nothing", json_schema_extra=NEUTRAL)
+    slots: int = Field(description="answers too", json_schema_extra={"shapes_answers": True})
+
+
+def test_a_marked_parameter_is_no_part_of_the_identity():
+    shaped = validate(Shaped, BASE | {"width": 2, "device": "cpu", "slots": 3})
+    assert identity(shaped) == {"seed": 1, "width": 2, "slots": 3}
+    assert identity(shaped, "answers") == {"slots": 3}
+    assert "device" in shaped.unread()  # naming a training does not count as reading

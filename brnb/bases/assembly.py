@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
 
-def assemble(
+def assemble_model(
     config: "PreTrainedConfig",
     value: Callable[[str, Tensor], Tensor],
     nf4: bool,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from brnb.bases.assembly import assemble, freeze, weights_of
+from brnb.bases.assembly import assemble_model, freeze, weights_of
 from brnb.bases.shards import Shards
 from brnb.train import parallel
 from brnb.train.device import pick_precision
@@ -76,7 +76,7 @@ def load_base(
 def load_model(
     base: str, params: "BaseParams", device: torch.device, spread: Spread = in_one_gpu
 ) -> "PreTrainedModel":
-    """The model of `load_base` alone."""
+    """Load a frozen model without its tokenizer, as `load_base` does."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
     dtype, nf4 = DTYPES[pick_precision(params.precision, device)], params.quantization == "nf4"
@@ -93,7 +93,7 @@ def load_model(
                 needed = max(world.gather(spread(config, params, device, count)))
                 if needed > 1 and world.size > 1:
                     value, double = weights_of(base, params.revision), params.double_quantization
-                    return assemble(config, value, nf4, dtype, device, double, Shards(world))
+                    return assemble_model(config, value, nf4, dtype, device, double, Shards(world))
                 if needed > 1:  # the GPUs are left to the processes that are going to train
                     device = torch.device("cpu")
             model = AutoModelForCausalLM.from_pretrained(base, device_map={"": device}, **options)
@@ -118,7 +118,7 @@ def random_base(
         values = torch.empty(like.shape, dtype=dtype, device=device)
         return values.fill_(1) if values.dim() == 1 else values.normal_(std=0.02)
 
-    return assemble(config, draw, nf4, dtype, device, shards=shards)
+    return assemble_model(config, draw, nf4, dtype, device, shards=shards)
 
 
 def _nf4(double: bool, dtype: torch.dtype) -> Any:

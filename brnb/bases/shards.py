@@ -1,7 +1,7 @@
 """A frozen base that no GPU holds: its layers spread over the processes, gathered for their turn.
 
 Each process keeps an equal part of every layer's bytes, NF4 with its scales or 16 bits as they are.
-Whole layers exist in two places only, one at work and the next on its way: what a layer's maps
+Whole layers exist in two buffers only, one at work and the next on its way: what a layer's maps
 point at never moves, its content comes and goes. Embedding, norms and head stay whole everywhere,
 and so do the adapters: a step is added up as with whole copies.
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 ALIGNED = 16  # bytes: every tensor of a layer begins at a multiple
 # PyTorch 2.13 warns of the old name.
 all_gather = getattr(dist, "all_gather_single", dist.all_gather_into_tensor)
-SHARED_BUFFER = "in_shared_buffer"  # attribute of a weight whose content comes and goes
+SHARED_BUFFER = "shared_buffer"  # attribute of a weight whose content comes and goes
 
 
 class Shards:
     """The layers of a base, of which this process keeps its part.
 
     All processes have to compute the same layers in the same order: each gathering is a meeting.
-    What they compute, and whether they do at all, is their own affair inside `together`.
+    What they compute, and whether they do at all, is up to each inside `together`.
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ class Shards:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.own: list[Tensor] = []
-        self.lent: list[list[Tensor]] = []
-        self.places: list[Tensor] = []
+        self.parts: list[Tensor] = []
+        self.weights: list[list[Tensor]] = []
+        self.buffers: list[Tensor] = []
         self.inside: list[int | None] = [None, None]
         self.coming: list[dist.Work | None] = [None, None]
         self.current: int | None = None
@@ -57,22 +57,22 @@ class Shards:
         tensors = list(_large(layer))
         part = -(-sum(_room(t) for t in tensors) // (self.world.size * ALIGNED)) * ALIGNED
         whole = torch.zeros(self.world.size * part, dtype=torch.uint8, device=tensors[0].device)
-        for tensor, place in zip(tensors, _views(whole, tensors), strict=True):
-            place.copy_(tensor)
+        for tensor, view in zip(tensors, _views(whole, tensors), strict=True):
+            view.copy_(tensor)
             nothing = torch.empty((), dtype=tensor.dtype, device=tensor.device)
             tensor.data = nothing.expand(tensor.shape)
-        self.own.append(whole[self.world.rank * part :][:part].clone())
-        self.lent.append(tensors)
+        self.parts.append(whole[self.world.rank * part :][:part].clone())
+        self.weights.append(tensors)
 
     def attach(self, model: "PreTrainedModel") -> None:
-        """Lend the two places to the layers, and let them call for their turn."""
-        size = self.world.size * max(len(own) for own in self.own)
-        self.places = [
-            torch.empty(size, dtype=torch.uint8, device=self.own[0].device) for _ in range(2)
+        """Lend the two buffers to the layers, and let them call for their turn."""
+        size = self.world.size * max(len(part) for part in self.parts)
+        self.buffers = [
+            torch.empty(size, dtype=torch.uint8, device=self.parts[0].device) for _ in range(2)
         ]
-        for i, tensors in enumerate(self.lent):
-            for tensor, place in zip(tensors, _views(self.places[i % 2], tensors), strict=True):
-                tensor.data = place
+        for i, tensors in enumerate(self.weights):
+            for tensor, view in zip(tensors, _views(self.buffers[i % 2], tensors), strict=True):
+                tensor.data = view
         layers: Any = model.base_model.layers
         for i, layer in enumerate(layers):
             layer.register_forward_pre_hook(lambda *_, i=i: self._turn(i, i + 1))
@@ -90,7 +90,7 @@ class Shards:
 
     @contextmanager
     def together(self, backward: bool) -> Iterator[None]:
-        """One pass of every process, of different sizes, or of nothing at all.
+        """Make the processes' passes of a step meet, though sizes differ or one has nothing.
 
         Raises
         ------
@@ -109,7 +109,7 @@ class Shards:
 
     def _finish(self, backward: bool) -> None:
         """Meet the others in the layers of a pass that this process has not computed."""
-        count = len(self.own)
+        count = len(self.parts)
         if not self.returning:
             for i in range(0 if self.current is None else self.current + 1, count):
                 self._turn(i, i + 1)
@@ -126,21 +126,21 @@ class Shards:
         if work := self.coming[index % 2]:
             work.wait()
             self.coming[index % 2] = None
-        if 0 <= ahead < len(self.own):
+        if 0 <= ahead < len(self.parts):
             self._fetch(ahead)
 
     def _fetch(self, index: int) -> None:
-        """Begin to gather a layer into its place, unless it is there.
+        """Begin to gather a layer into its buffer, unless it is there.
 
         A GPU's gathering begins after all that was launched before, so after the last use of the
         layer that is overwritten, and runs beside what is launched after.
         """
-        slot, own = index % 2, self.own[index]
+        slot, part = index % 2, self.parts[index]
         if self.inside[slot] != index:
-            place = self.places[slot][: self.world.size * len(own)]
+            whole = self.buffers[slot][: self.world.size * len(part)]
             if pending := self.coming[slot]:
                 pending.wait()
-            self.coming[slot] = all_gather(place, own, async_op=True)
+            self.coming[slot] = all_gather(whole, part, async_op=True)
             self.inside[slot] = index
 
     def _on_return(self, index: int, output: Tensor) -> Tensor:

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from brnb.evaluate.losses import Change, Losses
-    from brnb.studies.adaptation import Trained
+    from brnb.evaluate.losses import LossChange, Losses
+    from brnb.studies.adaptation import TrainingRecord
 
 
-def tab11(trained: Mapping[str, "Trained"], lang: str) -> "pd.DataFrame":
+def tab11(trained: Mapping[str, "TrainingRecord"], lang: str) -> "pd.DataFrame":
     """Table 11 and ours: two rows a training.
 
     Hours and cost are those of the whole run, as its receipt has them; the loss is the lowest of
@@ -73,7 +73,7 @@ def tab12(
     return frame(rows)
 
 
-def tab_adaptation(changes: Mapping[tuple[str, str], "Change"], lang: str) -> "pd.DataFrame":
+def tab_adaptation(changes: Mapping[tuple[str, str], "LossChange"], lang: str) -> "pd.DataFrame":
     """What each adapted model gained and forgot: one row a model and text, with intervals.
 
     Parameters
@@ -94,7 +94,7 @@ def tab_adaptation(changes: Mapping[tuple[str, str], "Change"], lang: str) -> "p
 
 
 def tab_ablations(
-    reference: "Losses", variants: Mapping[str, tuple["Losses", "Change"]], lang: str
+    reference: "Losses", variants: Mapping[str, tuple["Losses", "LossChange"]], lang: str
 ) -> "pd.DataFrame":
     """Each variant's loss on the answers of the validation split, and its change from ours."""
     rows: list[dict[str, Any]] = [
@@ -120,7 +120,7 @@ def tab_sft_examples(
     return frame({name: [text[:characters] for text in texts] for name, texts in columns.items()})
 
 
-def _read(ours: "Trained", lang: str) -> str:
+def _read(ours: "TrainingRecord", lang: str) -> str:
     """How many documents, or pairs, the training read."""
     count = format_number(ours.metrics["train_documents"], lang)
     kind = "instruction_pairs" if "instructions" in ours.params else "documents"
@@ -132,7 +132,7 @@ def _method(run: str) -> str:
     return run.partition("_")[0].upper()
 
 
-def _interval(change: "Change") -> dict[str, float]:
+def _interval(change: "LossChange") -> dict[str, float]:
     """Relative change of perplexity in percent, its interval, and the corrected p-value."""
     return {
         "ppl_change": 100 * change.perplexity,
@@ -142,7 +142,7 @@ def _interval(change: "Change") -> dict[str, float]:
     }
 
 
-def fig_track2_loss(trained: Sequence["Trained"], lang: str) -> "Figure":
+def fig_track2_loss(trained: Sequence["TrainingRecord"], lang: str) -> "Figure":
     """Training and validation loss of each training, in nats per target token."""
     fig, axes = figure(3.2, ncols=len(trained), squeeze=False)
     for axis, training in zip(axes[0], trained, strict=True):
@@ -159,7 +159,7 @@ def fig_track2_loss(trained: Sequence["Trained"], lang: str) -> "Figure":
     return fig
 
 
-def fig_adaptation(changes: Mapping[tuple[str, str], "Change"], lang: str) -> "Figure":
+def fig_adaptation(changes: Mapping[tuple[str, str], "LossChange"], lang: str) -> "Figure":
     """Change of perplexity in percent, with intervals: left of zero is learnt, right forgotten."""
     fig, axis = figure(0.9 + 0.3 * len(changes))
     names = []

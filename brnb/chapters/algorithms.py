@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from brnb.report.figures import figure
 from brnb.report.labels import label
+from brnb.report.tables import frame
 from brnb.thesis import load
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 def tab_algorithms(lang: str) -> "pd.DataFrame":
     """Every algorithm: its place, its code, and what its tests hold it against."""
-    import pandas as pd
-
     rows = [
         {
             "number": int(number),
@@ -28,7 +27,7 @@ def tab_algorithms(lang: str) -> "pd.DataFrame":
         }
         for number, facts in load("algorithms").items()
     ]
-    return pd.DataFrame(rows, dtype=object)
+    return frame(rows)
 
 
 def depths(needs: Mapping[str, Sequence[str]]) -> dict[str, int]:
@@ -65,7 +64,7 @@ def direct(needs: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
     }
 
 
-def fig_pipeline(needs: Mapping[str, Sequence[str]]) -> "Figure":
+def fig_algorithm_pipeline(needs: Mapping[str, Sequence[str]]) -> "Figure":
     """Algorithm 1 as it runs: every run of the profile, after those that it needs."""
     columns: dict[int, list[str]] = {}
     for run, depth in depths(needs).items():
@@ -90,7 +89,7 @@ def fig_pipeline(needs: Mapping[str, Sequence[str]]) -> "Figure":
     return fig
 
 
-def fig_schedule(plan: Sequence["Work"], lang: str) -> "Figure":
+def fig_pipeline_schedule(plan: Sequence["Work"], lang: str) -> "Figure":
     """Algorithm 14: which stage does which micro-batch when; what is white is the bubble."""
     stages = max(work.stage for work in plan) + 1
     fig, axes = figure(0.35 * stages + 0.9)

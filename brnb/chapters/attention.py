@@ -1,10 +1,11 @@
 """Tables and figures of chapter 20: what attention costs, and what it is in our models."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from brnb.report.figures import figure
 from brnb.report.labels import label
+from brnb.report.tables import frame
 from brnb.thesis import load
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ DECIMALS = {
 CROSSING = 6  # times the width: A.20's two terms are equal
 
 
-def tab_costs(costs: Sequence["Cost"], lang: str) -> "pd.DataFrame":
+def tab_attention_costs(costs: Sequence["Cost"], lang: str) -> "pd.DataFrame":
     """Each kind at the longest text, beside naive attention."""
     longest = max(cost.n for cost in costs)
     at = {cost.kind: cost for cost in costs if cost.n == longest}
@@ -44,10 +45,10 @@ def tab_costs(costs: Sequence["Cost"], lang: str) -> "pd.DataFrame":
         }
         for kind, cost in at.items()
     ]
-    return _frame(rows)
+    return frame(rows)
 
 
-def fig_crossover(
+def fig_attention_crossover(
     costs: Sequence["Cost"], width: int, crossings: Mapping[str, float | None], lang: str
 ) -> "Figure":
     """Time and memory against length, logarithmic, with the length at which A.20's terms cross.
@@ -78,7 +79,7 @@ def fig_crossover(
     return fig
 
 
-def fig_masks(masks: Mapping[str, "Mask"], n: int, lang: str) -> "Figure":
+def fig_attention_masks(masks: Mapping[str, "Mask"], n: int, lang: str) -> "Figure":
     """What each query (a row) of a text of n tokens sees."""
     from brnb.algorithms.sparse_masks import dense
 
@@ -110,10 +111,10 @@ def tab14(qualities: Mapping[str, "Quality"], lang: str) -> "pd.DataFrame":
                 "ci_high": 100 * quality.high,
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
-def tab_gradients(reaches: Mapping[str, "Reach"]) -> "pd.DataFrame":
+def tab_attention_gradients(reaches: Mapping[str, "Reach"]) -> "pd.DataFrame":
     """How gradients shrink with distance, by run, relative to the last token's own."""
     rows = []
     for run, reach in reaches.items():
@@ -128,10 +129,10 @@ def tab_gradients(reaches: Mapping[str, "Reach"]) -> "pd.DataFrame":
                 "farthest": relative[-1],
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
-def fig_gradients(reaches: Mapping[str, "Reach"], lang: str) -> "Figure":
+def fig_attention_gradients(reaches: Mapping[str, "Reach"], lang: str) -> "Figure":
     """Norm of the gradient by distance, relative to the last token's, and the fitted lines."""
     import numpy as np
 
@@ -147,13 +148,13 @@ def fig_gradients(reaches: Mapping[str, "Reach"], lang: str) -> "Figure":
     return fig
 
 
-def tab_state(products: Sequence["Products"]) -> "pd.DataFrame":
+def tab_attention_state(products: Sequence["Products"]) -> "pd.DataFrame":
     """A.30 tried: the product of Jacobians beside what one step's eigenvalues and norms say."""
     names = ("steps", "product", "by_eigenvalue", "by_norm")
-    return _frame([{name: getattr(row, name) for name in names} for row in products])
+    return frame([{name: getattr(row, name) for name in names} for row in products])
 
 
-def tab_heads(heads: Sequence["Heads"]) -> "pd.DataFrame":
+def tab_attention_heads(heads: Sequence["Heads"]) -> "pd.DataFrame":
     """One row a block."""
     names = ("sparsity", "uniform_sparsity", "distance", "uniform_distance", "score_rank")
     rows = []
@@ -161,10 +162,10 @@ def tab_heads(heads: Sequence["Heads"]) -> "pd.DataFrame":
         row = {"layer": i} | {name: getattr(head, name) for name in (*names, "weight_rank")}
         steepness = zip((1, 2, 4), head.steepness, strict=True)
         rows.append(row | {f"steepness_{scale}": value for scale, value in steepness})
-    return _frame(rows)
+    return frame(rows)
 
 
-def fig_positions(length: int, width: int, lang: str) -> "Figure":
+def fig_attention_positions(length: int, width: int, lang: str) -> "Figure":
     """The sinusoidal table, and how alike two positions are by their distance, from two places."""
     from brnb.algorithms.positions import sinusoidal_positions
 
@@ -179,9 +180,3 @@ def fig_positions(length: int, width: int, lang: str) -> "Figure":
     right.set(xlabel=label("distance", lang), ylabel=label("likeness", lang))
     right.legend(title=label("position", lang))
     return fig
-
-
-def _frame(rows: list[dict[str, Any]]) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame(rows, dtype=object)

@@ -1,20 +1,11 @@
-"""Chapter 21: what a Transformer computes and moves, and what accelerators do for their price."""
+"""Chapter 21: what a Transformer computes and moves, and what bounds it on an A100."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from brnb.report.labels import label
 from brnb.theory import attention_traffic, roofline, transformer_flops
-from brnb.theory.accelerators import (
-    clocked_peak,
-    flops_per_usd,
-    flops_per_watt,
-    peak_flops,
-    printed_cost_effectiveness,
-    transfer_watts,
-)
-from brnb.theory.tiling import printed_tile_reuse, tile_reuse, traffic_reduction
-from brnb.thesis import load
+from brnb.theory.tiling import printed_tile_reuse, tile_reuse, tiling_reduction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +13,6 @@ if TYPE_CHECKING:
 GPT3 = {"layers": 96, "width": 12288, "hidden": 49152, "seq_len": 2048, "vocab": 50257}
 GPT2 = {"layers": 12, "width": 768, "hidden": 3072, "seq_len": 1024, "vocab": 50257}
 A100 = {"fp16": 312e12, "fp32": 19.5e12, "bandwidth": 1.5e12}  # peaks; bandwidth as printed
-DECIMALS = {"efficiency": 2, "tflops_hour_per_usd": 0, "eflop_per_usd": 2, "usd_per_hour": 2}
 SHARED_MEMORY = 164 * 1024  # bytes that a block of an A100 may use
 
 
@@ -31,7 +21,7 @@ def tab_flops(lang: str) -> "pd.DataFrame":
     models = {"gpt3": _parts(**GPT3), "gpt2": _parts(**GPT2)}
     rows = []
     for part in models["gpt3"]:
-        row: dict[str, Any] = {"part": label(f"flops_{part}", lang)}
+        row: dict[str, Any] = {"part": label(f"forward_{part}", lang)}
         for name, parts in models.items():
             row[f"gflop_{name}"] = parts[part] / 1e9
             row[f"share_{name}"] = 100 * parts[part] / sum(parts.values())
@@ -48,27 +38,6 @@ def _parts(layers: int, width: int, hidden: int, seq_len: int, vocab: int) -> di
     parts |= {name: layers * value for name, value in inside.items()}
     parts["head"] = f.head_flops(width, vocab, seq_len)
     return {name: float(value) for name, value in parts.items()}
-
-
-def tab_memory_levels(lang: str) -> "pd.DataFrame":
-    """Table 15 as printed, vendors' and measured numbers, and the watts that it implies."""
-    rows = []
-    for row in load("infrastructure", "tab15", "rows"):
-        capacity, bandwidth, latency, energy = row["printed"]
-        watts = transfer_watts(float(row["bytes_per_s"]), 1e-12 * float(row["pj_per_bit"]))
-        rows.append(
-            {
-                "level": label(f"level_{row['level']}", lang),
-                "capacity_published": capacity,
-                "bandwidth_published": bandwidth,
-                "latency_published": latency,
-                "energy_published": energy,
-                "bandwidth_tb_s": row["bandwidth_tb_s"],
-                "cycles": row["cycles"],
-                "implied_watts": float(watts),
-            }
-        )
-    return _frame(rows)
 
 
 def tab_intensities(sizes: Sequence[int], lang: str) -> "pd.DataFrame":
@@ -130,48 +99,12 @@ def tab_tiles(tiles: Sequence[int], width: int = 128) -> "pd.DataFrame":
                 "tile": tile,
                 "reuse_published": float(printed_tile_reuse(tile)),
                 "reuse": float(tile_reuse(tile)),
-                "reduction": float(traffic_reduction(4096, 4096, 4096, tile)),
+                "traffic_reduction": float(tiling_reduction(4096, 4096, 4096, tile)),
                 "tile_numbers": int(sum(parts.values())),
                 "tile_kib": size / 1024,
                 "fits": size <= SHARED_MEMORY,
             }
         )
-    return _frame(rows)
-
-
-def tab_accelerators() -> "pd.DataFrame":
-    """Table 16 with its derived columns computed, FLOPs for a dollar beside TFLOPS/$."""
-    rows = []
-    for row in load("infrastructure", "tab16", "rows"):
-        tflops, price = float(row["tflops"]), float(row["usd_per_hour"])
-        rows.append(
-            {
-                "accelerator": row["name"],
-                "tflops": tflops,
-                "memory_gb": int(row["memory_gb"]),
-                "bandwidth_tb_s": float(row["bandwidth_tb_s"]),
-                "efficiency_published": float(row["efficiency"]),
-                "efficiency": float(flops_per_watt(tflops, row["power_w"])),
-                "usd_per_hour": price,
-                "tflops_hour_per_usd": float(printed_cost_effectiveness(tflops, price)),
-                "eflop_per_usd": float(flops_per_usd(tflops * 1e12, price)) / 1e18,
-            }
-        )
-    return _frame(rows)
-
-
-def tab_peaks() -> "pd.DataFrame":
-    """Dense peaks by format of the accelerators of ``peaks``, and those that clocks give."""
-    clocks = {"a100": "a100_40gb", "h100_sxm": "h100_sxm", "h200_sxm": "h200_sxm"}
-    rows = []
-    for key, facts in load("infrastructure", "peaks").items():
-        chip = load("hardware", clocks[key]) if key in clocks else None
-        clocked = None if chip is None else clocked_peak(
-            chip["sms"], chip["flops_per_clock"], 1e6 * chip["boost_mhz"])  # fmt: skip
-        formats = {d: peak_flops(key, d) / 1e12 for d in facts["tflops"]}
-        columns = {d.upper(): formats.get(d) for d in ("fp32", "tf32", "bf16", "fp8", "int8")}
-        by_clock = None if clocked is None else float(clocked) / 1e12
-        rows.append({"accelerator": facts["name"], **columns, "bf16_by_clock": by_clock})
     return _frame(rows)
 
 

@@ -67,7 +67,7 @@ def tab_printed(lang: str) -> "pd.DataFrame":
             "quantity": label(quantity, lang),
             "printed_value": float(printed),
             "corrected_value": float(corrected),
-            "ratio": float(printed) / float(corrected),
+            "printed_over_corrected": float(printed) / float(corrected),
         }
         for equation, quantity, printed, corrected in _pairs()
     ]
@@ -163,7 +163,7 @@ def _pairs_of_memory() -> list[tuple[str, str, Any, Any]]:
     n, d = 2048, 128
     a, t = attention_traffic, tiling
     vector = roofline.matvec_intensity(4096, 4096, "fp32"), A100_PEAK, A100_BANDWIDTH
-    tiled = t.traffic_reduction(4096, 4096, 4096, 128)
+    tiled = t.tiling_reduction(4096, 4096, 4096, 128)
     price = accelerators.flops_per_usd(312e12, 3.06) / 1e12
     return [
         ("B.30", "bytes_of_attention", a.printed_attention_bytes(n, d),

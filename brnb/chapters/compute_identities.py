@@ -1,4 +1,4 @@
-"""Chapter 21: identities of parallel training tried on numbers, and networks counted."""
+"""Chapter 21: identities of parallel training, tried on numbers."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brnb.report.figures import figure
-from brnb.report.labels import format_number, label
-from brnb.theory import interconnect
+from brnb.report.labels import label
 from brnb.theory.data_parallel import gradient_bound, mean_gradient, sgd_step
-from brnb.theory.kv_cache import append, attend
+from brnb.theory.kv_cache import append, attend_cached
 from brnb.theory.tensor_parallel import (
     bytes_per_flop,
     column_product,
@@ -26,7 +24,6 @@ from brnb.theory.tensor_parallel import (
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 Array = NDArray[np.float64]
 
@@ -97,7 +94,7 @@ def _cached(random: np.random.Generator, steps: int = 6, width: int = 4) -> Arra
     outputs = []
     for step in range(steps):
         cache = append(cache, keys[step], values[step])
-        outputs.append(attend(query[step], *cache))
+        outputs.append(attend_cached(query[step], *cache))
     return np.asarray(np.stack(outputs) - whole)
 
 
@@ -137,40 +134,6 @@ def tab_bound(workers: Sequence[int], steps: int = 10_000) -> "pd.DataFrame":
         least = {"rate": float(rates[best]), "bound_sgd": float(bounds[best])}
         rows.append({"workers": count, **least})
     return _frame(rows)
-
-
-def tab_topologies(ports: Sequence[int], link: float) -> "pd.DataFrame":
-    """Fat trees and the largest balanced dragonfly (a = 2p = 2h) of k-port switches (B.52-B.57)."""
-    rows = []
-    for k in ports:
-        p = (k + 1) // 4
-        groups = interconnect.dragonfly_groups(2 * p, p)
-        rows.append(
-            {
-                "ports": k,
-                "hosts_published": interconnect.printed_fat_tree_hosts(k),
-                "hosts": interconnect.fat_tree_hosts(k),
-                "switches": interconnect.fat_tree_switches(k),
-                "bisection_published": interconnect.printed_bisection_bandwidth(k, link) / 1e12,
-                "bisection_tb_s": interconnect.bisection_bandwidth(k, link) / 1e12,
-                "dragonfly_groups": groups,
-                "dragonfly_nodes": int(interconnect.dragonfly_nodes(groups, 2 * p, p)),
-            }
-        )
-    return _frame(rows)
-
-
-def fig_busy_links(loads: Sequence[float], lang: str) -> "Figure":
-    """Probability that one of N links is busy, which the text calls congestion (Eq. B.58)."""
-    fig, axis = figure(3.0)
-    links = np.asarray([2.0**i for i in range(11)])
-    for load in loads:
-        busy = interconnect.busy_link_probability(load, 1.0, links)
-        axis.semilogx(links, busy, base=2, label=f"λ/C = {format_number(load, lang)}")
-    axis.set_xlabel(label("links", lang))
-    axis.set_ylabel(label("probability_busy", lang))
-    axis.legend()
-    return fig
 
 
 def _frame(rows: Any) -> "pd.DataFrame":

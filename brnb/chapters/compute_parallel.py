@@ -175,7 +175,7 @@ def tab_zero(parameters: float, workers: int, lang: str) -> "pd.DataFrame":
         sent = sent_bytes(parameters, workers, stage, "fp16")
         rows.append(
             {
-                "stage": label("without_zero", lang) if stage == 0 else f"ZeRO-{stage}",
+                "zero_stage": label("without_zero", lang) if stage == 0 else f"ZeRO-{stage}",
                 "worker_gb": float(worker_bytes(parameters, workers, stage)) / 1e9,
                 "cluster_gb": float(cluster_bytes(parameters, workers, stage)) / 1e9,
                 "passes": round(float(sent / passes)),

@@ -195,7 +195,7 @@ def validation_windows(
     """Windows of validation text as the run with these parameters reads it, (count, length)."""
     from brnb.algorithms.integer_cache import windows
     from brnb.text import finished
-    from brnb.tokenizers import load as load_tokenizer
+    from brnb.tokenizers import load_tokenizer as load_tokenizer
 
     tokenizer = load_tokenizer(tokenizers / params["tokenizer"])
     ids: list[int] = []

@@ -11,7 +11,7 @@ from brnb.report.labels import label
 from brnb.theory.kv_cache import sequences_that_fit, shape_cache_bytes
 from brnb.theory.paging import expected_paged_waste, paged_waste, pages, reserved_waste
 from brnb.theory.serving import (
-    Schedule,
+    ServingSchedule,
     busy_share,
     continuous_schedule,
     exponential_utilisation,
@@ -121,7 +121,7 @@ def tab_serving(
     return _frame(rows)
 
 
-def _metrics(schedule: Schedule, step_seconds: float) -> dict[str, Any]:
+def _metrics(schedule: ServingSchedule, step_seconds: float) -> dict[str, Any]:
     seconds = schedule.steps * step_seconds
     ends = step_seconds * np.asarray(schedule.ends)
     busy = busy_share(schedule.tokens * step_seconds / schedule.slots, seconds)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from brnb.theory.trainings import Training
+    from brnb.theory.trainings import FinishedTraining
 
 Usage = Iterable[Mapping[str, Any]]
 FRONTS = {"early": ("0.6", "--"), "v6": ("black", "-")}  # of each cleaning: colour and line
@@ -26,7 +26,7 @@ NARROWEST = 0.2  # bits per byte that the axis spans at least
 
 def tab01(costs: Iterable[RunCost]) -> "pd.DataFrame":
     """Table 1: GPU and hours of every run, as printed, by the other tables, and ours."""
-    return frame(thesis_tables.times(costs))
+    return frame(thesis_tables.training_times(costs))
 
 
 def tab02(price_list: str) -> "pd.DataFrame":
@@ -117,7 +117,7 @@ def tab_price_lists() -> "pd.DataFrame":
 
 
 def fig_cost_pareto(
-    trainings: Sequence["Training"], usd: Mapping[str, Decimal | None], lang: str
+    trainings: Sequence["FinishedTraining"], usd: Mapping[str, Decimal | None], lang: str
 ) -> "Figure":
     """Bits per byte against the cost of every run, with the front of each cleaning.
 
@@ -133,7 +133,8 @@ def fig_cost_pareto(
         for run in (run for run in shown if run.cleaning == cleaning):
             x = float(prices[run.run] or 0) if priced else run.seconds / 3600
             points.append((x, float(run.bits_per_byte or 0)))
-            axis.plot(*points[-1], **look(run.run), ls="none", label=run.run, markersize=6)
+            style = look(run.run) | {"linestyle": "none"}
+            axis.plot(*points[-1], label=run.run, markersize=6, **style)
         best = [points[i] for i in pareto_front([(x, -y) for x, y in points])]
         if len(best) > 1:
             name = f"{label('pareto_front', lang)} ({cleaning})"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from brnb.evaluate.text_metrics import TokenizerEffect
     from brnb.extrinsic.judge import Verdicts
     from brnb.extrinsic.predictions import Prediction
-    from brnb.extrinsic.scores import Row
+    from brnb.extrinsic.scores import ScoreRow
     from brnb.extrinsic.temperatures import Setting
     from brnb.extrinsic.testsets import Item
 
@@ -32,7 +32,7 @@ COLUMNS = [
 MODELS = {"baseline": ("C0", "o"), "adapted": ("C1", "s")}
 
 
-def tab13(rows: Sequence["Row"], lang: str) -> "pd.DataFrame":
+def tab13(rows: Sequence["ScoreRow"], lang: str) -> "pd.DataFrame":
     """Table 13 as published, then each of our lines in every form of its metric.
 
     `claim` is whether the difference may be stated: the interval excludes zero and the corrected
@@ -54,7 +54,7 @@ def tab13(rows: Sequence["Row"], lang: str) -> "pd.DataFrame":
     return frame(lines)[COLUMNS]
 
 
-def _measured(row: "Row") -> dict[str, Any]:
+def _measured(row: "ScoreRow") -> dict[str, Any]:
     claim = row.claim
     return {
         "n": row.n,
@@ -71,7 +71,7 @@ def _measured(row: "Row") -> dict[str, Any]:
     }
 
 
-def claims(rows: Sequence["Row"], lang: str) -> list[str]:
+def claims(rows: Sequence["ScoreRow"], lang: str) -> list[str]:
     """A sentence for each difference that the evidence supports; others are not stated."""
     word = {True: label("above_baseline", lang), False: label("below_baseline", lang)}
     return [
@@ -200,7 +200,7 @@ def tab_extrinsic_examples(
     return frame(rows)
 
 
-def fig_extrinsic_gains(rows: Sequence["Row"], form: str, lang: str) -> "Figure":
+def fig_extrinsic_gains(rows: Sequence["ScoreRow"], form: str, lang: str) -> "Figure":
     """Gain of each line of Table 13 with its interval over items; the published as crosses."""
     shown = [row for row in rows if row.form == form]
     fig, axis = figure(0.9 + 0.45 * len(shown))

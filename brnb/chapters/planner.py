@@ -8,7 +8,7 @@ from brnb.report.figures import MARKERS, figure
 from brnb.report.labels import label
 from brnb.report.tables import frame
 from brnb.theory.costs import price_list_for, rate, to_brl
-from brnb.theory.measured import DISSERTATION, Fact
+from brnb.theory.measured import DISSERTATION, MeasuredTraining
 from brnb.theory.memory import CONTEXT, GIB, Method, Step, memory
 from brnb.theory.params import Case
 from brnb.theory.plan import GRID, PROGRAM, plan
@@ -92,7 +92,7 @@ def tab_plan_cost(planned: "pd.DataFrame") -> "pd.DataFrame":
     return planned[columns]
 
 
-def predictions(facts: Sequence[Fact], lang: str) -> "pd.DataFrame":
+def predictions(facts: Sequence[MeasuredTraining], lang: str) -> "pd.DataFrame":
     """Tokens per second of every measured training, and as predicted from all the others.
 
     Returns
@@ -150,7 +150,7 @@ def median_error(predicted: "pd.DataFrame") -> float:
     return float(median(map(abs, predicted["error_percent"])))
 
 
-def tab_plan_memory_error(facts: Sequence[Fact]) -> "pd.DataFrame":
+def tab_plan_memory_error(facts: Sequence[MeasuredTraining]) -> "pd.DataFrame":
     """Peak memory of every measured Transformer that recorded it, and as predicted (GiB)."""
     rows = []
     for fact in facts:
@@ -201,7 +201,7 @@ def _program(measured: Measured, lang: str) -> str:
     return label(measured.program, lang) if measured.program == DISSERTATION else measured.program
 
 
-def _recomputed(fact: Fact) -> int | None:
+def _recomputed(fact: MeasuredTraining) -> int | None:
     if fact.shape is None or fact.step is None:
         return None
     return fact.shape.layers if fact.step.recomputed is None else fact.step.recomputed

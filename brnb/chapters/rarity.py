@@ -96,6 +96,8 @@ def _draw_tiles(axis: Any, choice: "pd.DataFrame", lang: str) -> None:
         yticklabels=choice["name"] + np.where(choice["baseline"], " *", ""),
     )  # fmt: skip
     axis.tick_params(length=0, rotation=0)
+    for text, weight in zip(axis.texts, weights.flat, strict=True):
+        text.set_color("white" if weight > 3.5 else "black")
 
 
 def _context(tokens: int) -> str:
@@ -176,7 +178,7 @@ def fig_selection_coverage(comparisons: Mapping[str, "pd.DataFrame"], lang: str)
     Parameters
     ----------
     comparisons
-        By size class: rows of `brnb.rarity.diversity.compare`.
+        By size class: rows of `brnb.rarity.diversity.compare_choices`.
     lang
         Language of the labels.
     """

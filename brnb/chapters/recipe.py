@@ -42,7 +42,7 @@ def fig_v7_race(
         tokens = [row["tokens"] / 1e6 for row in history.validation]
         bits = [row["loss"] * scale for row in history.validation]
         size = f"{history.parameters / 1e6:.0f} M"
-        axis.plot(tokens, bits, **look(run), linestyle="-", label=f"{run} ({size})")
+        axis.plot(tokens, bits, **look(run), label=f"{run} ({size})")
     axis.axhline(race.target, color="black", linestyle="--", linewidth=1)
     for reached in (race.baseline_tokens, race.tokens):
         if reached is not None:

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from brnb.studies.law import Fit, Prediction
-    from brnb.studies.sweep import Trained
+    from brnb.studies.law import Fit, LossPrediction
+    from brnb.studies.sweep import SweepTraining
 
 
-def tab_scaling_sizes(trained: Sequence["Trained"]) -> "pd.DataFrame":
+def tab_scaling_sizes(trained: Sequence["SweepTraining"]) -> "pd.DataFrame":
     """One row a size: its shape, its learning rate, and means over seeds of loss and time."""
     from brnb.evaluate.statistics import mean_and_deviation
 
@@ -61,7 +61,7 @@ def tab_scaling_laws(fits: Mapping[str, "Fit"], lang: str) -> "pd.DataFrame":
     return frame(rows)
 
 
-def tab_scaling_prediction(predicted: Mapping[str, "Prediction"], lang: str) -> "pd.DataFrame":
+def tab_scaling_prediction(predicted: Mapping[str, "LossPrediction"], lang: str) -> "pd.DataFrame":
     """The largest size, measured and as the laws of the smaller sizes predict it."""
     rows = [
         {
@@ -82,9 +82,9 @@ BEYOND = 4.0  # times the largest size: how far the laws are drawn
 
 
 def fig_scaling_law(
-    trained: Sequence["Trained"],
+    trained: Sequence["SweepTraining"],
     fits: Mapping[str, "Fit"],
-    predictions: Mapping[str, "Prediction"],
+    predictions: Mapping[str, "LossPrediction"],
     lang: str,
 ) -> "Figure":
     """Validation loss against size, both logarithmic: every training, the laws and their bands.
@@ -117,7 +117,7 @@ def fig_scaling_law(
     return fig
 
 
-def fig_scaling_curves(trained: Sequence["Trained"], lang: str) -> "Figure":
+def fig_scaling_curves(trained: Sequence["SweepTraining"], lang: str) -> "Figure":
     """Validation loss against tokens, one colour a size, one line a seed."""
     from matplotlib import colormaps
 

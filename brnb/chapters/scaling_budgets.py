@@ -1,12 +1,13 @@
 """Chapter 22, budgets: phases, returns, allocation, efficiency (C.1.5 and C.2.1.2)."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from brnb.report.figures import figure
 from brnb.report.labels import format_number, label
+from brnb.report.tables import frame
 from brnb.theory.allocation import (
     PHASES,
     Aim,
@@ -68,7 +69,7 @@ def tab_phases() -> "pd.DataFrame":
                 "usd_per_centinat": 0.01 * flop_price() / marginal_gain(law, flops),
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def fig_returns(values: Sequence[float], lang: str) -> "Figure":
@@ -119,7 +120,7 @@ def tab_saturation(values: Sequence[float]) -> "pd.DataFrame":
                 "pays_at_1e24": pays_off(law, 1e24, worth, price),
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def tab_allocation(lang: str) -> "pd.DataFrame":
@@ -151,7 +152,7 @@ def tab_allocation(lang: str) -> "pd.DataFrame":
                     "predicted_loss": float(law.loss(best.parameters, best.tokens)),
                 }
             )
-    return _frame(rows)
+    return frame(rows)
 
 
 def tab_schedule(units: int, discounts: Sequence[float]) -> "pd.DataFrame":
@@ -166,7 +167,7 @@ def tab_schedule(units: int, discounts: Sequence[float]) -> "pd.DataFrame":
         best = best_schedule(gains, units, discount)
         spent = " + ".join(map(str, best.spent))
         rows.append({"discount": discount, "spent": spent, "value": best.value})
-    return _frame(rows)
+    return frame(rows)
 
 
 def tab_budget_allocation(budgets: Sequence[float]) -> "pd.DataFrame":
@@ -187,7 +188,7 @@ def tab_budget_allocation(budgets: Sequence[float]) -> "pd.DataFrame":
                 "efficiency": efficiency(budget**0.34, budget),
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def tab_pareto(lang: str) -> "pd.DataFrame":
@@ -211,10 +212,4 @@ def tab_pareto(lang: str) -> "pd.DataFrame":
         }
         for i, (name, flops, loss) in enumerate(points)
     ]
-    return _frame(rows)
-
-
-def _frame(rows: Any) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame(rows, dtype=object)
+    return frame(rows)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brnb.report.labels import label
+from brnb.report.tables import frame
 from brnb.theory.budget import (
     cluster,
     compute_cost,
@@ -52,7 +53,7 @@ PRINTED_CLUSTERS = {  # C.2.2: FLOP/s, bytes, bytes/s
 def tab_full_cost() -> "pd.DataFrame":
     """C.50-C.55 for three projects: USD of every part, and their sum."""
     facts = load("full_cost")
-    return _frame([_full_cost(facts, project) for project in facts["projects"].values()])
+    return frame([_full_cost(facts, project) for project in facts["projects"].values()])
 
 
 def _full_cost(facts: dict[str, Any], project: dict[str, Any]) -> dict[str, Any]:
@@ -94,14 +95,14 @@ def _hourly(gpu: str) -> float:
 
 def tab_known_models() -> "pd.DataFrame":
     """Table 20 with C.34-C.36 for GPT-3: compute, A100-years and USD, printed and right."""
-    frame = model_costs()
+    table = model_costs()
     facts = load("economics", "tab20")
     years = [
         gpu_seconds(flops, float(facts["peak_tflops"]), float(facts["utilization"])) / YEAR
-        for flops in frame["flops_recomputed"]
+        for flops in table["flops_recomputed"]
     ]
-    keep = [name for name in frame if not str(name).startswith("agrees")]
-    return frame[keep].assign(gpu_years=years)
+    keep = [name for name in table if not str(name).startswith("agrees")]
+    return table[keep].assign(gpu_years=years)
 
 
 def tab_tiers(lang: str) -> "pd.DataFrame":
@@ -119,7 +120,7 @@ def tab_tiers(lang: str) -> "pd.DataFrame":
                     "ratio": float(printed) / float(right[name] or np.nan),
                 }
             )
-    return _frame(rows)
+    return frame(rows)
 
 
 def tab_tier_energy() -> "pd.DataFrame":
@@ -138,7 +139,7 @@ def tab_tier_energy() -> "pd.DataFrame":
                 "usd_recomputed": usd,
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def tab_tier_specifications(lang: str) -> "pd.DataFrame":
@@ -157,7 +158,7 @@ def tab_tier_specifications(lang: str) -> "pd.DataFrame":
                     "ratio": theirs / value,
                 }
             )
-    return _frame(rows)
+    return frame(rows)
 
 
 def tab_roadmap(measured: Sequence[Measured], lang: str) -> "pd.DataFrame":
@@ -183,7 +184,7 @@ def tab_roadmap(measured: Sequence[Measured], lang: str) -> "pd.DataFrame":
                 "fits": all(p.fits for p in plans),
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def _planned(training: dict[str, Any], measured: Sequence[Measured]) -> Plan:
@@ -194,9 +195,3 @@ def _planned(training: dict[str, Any], measured: Sequence[Measured]) -> Plan:
         shape, step, float(training["tokens"]), gpu, measured,
         count=training["count"], price_list=price_list_for(load("hardware", gpu, "name")),
     )  # fmt: skip
-
-
-def _frame(rows: Any) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame(rows, dtype=object)

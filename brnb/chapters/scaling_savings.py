@@ -7,6 +7,7 @@ import numpy as np
 
 from brnb.report.figures import figure
 from brnb.report.labels import label
+from brnb.report.tables import frame
 from brnb.theory.compute import training_flops
 from brnb.theory.decision import efficiency, utility
 from brnb.theory.lora import (
@@ -19,7 +20,7 @@ from brnb.theory.lora import (
     rank_bound,
     reduction,
 )
-from brnb.theory.measured import Fact
+from brnb.theory.measured import MeasuredTraining
 from brnb.theory.memory import Step, memory
 from brnb.theory.shape import LLAMA_8B, Shape
 from brnb.theory.tradeoffs import (
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from brnb.studies.sweep import Trained
+    from brnb.studies.sweep import SweepTraining
 
 Efficiency = tuple[str, float, float, float, float | None]  # see `tab_efficiency`
 WIDTHS = (2, 3, 4, 6, 8, 16)  # bits
@@ -72,7 +73,7 @@ def tab_lora(ranks: Sequence[int]) -> "pd.DataFrame":
                 "reduction": reduction(LLAMA_8B.parameters, trained),
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def tab_rank(size: int, fractions: Sequence[float], seed: int) -> "pd.DataFrame":
@@ -100,7 +101,7 @@ def tab_rank(size: int, fractions: Sequence[float], seed: int) -> "pd.DataFrame"
         }
         for fraction in fractions
     ]
-    return _frame(rows)
+    return frame(rows)
 
 
 def rounding_errors(draws: int, seed: int) -> dict[int, float]:
@@ -146,14 +147,14 @@ def tab_bits(
                 "error_even": quantisation_loss(weights, [errors[even]] * len(layers)),
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def tab_bit_price(prices: Sequence[float], seed: int) -> "pd.DataFrame":
     """Bits of one layer as the price lambda of a bit rises (C.86)."""
     errors = rounding_errors(100_000, seed)
     rows = [{"multiplier": price, "bits": best_bits(1.0, 1.0, errors, price)} for price in prices]
-    return _frame(rows)
+    return frame(rows)
 
 
 def _sizes() -> dict[str, float]:
@@ -181,7 +182,7 @@ class _Ran(NamedTuple):
         return self.program, self.shape, self.step.method, self.step.batch
 
 
-def tab_checkpointing(facts: Sequence[Fact], lang: str) -> "pd.DataFrame":
+def tab_checkpointing(facts: Sequence[MeasuredTraining], lang: str) -> "pd.DataFrame":
     """Recomputing all layers against none, measured, counted and as C.88 and C.89 print it.
 
     Each row is a program and a step of brnb/thesis/measured.yaml that ran both ways. A frozen base
@@ -208,10 +209,10 @@ def tab_checkpointing(facts: Sequence[Fact], lang: str) -> "pd.DataFrame":
                 "overhead_printed": 100 * printed_recomputation_overhead(kept.shape.layers),
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
-def _pairs(facts: Sequence[Fact]) -> list[tuple[_Ran, _Ran]]:
+def _pairs(facts: Sequence[MeasuredTraining]) -> list[tuple[_Ran, _Ran]]:
     """Steps of one program, method and batch that ran without and with recomputation."""
     known = [
         _Ran(f.measured.program, f.shape, f.step, f.gib, f.measured.seconds)
@@ -266,7 +267,7 @@ def tab_overhead(depths: Sequence[int]) -> "pd.DataFrame":
         }
         for L in depths
     ]
-    return _frame(rows)
+    return frame(rows)
 
 
 def tab_utilities() -> "pd.DataFrame":
@@ -285,10 +286,10 @@ def tab_utilities() -> "pd.DataFrame":
                 "utility_recomputed": utility(performance, cost, time, risk, weights),
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
-def efficiencies(trained: Sequence["Trained"]) -> list[Efficiency]:
+def efficiencies(trained: Sequence["SweepTraining"]) -> list[Efficiency]:
     """What `tab_efficiency` takes, of the sweep's trainings; a CPU has no price."""
     return [
         (
@@ -323,10 +324,4 @@ def tab_efficiency(runs: Sequence[Efficiency]) -> "pd.DataFrame":
                 "per_usd": efficiency(saved, usd) if usd else None,
             }
         )
-    return _frame(rows)
-
-
-def _frame(rows: Any) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame(rows, dtype=object)
+    return frame(rows)

@@ -6,12 +6,13 @@ import numpy as np
 
 from brnb.report.figures import figure
 from brnb.report.labels import label
+from brnb.report.tables import frame
 from brnb.theory.chinchilla import (
     LossLaw,
     chinchilla_loss,
     optimal_allocation,
     optimal_exponents,
-    printed_allocation,
+    printed_compute_allocation,
     printed_exponents,
     printed_prediction,
     published,
@@ -88,7 +89,7 @@ def tab_kaplan() -> "pd.DataFrame":
                 "elasticity": float(kaplan_elasticity(variable, x)),
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def fig_kaplan_chinchilla(lang: str) -> "Figure":
@@ -130,7 +131,7 @@ def tab_optimum(lang: str) -> "pd.DataFrame":
         choices = {
             _name(HOFFMANN): optimal_allocation(flops),
             _name(REPLICATION): optimal_allocation(flops, REPLICATION),
-            label("as_printed", lang): printed_allocation(flops),
+            label("as_printed", lang): printed_compute_allocation(flops),
         }
         for name, (size, tokens) in choices.items():
             N, D = float(size), float(tokens)
@@ -144,7 +145,7 @@ def tab_optimum(lang: str) -> "pd.DataFrame":
                     "predicted_loss": float(chinchilla_loss(N, D)),
                 }
             )
-    return _frame(rows)
+    return frame(rows)
 
 
 def tab_exponents(lang: str) -> "pd.DataFrame":
@@ -152,10 +153,10 @@ def tab_exponents(lang: str) -> "pd.DataFrame":
     found = {_name(name): optimal_exponents(name) for name in (HOFFMANN, REPLICATION)}
     found[label("as_printed", lang)] = printed_exponents()
     rows = [{"law": law, "for_size": a, "for_data": b} for law, (a, b) in found.items()]
-    return _frame(rows)
+    return frame(rows)
 
 
-def fig_optimum(lang: str) -> "Figure":
+def fig_chinchilla_optimum(lang: str) -> "Figure":
     """N* (solid) and D* (dashed) against C, and the first-order conditions of a budget.
 
     The right panel has C.20 and C.21 along 6ND = C: both are 0 where the loss is lowest.
@@ -163,7 +164,7 @@ def fig_optimum(lang: str) -> "Figure":
     fig, (axis, conditions) = figure(3.1, ncols=2)
     C = np.geomspace(1e19, 1e27, 50)
     choices = {_name(name): optimal_allocation(C, name) for name in (HOFFMANN, REPLICATION)}
-    choices[label("as_printed", lang)] = printed_allocation(C)
+    choices[label("as_printed", lang)] = printed_compute_allocation(C)
     for place, (name, (size, tokens)) in enumerate(choices.items()):
         axis.plot(C, size, "-", color=f"C{place}", label=name)
         axis.plot(C, tokens, "--", color=f"C{place}")
@@ -216,10 +217,10 @@ def tab_training_flops(lang: str) -> "pd.DataFrame":
         }
         for name, (theirs, ours) in pairs.items()
     ]
-    return _frame(rows)
+    return frame(rows)
 
 
-def tab_prediction(confidence: float = 0.95) -> "pd.DataFrame":
+def tab_prediction_interval(confidence: float = 0.95) -> "pd.DataFrame":
     """L_pred of every budget with its interval, by the covariance and by C.39 without it.
 
     The law is the replication's, whose covariance is known (brnb/thesis/scaling.yaml).
@@ -240,7 +241,7 @@ def tab_prediction(confidence: float = 0.95) -> "pd.DataFrame":
                 "too_wide": _deviation_ratio(law, flops),
             }
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def _deviation_ratio(law: LossLaw, flops: float) -> float:
@@ -252,13 +253,13 @@ def _deviation_ratio(law: LossLaw, flops: float) -> float:
 def tab_extrapolation(lang: str) -> "pd.DataFrame":
     """C.40-C.43 for 1e26 FLOP: the printed terms, the same terms added up, and the optimum."""
     law, flops = published(), 1e26
-    printed = tuple(map(float, printed_allocation(flops)))
+    printed = tuple(map(float, printed_compute_allocation(flops)))
     best = tuple(map(float, law.optimum(flops)))
     rows = [_terms(label("as_printed", lang), law, *printed)]
     rows[0] |= {"size_term": 0.012, "data_term": 0.018, "predicted_loss": printed_prediction()}
     rows.append(_terms(label("printed_allocation", lang), law, *printed))
     rows.append(_terms(label("right_allocation", lang), law, *best))
-    return _frame(rows)
+    return frame(rows)
 
 
 def _terms(name: str, law: LossLaw, N: float, D: float) -> dict[str, Any]:
@@ -299,7 +300,7 @@ def tab_emergence() -> "pd.DataFrame":
         rows.append(
             {"answer_tokens": tokens, **early, "decades": rise(C, score) if starts_low else None}
         )
-    return _frame(rows)
+    return frame(rows)
 
 
 def _losses_above_floor() -> tuple[np.ndarray, np.ndarray]:
@@ -311,9 +312,3 @@ def _losses_above_floor() -> tuple[np.ndarray, np.ndarray]:
 
 def _name(law: str) -> str:
     return str(load("scaling", law, "name"))
-
-
-def _frame(rows: Any) -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.DataFrame(rows, dtype=object)

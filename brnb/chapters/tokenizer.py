@@ -11,7 +11,7 @@ from brnb.report.tables import frame
 from brnb.tokenizers.formatting import GPT_4O_PRICE, FormattingPrice, formatting_price
 from brnb.tokenizers.fragmentation import GUARDRAILS, Fragmentation, most_fragmented
 from brnb.tokenizers.params import TokenizerParams
-from brnb.tokenizers.suite import Entry, evaluation_texts
+from brnb.tokenizers.suite import TokenizerEntry, evaluation_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PANELS = ("tokens_per_word", "bytes_per_token", "short_piece_ratio", "fallback_ratio")
 
 
-def tab_fragmentation(entries: Iterable[Entry]) -> "pd.DataFrame":
+def tab_fragmentation(entries: Iterable[TokenizerEntry]) -> "pd.DataFrame":
     """One row a tokenizer: what it is, how it fragments, whether it loses anything."""
     rows = []
     for entry in entries:
@@ -48,7 +48,7 @@ def fig_fragmentation(measures: Sequence[Fragmentation], lang: str) -> "Figure":
 
 
 def tab_fragmented_words(
-    entries: Iterable[Entry], corpora: Path, params: TokenizerParams
+    entries: Iterable[TokenizerEntry], corpora: Path, params: TokenizerParams
 ) -> "pd.DataFrame":
     """Frequent words that the subword tokenizers cut most, with the pieces of each tokenizer."""
     subwords = [entry for entry in entries if entry.kind != "char"]
@@ -63,7 +63,7 @@ def tab_fragmented_words(
     return frame(rows)
 
 
-def tab_formatting(entries: Iterable[Entry]) -> "pd.DataFrame":
+def tab_formatting(entries: Iterable[TokenizerEntry]) -> "pd.DataFrame":
     """Tokens of the published Java program with and without formatting, GPT-4o's count first."""
     prices: list[FormattingPrice] = [GPT_4O_PRICE]
     prices += [formatting_price(entry.tokenizer) for entry in entries]

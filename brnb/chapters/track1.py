@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from brnb.evaluate.intrinsic import Intrinsic
     from brnb.evaluate.legibility import Legibility
     from brnb.evaluate.records import Record
-    from brnb.studies.finding import Change
-    from brnb.theory.trainings import Training
+    from brnb.studies.finding import MeasureChange
+    from brnb.theory.trainings import FinishedTraining
     from brnb.train.history import History
 
 SUMMED = ("tokens_billion", "hours_published", "usd_published", "hours_projected", "usd_projected")
@@ -96,7 +96,7 @@ def tab_yardstick(
     return frame(rows)
 
 
-def tab_track1_hours(trainings: Iterable["Training"], lang: str) -> "pd.DataFrame":
+def tab_track1_hours(trainings: Iterable["FinishedTraining"], lang: str) -> "pd.DataFrame":
     """What the dissertation's tokens took, and what they take at our measured speed; sums below.
 
     The speed is that of the training loop without evaluations, checkpoints and its first step, on
@@ -138,7 +138,7 @@ def _sum(values: Iterable[Decimal | None]) -> Decimal | None:
     return None if None in known else sum((v for v in known if v is not None), Decimal(0))
 
 
-def tab_finding(changes: Sequence["Change"], lang: str) -> "pd.DataFrame":
+def tab_finding(changes: Sequence["MeasureChange"], lang: str) -> "pd.DataFrame":
     """One row a measure: its change, the interval, and whether that is better."""
     rows = [
         {"measure": label(c.measure, lang), "change": c.change, "ci_low": c.low, "ci_high": c.high}
@@ -163,15 +163,15 @@ def fig_track1_loss(records: Sequence["Record"], lang: str) -> "Figure":
         millions = [row["tokens"] / 1e6 for row in rows]
         nats = [row["loss"] for row in rows]
         scale = record.result.bits_per_byte / record.result.loss
-        panels[_family(record)].plot(millions, nats, label=record.run, **look(record.run))
-        panels["all_runs"].plot(millions, [scale * x for x in nats], **look(record.run))
+        bits = [scale * x for x in nats]
+        panels[_family(record)].plot(millions, nats, **look(record.run))
+        panels["all_runs"].plot(millions, bits, label=record.run, **look(record.run))
     for name, axis in panels.items():
         axis.set_title(label(name, lang))
         axis.set_xlabel(label("million_tokens", lang))
         axis.set_ylabel(label("bits_per_byte" if name == "all_runs" else "loss_nats", lang))
-        if axis.get_legend_handles_labels()[0]:
-            axis.legend(fontsize=8)
     _log_scale(panels["all_runs"])
+    _legend_below(fig, panels["all_runs"])
     return fig
 
 

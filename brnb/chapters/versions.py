@@ -168,7 +168,7 @@ def leave(
     """
     save(model, run.folder)
     documents = by_document(model, rows.validation, window, rows.tokenizer.eos_id)
-    records.write(run.folder, history, samples, documents)
+    records.write_record(run.folder, history, samples, documents)
     for name, value in {**asdict(result), **asdict(legible)}.items():
         run.metric(name, value)
     run.number("val_loss", result.loss, decimals=3)

@@ -7,7 +7,7 @@ from brnb.evaluate.records import Record
 from brnb.fingerprint import digest
 from brnb.receipt import describe
 from brnb.text import finished
-from brnb.tokenizers import Tokenizer, load
+from brnb.tokenizers import Tokenizer, load_tokenizer
 from brnb.train.rows import TokenRow, encode
 
 
@@ -25,7 +25,8 @@ def validation(
     work
         This chapter's folder for caches.
     """
-    tokenizer, cleaning = load(tokenizers / record.params["tokenizer"]), record.params["cleaning"]
+    tokenizer = load_tokenizer(tokenizers / record.params["tokenizer"])
+    cleaning = record.params["cleaning"]
     count = record.params["validation_documents"]
     text = describe(corpora / cleaning / "validation.jsonl").sha256
     texts = islice(finished.texts(corpora, cleaning, "validation"), count)

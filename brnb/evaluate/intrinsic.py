@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import nn
 
+from brnb.evaluate.statistics import percentiles
 from brnb.models.likelihood import likelihood, token_nats
 from brnb.train.rows import TokenRow
 
@@ -36,13 +37,13 @@ def evaluate(model: nn.Module, row: TokenRow, window: int) -> Intrinsic:
     Bits per byte is nats / (ln 2 · bytes), with the bytes of the text in UTF-8 plus one for the
     end of each document, whatever the tokenizer.
     """
-    found = likelihood(model, row.ids, window)
+    total = likelihood(model, row.ids, window)
     return Intrinsic(
-        loss=found.loss,
-        perplexity=math.exp(found.loss),
-        accuracy=found.correct / found.tokens,
-        bits_per_byte=found.nats / (math.log(2) * row.text_bytes),
-        tokens=found.tokens,
+        loss=total.loss,
+        perplexity=math.exp(total.loss),
+        accuracy=total.correct / total.tokens,
+        bits_per_byte=total.nats / (math.log(2) * row.text_bytes),
+        tokens=total.tokens,
         documents=row.documents,
     )
 
@@ -56,11 +57,11 @@ class DocumentNats:
 
     @property
     def bits_per_byte(self) -> float:
-        """Of all documents together."""
+        """Bits per byte of all documents together."""
         return float(self.nats.sum() / (math.log(2) * self.bytes.sum()))
 
     def interval(self, resamples: int, seed: int, confidence: float = 0.95) -> tuple[float, float]:
-        """Percentile bootstrap of bits per byte over documents (Efron & Tibshirani, 1993, ch. 13).
+        """Percentile bootstrap of bits per byte over documents.
 
         Documents are drawn with replacement; each draw is a ratio of sums, so long documents
         weigh more, as in the measure itself. The same seed draws the same documents for every
@@ -70,8 +71,7 @@ class DocumentNats:
         random = np.random.default_rng(seed)
         drawn = random.multinomial(count, np.full(count, 1 / count), size=resamples)
         values = (drawn @ self.nats) / (math.log(2) * (drawn @ self.bytes))
-        tail = (1 - confidence) / 2
-        low, high = np.quantile(values, [tail, 1 - tail])
+        low, high = percentiles(values, confidence)
         return float(low), float(high)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from brnb.evaluate.statistics import percentiles
 from brnb.tokenizers.fragmentation import GUARDRAILS, WORD, fragmentation_of_ids
 
 if TYPE_CHECKING:
@@ -113,18 +114,18 @@ def legibility(
 
 
 def repeated(words: Sequence[str]) -> list[bool]:
-    """For each 4-gram of a text in order: did it stand before?"""
+    """Tell of each 4-gram of a text, in order, whether it stood there before."""
     seen: set[tuple[str, ...]] = set()
-    found = []
+    flags = []
     for i in range(len(words) - REPEATED + 1):
         gram = tuple(words[i : i + REPEATED])
-        found.append(gram in seen)
+        flags.append(gram in seen)
         seen.add(gram)
-    return found
+    return flags
 
 
 def portuguese(words: Sequence[str]) -> list[bool]:
-    """For each window of 20 words, the last of at least 10: is it Portuguese?"""
+    """Tell of each window of 20 words, the last of at least 10, whether it is Portuguese."""
     windows = [words[i : i + WINDOW] for i in range(0, len(words), WINDOW)]
     return [
         10 * sum(word in FUNCTION_WORDS for word in window) >= len(window)
@@ -153,16 +154,16 @@ def contrast(
     dict
         Measure to (change, low, high); measures that one of the runs lacks are left out.
     """
-    found = {}
+    changes = {}
     for name in (*GUARDRAILS, "repetition", "dictionary_share", "language_share"):
         random = np.random.default_rng(seed)
         sides = [[getattr(sample, name) for sample in run] for run in (before, after)]
         old, new = (np.array([v for v in side if v is not None], dtype=float) for side in sides)
         if len(old) and len(new):
             drawn = [random.choice(x, (resamples, len(x))).mean(axis=1) for x in (old, new)]
-            low, high = np.quantile(drawn[1] - drawn[0], [0.025, 0.975])
-            found[name] = (float(new.mean() - old.mean()), float(low), float(high))
-    return found
+            low, high = percentiles(drawn[1] - drawn[0], 0.95)
+            changes[name] = (float(new.mean() - old.mean()), float(low), float(high))
+    return changes
 
 
 def _words(text: str) -> list[str]:

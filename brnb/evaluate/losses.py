@@ -48,7 +48,7 @@ class Losses:
 
     @property
     def perplexity(self) -> float:
-        """e to the loss."""
+        """Perplexity: e to the mean loss."""
         return math.exp(self.loss)
 
     @property
@@ -86,8 +86,8 @@ def losses(model: "PreTrainedModel", examples: Sequence[Example], seq_len: int) 
     windows.sort(key=lambda window: len(window[1].ids), reverse=True)
     nats = np.zeros(len(examples))
     for rows in _batches(windows):
-        found = _nats(model, [part for _, part in rows])
-        np.add.at(nats, [number for number, _ in rows], found)
+        summed = _nats(model, [part for _, part in rows])
+        np.add.at(nats, [number for number, _ in rows], summed)
     return Losses(
         keys=tuple(example.key for example in examples),
         nats=nats,
@@ -116,14 +116,14 @@ def _nats(model: "PreTrainedModel", rows: Sequence[Example]) -> np.ndarray:
     logits = model(input_ids=ids.to(model.device), use_cache=False).logits[:, :-1]
     targets = labels[:, 1:].to(model.device)
     wanted = targets != IGNORE
-    found = F.cross_entropy(logits[wanted].float(), targets[wanted], reduction="none").double()
-    total = torch.zeros(len(rows), dtype=torch.float64, device=found.device)
-    total.index_add_(0, wanted.nonzero()[:, 0], found)
+    nats = F.cross_entropy(logits[wanted].float(), targets[wanted], reduction="none").double()
+    total = torch.zeros(len(rows), dtype=torch.float64, device=nats.device)
+    total.index_add_(0, wanted.nonzero()[:, 0], nats)
     return total.cpu().numpy()
 
 
 @dataclass(frozen=True)
-class Change:
+class LossChange:
     """How a model's losses on some documents differ from a reference's on the same.
 
     Attributes
@@ -153,7 +153,7 @@ class Change:
 
 def change(
     before: Losses, after: Losses, *, resamples: int, confidence: float, seed: int
-) -> Change:
+) -> LossChange:
     """Compare two models on the same documents; long documents weigh more, as in the loss.
 
     Raises
@@ -168,16 +168,18 @@ def change(
         )
     document = np.repeat(np.arange(len(before.keys)), before.tokens).tolist()
     first, second = (np.repeat(x.nats / x.tokens, x.tokens) for x in (before, after))
-    found = compare(first, second, document, seed=seed, resamples=resamples, confidence=confidence)
-    return Change(
+    comparison = compare(
+        first, second, document, seed=seed, resamples=resamples, confidence=confidence
+    )
+    return LossChange(
         before=before.loss,
         after=after.loss,
         bits_before=before.bits_per_byte,
         bits_after=after.bits_per_byte,
         perplexity=math.expm1(after.loss - before.loss),
-        low=math.expm1(found.low),
-        high=math.expm1(found.high),
-        comparison=found,
+        low=math.expm1(comparison.low),
+        high=math.expm1(comparison.high),
+        comparison=comparison,
     )
 
 
@@ -188,12 +190,12 @@ def changes(
     resamples: int,
     confidence: float,
     seed: int,
-) -> dict[Key, Change]:
+) -> dict[Key, LossChange]:
     """`change` of everything in `after` from what has the same key in `before`.
 
     The p-values are corrected together (Holm, 1979).
     """
     options: Any = {"resamples": resamples, "confidence": confidence, "seed": seed}
-    found = {key: change(before[key], losses, **options) for key, losses in after.items()}
-    corrected = together({str(key): each.comparison for key, each in found.items()})
-    return {key: replace(e, comparison=corrected[str(key)]) for key, e in found.items()}
+    by_key = {key: change(before[key], losses, **options) for key, losses in after.items()}
+    corrected = together({str(key): each.comparison for key, each in by_key.items()})
+    return {key: replace(e, comparison=corrected[str(key)]) for key, e in by_key.items()}

@@ -20,7 +20,7 @@ def numbered(sequences: Sequence[Sequence[Hashable]]) -> tuple[Integers, Integer
     return np.array(symbols, dtype=np.int64), np.array(list(map(len, sequences)), dtype=np.int64)
 
 
-def shared(symbols: Integers, lengths: Integers, orders: int) -> Integers:
+def shared_ngrams(symbols: Integers, lengths: Integers, orders: int) -> Integers:
     """Count the n-grams, with repetition, that the sequences of each pair share.
 
     Parameters
@@ -39,7 +39,7 @@ def shared(symbols: Integers, lengths: Integers, orders: int) -> Integers:
     starts = (np.cumsum(lengths) - lengths.ravel()).reshape(-1, 2)
     longest = lengths.max(axis=1, initial=0)
     rest = np.argsort(longest, kind="stable")  # equal lengths together: little padding
-    found = np.zeros((len(rest), orders), dtype=np.int64)
+    counted = np.zeros((len(rest), orders), dtype=np.int64)
     while len(rest) and (width := longest[rest[-1]]):
         rest, chunk = np.split(rest, [-max(1, AREA // width)])
         inside = np.arange(width) < lengths[chunk, :, None]
@@ -47,12 +47,12 @@ def shared(symbols: Integers, lengths: Integers, orders: int) -> Integers:
         codes = np.zeros((len(chunk), 2, width + orders - 1), dtype=np.int64)  # 0: after the end
         codes[:, :, :width][inside] = np.cumsum(np.bincount(some) > 0)[some]
         for n, counts in _by_order(codes, width, orders):
-            found[chunk, n - 1] = counts
-    return found
+            counted[chunk, n - 1] = counts
+    return counted
 
 
 def _by_order(codes: Integers, width: int, orders: int) -> Iterable[tuple[int, Integers]]:
-    """Each order, and what each pair shares of it: shape (B,).
+    """Yield each order n and the number of n-grams that each pair shares, shape (B,).
 
     As many codes as fit make a key. Sorted keys of n codes are sorted by their first m < n too,
     so that one sort serves all of these orders.

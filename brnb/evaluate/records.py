@@ -20,7 +20,7 @@ CURVES, SAMPLES, DOCUMENTS = "curves.json", "samples.jsonl", "documents.csv"
 
 @dataclass(frozen=True)
 class Record:
-    """One run as its receipt and its files tell it.
+    """A finished training run as its receipt and its files tell it.
 
     `samples`, `legibility` and `documents` are None, and the curves of `history` empty, where a
     run did not leave them.
@@ -35,7 +35,7 @@ class Record:
     documents: DocumentNats | None
 
 
-def write(
+def write_record(
     folder: Path, history: History, samples: Sequence[Sample], documents: DocumentNats
 ) -> list[Path]:
     """Write ``curves.json``, ``samples.jsonl`` and ``documents.csv`` into a run's folder.
@@ -52,7 +52,7 @@ def write(
     return files
 
 
-def read(folder: Path) -> Record:
+def read_record(folder: Path) -> Record:
     """Read a finished training run back from its folder.
 
     Raises
@@ -62,15 +62,15 @@ def read(folder: Path) -> Record:
     KeyError
         If the receipt is not that of a training run; names the metric that it lacks.
     """
-    found = receipt.read(folder / "receipt.json")
+    note = receipt.read(folder / "receipt.json")
     return Record(
-        run=found.run,
-        params=found.params,
-        result=_chosen(Intrinsic, found.metrics),
-        history=_history(folder / CURVES, found.resources),
+        run=note.run,
+        params=note.params,
+        result=_chosen(Intrinsic, note.metrics),
+        history=_history(folder / CURVES, note.resources),
         samples=_samples(folder / SAMPLES),
         legibility=(
-            _chosen(Legibility, found.metrics) if "guardrails_pass" in found.metrics else None
+            _chosen(Legibility, note.metrics) if "guardrails_pass" in note.metrics else None
         ),
         documents=_documents(folder / DOCUMENTS),
     )
@@ -82,10 +82,10 @@ def _chosen(kind: type, values: dict[str, Any]) -> Any:
 
 def _history(curves: Path, resources: dict[str, Any]) -> History:
     """The history behind a receipt: curves from their file, the rest from the resources."""
-    found = json.loads(curves.read_text("utf-8")) if curves.is_file() else {}
+    points = json.loads(curves.read_text("utf-8")) if curves.is_file() else {}
     known = {field.name for field in fields(History)}
     values = {name: value for name, value in resources.items() if name in known}
-    return History(**found, **values, seconds=resources["training_seconds"])
+    return History(**points, **values, seconds=resources["training_seconds"])
 
 
 def _samples(path: Path) -> list[Sample] | None:

@@ -191,9 +191,27 @@ def _bootstrap(
     for rows in _blocks(resamples, len(sums)):
         drawn = rng.integers(len(sums), size=(rows, len(sums)))
         means.append(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(np.concatenate(means), [tail, 1 - tail])
+    low, high = percentiles(np.concatenate(means), confidence)
     return float(low), float(high)
+
+
+def percentiles(draws: npt.ArrayLike, confidence: float) -> Floats:
+    """Ends of the percentile interval of bootstrap draws (Efron & Tibshirani, 1993, ch. 13).
+
+    Parameters
+    ----------
+    draws
+        What each resample gave, along the first axis.
+    confidence
+        Share of the draws between the two ends.
+
+    Returns
+    -------
+    array, shape (2, ...)
+        The low and the high end.
+    """
+    tail = (1 - confidence) / 2
+    return np.quantile(np.asarray(draws, dtype=float), [tail, 1 - tail], axis=0)
 
 
 def _sign_flip(sums: Floats, rng: np.random.Generator, resamples: int) -> float:
@@ -256,16 +274,10 @@ class Rate:
 
 
 def student_interval(values: npt.ArrayLike, confidence: float) -> tuple[float, float, float]:
-    """Mean of a few values and Student's interval around it (1908), for n - 1 degrees of freedom.
+    """Mean of a few values and Student's interval around it (1908); n - 1 degrees of freedom."""
+    from scipy.stats import t
 
-    With t = sqrt(n - 1) tan(a), Student's density is that of cos(a)^(n - 2): its quantile is read
-    off the sum of that, to seven digits.
-    """
     mean, deviation = mean_and_deviation(values)
     count = np.size(values)
-    angle = np.linspace(0, math.pi / 2, 100_001)
-    density = np.cos(angle) ** (count - 2)
-    mass = np.concatenate(([0.0], np.cumsum(density[1:] + density[:-1])))
-    quantile = math.sqrt(count - 1) * math.tan(np.interp(confidence, mass / mass[-1], angle))
-    reach = quantile * deviation / math.sqrt(count)
+    reach = float(t.ppf((1 + confidence) / 2, count - 1)) * deviation / math.sqrt(count)
     return mean, mean - reach, mean + reach

@@ -31,7 +31,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from brnb.evaluate.ngrams import Integers, numbered, shared
+from brnb.evaluate.ngrams import Integers, numbered, shared_ngrams
 
 Floats = npt.NDArray[np.float64]
 Pair = tuple[str, str | Sequence[str]]
@@ -94,7 +94,7 @@ FORMS: dict[Form, Reader] = {"legacy": _legacy, "pt": _pt, "pt_folded": _pt_fold
 """How each form reads a text, in the order in which a table shows them."""
 
 
-def score(pairs: Iterable[Pair], form: Form) -> dict[str, Floats]:
+def score_pairs(pairs: Iterable[Pair], form: Form) -> dict[str, Floats]:
     """Score every prediction against its reference, or the best of its references.
 
     Parameters
@@ -174,12 +174,12 @@ def _f_measures(texts: Sequence[Sequence[str]], orders: int) -> tuple[list[Float
     """F1 of the n-grams of words that each two texts share, and how many words they have."""
     symbols, sizes = numbered(texts)
     sizes = sizes.reshape(-1, 2)
-    found = shared(symbols, sizes, orders).T
-    return [_f1(both, sizes - n) for n, both in enumerate(found)], sizes
+    overlaps = shared_ngrams(symbols, sizes, orders).T
+    return [_f1(both, sizes - n) for n, both in enumerate(overlaps)], sizes
 
 
 def _f1(both: Integers, sizes: Integers) -> Floats:
-    """Shapes (N,) and (N, 2)."""
+    """F-measures of shared counts, shape (N,), and lengths, shape (N, 2)."""
     precision, recall = (both[:, None] / np.maximum(sizes, 1)).T
     total = precision + recall
     return 2 * precision * recall / np.where(total > 0, total, 1)
@@ -209,7 +209,7 @@ def _chrf(texts: Sequence[str]) -> Floats:
     lengths = np.diff(np.append(0, np.cumsum(seen))[ends]).reshape(-1, 2)
     symbols = symbols[seen]
     totals = np.maximum(lengths[:, :, None] - np.arange(CHRF_ORDER), 1)
-    ratios = shared(symbols, lengths, CHRF_ORDER)[:, None, :] / totals
+    ratios = shared_ngrams(symbols, lengths, CHRF_ORDER)[:, None, :] / totals
     orders = np.clip(lengths.min(axis=1), 1, CHRF_ORDER)
     precision, recall = (ratios.sum(axis=2) / orders[:, None]).T
     weighted = CHRF_BETA**2 * precision + recall
@@ -246,8 +246,8 @@ def tokenizer_effect(pairs: Sequence[Pair], seed: int = 0) -> list[TokenizerEffe
         raise ValueError(f"the floor needs the references of other pairs; {len(pairs)} given")
     cycle = np.random.default_rng(seed).permutation(len(pairs)).tolist()
     mixed = [(pairs[i][0], pairs[j][1]) for i, j in pairwise([*cycle, cycle[0]])]
-    legacy, pt = score(pairs, "legacy"), score(pairs, "pt")
-    legacy_floor, pt_floor = score(mixed, "legacy"), score(mixed, "pt")
+    legacy, pt = score_pairs(pairs, "legacy"), score_pairs(pairs, "pt")
+    legacy_floor, pt_floor = score_pairs(mixed, "legacy"), score_pairs(mixed, "pt")
     effects = []
     for name in METRICS[:5]:
         own, floor = (legacy[name], pt[name]), (legacy_floor[name], pt_floor[name])

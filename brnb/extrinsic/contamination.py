@@ -43,7 +43,7 @@ class Seen:
         self._near = Overlap(map(_spelt, plain), threshold)
 
     def overlap(self, text: str) -> str | None:
-        """One of `PROMPT_KINDS`, the closest first, or None."""
+        """The closest kind of overlap with a prompt, of `PROMPT_KINDS`; None if there is none."""
         if _hash(text) in self._exact:
             return "exact"
         plain = normalised(text)
@@ -115,12 +115,12 @@ def held_by(documents: Iterable[str], texts: Iterable[str]) -> set[str]:
     wanted: dict[int, set[str]] = defaultdict(set)
     for run in set().union(*runs.values()):
         wanted[run.count(" ") + 1].add(run)
-    found = set[str]()
+    seen = set[str]()
     for document in documents:
         words = normalised(document).split()
         for size, those in wanted.items():
-            found |= those & _runs(words, size)
-    return {text for text, own in runs.items() if own and len(own & found) >= SHARE * len(own)}
+            seen |= those & _runs(words, size)
+    return {text for text, own in runs.items() if own and len(own & seen) >= SHARE * len(own)}
 
 
 def _runs(words: Sequence[str], size: int) -> set[str]:
@@ -137,7 +137,7 @@ def normalised(text: str) -> str:
 
 
 def _spelt(plain: str) -> str:
-    """Each character a word, for `Overlap` counts runs of words."""
+    """Spell a text with blanks between its characters: `Overlap` counts runs of words."""
     return " ".join(plain.replace(" ", "_"))
 
 

@@ -12,32 +12,31 @@ from brnb.bases import template
 from brnb.bases.load import DTYPES, load_base
 from brnb.evaluate.statistics import Rate
 from brnb.extrinsic.flips import Tokens, by_transformers, flips, one_at_a_time, spread
-from brnb.extrinsic.judge import Verdicts, compare
+from brnb.extrinsic.judge import Verdicts, judge_both_orders
 from brnb.extrinsic.params import ExtrinsicParams
-from brnb.extrinsic.predictions import Answers, answer, encode
+from brnb.extrinsic.predictions import Answers, answer_items, encode_prompt
 from brnb.extrinsic.probes import choose, read_probes
 from brnb.extrinsic.safety import attacks
 from brnb.extrinsic.scores import Scores, score_answers
-from brnb.extrinsic.temperatures import Setting, vary
+from brnb.extrinsic.temperatures import Setting, vary_temperature
 from brnb.extrinsic.testsets import TASKS, Item
 from brnb.finetune.budget import processes_for
 from brnb.finetune.merge import load_adapted
 from brnb.finetune.params import FinetuneParams
 from brnb.fingerprint import digest, reached
 from brnb.generate.engine import Batching, Decoding, slot_length
+from brnb.params import identity
 from brnb.train.device import pick_device
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 VERDICT_TOKENS = 8  # room for one letter, and for a word before it
-ANSWERING = {"precision", "max_new_tokens", "slots", "prefill_tokens"}
-"""Parameters of which answers depend."""
 
 
 @dataclass(frozen=True)
 class Examined:
-    """What a model said.
+    """What a model said in the extrinsic evaluation.
 
     Attributes
     ----------
@@ -63,7 +62,7 @@ class Examined:
     chosen: list[int]
 
 
-def identity(training: str, p: ExtrinsicParams) -> str:
+def answers_identity(training: str, p: ExtrinsicParams) -> str:
     """Name what answers depend on, so that those of another evaluation are not taken for them.
 
     Parameters
@@ -74,10 +73,10 @@ def identity(training: str, p: ExtrinsicParams) -> str:
         The chapter's parameters.
     """
     code = reached(["brnb.extrinsic.predictions", "brnb.finetune.merge"])
-    return digest([training, code, p.model_dump(include=ANSWERING)])
+    return digest([training, code, identity(p, "answers")])
 
 
-def load(
+def load_candidate(
     base: str, adapter: Path | None, trained: FinetuneParams, p: ExtrinsicParams
 ) -> tuple["PreTrainedModel", "PreTrainedTokenizerFast"]:
     """A model with merged weights: the dequantised base, or that with its adapters.
@@ -99,7 +98,7 @@ def load(
     return load_adapted(frozen, adapter, DTYPES[p.precision]), tokenizer
 
 
-def examine(
+def examine_model(
     name: str,
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerFast",
@@ -114,7 +113,7 @@ def examine(
     name
         Of the model, for the results.
     model, tokenizer
-        As `load` gives them.
+        As `load_candidate` gives them.
     items
         The distinct items of all test sets.
     p
@@ -123,10 +122,10 @@ def examine(
         Folder of this very model's answers.
     """
     greedy = Decoding(p.max_new_tokens)
-    ask = partial(answer, model, tokenizer, decoding=greedy)
+    ask = partial(answer_items, model, tokenizer, decoding=greedy)
     said = ask(items, work / "answers.jsonl", batching=shapes(p, p.graph))
     few = [item for task in TASKS for item in _of(items, task)[: p.temperature_items]]
-    settings = vary(
+    settings = vary_temperature(
         name,
         model,
         tokenizer,
@@ -139,7 +138,7 @@ def examine(
     )
     suite = [item for attack in attacks() for item in (attack.hidden, attack.open)]
     texts = [x.text for x in ask(suite, work / "injection.jsonl", batching=shapes(p)).predictions]
-    prompts = [encode(tokenizer, item) for item in items]
+    prompts = [encode_prompt(tokenizer, item) for item in items]
     return Examined(
         answers=said,
         scores=score_answers(items, said.predictions),
@@ -198,11 +197,11 @@ def judge_pairs(
         asked = [Item(f"judged-{i:04d}", "qa", text, "", ("",)) for i, text in enumerate(prompts)]
         path = work / "judged.jsonl"
         path.unlink(missing_ok=True)  # its prompts hold answers: not worth keeping for a restart
-        said = answer(model, tokenizer, asked, path, Decoding(VERDICT_TOKENS), shapes(p))
+        said = answer_items(model, tokenizer, asked, path, Decoding(VERDICT_TOKENS), shapes(p))
         return [prediction.text for prediction in said.predictions]
 
-    texts = [[found.predictions[i].text for i in chosen] for found in (first, second)]
-    return compare(judge, [items[i] for i in chosen], *texts)
+    texts = [[said.predictions[i].text for i in chosen] for said in (first, second)]
+    return judge_both_orders(judge, [items[i] for i in chosen], *texts)
 
 
 def shapes(p: ExtrinsicParams, graph: bool = False) -> Callable[[int], Batching]:

@@ -72,7 +72,7 @@ def by_transformers(
 
 
 def _each(prompts: Tokens) -> Iterable[Sequence[int]]:
-    """With progress: one at a time is slow."""
+    """Iterate with a progress bar, for one prompt at a time is slow."""
     return tqdm(prompts, desc="one at a time", unit="item", mininterval=5)
 
 
@@ -82,10 +82,10 @@ def flips(together: Tokens, alone: Tokens) -> Rate:
     return Rate(sum(differ), len(differ))
 
 
-def same(found: Rate) -> bool | None:
+def same(rate: Rate) -> bool | None:
     """Whether the share of equal answers is what is promised, `SAME`; None if these are too few
     for the interval to say so or not."""
-    low, high = found.interval
+    low, high = rate.interval
     if high <= 1 - SAME:
         return True
     return False if low > 1 - SAME else None

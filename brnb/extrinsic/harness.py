@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from brnb.evaluate.text_metrics import FORMS, score
+from brnb.evaluate.text_metrics import FORMS, score_pairs
 from brnb.extrinsic.probes import Probe
 from brnb.extrinsic.testsets import TASKS, Item
 from brnb.receipt import write_atomic
@@ -99,10 +99,10 @@ def write_tasks(
         f"  - {{metric: {name}, aggregation: mean, higher_is_better: true}}\n" for name in names
     )
     answering = _ANSWER.replace("MAX_NEW_TOKENS", str(max_new_tokens)) + listed
-    rows = {name: found for name, found in rows.items() if found}  # none may be empty
-    for name, found in rows.items():
+    rows = {name: documents for name, documents in rows.items() if documents}  # none may be empty
+    for name, documents in rows.items():
         data = (folder / f"{name}.jsonl").resolve()
-        write_atomic(data, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found))
+        write_atomic(data, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in documents))
         body = _CHOICE if name == "brnb_probes" else answering
         head = _DATA.format(name=name, data=json.dumps(str(data), ensure_ascii=False))
         write_atomic(folder / f"{name}.yaml", head + body)
@@ -113,19 +113,17 @@ def write_tasks(
 def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
     """Score one answer in every form, as the harness asks for it."""
     pair = [(results[0].strip(), list(doc["references"]))]
-    found: dict[str, float] = {}
+    means: dict[str, float] = {}
     for form in FORMS:
-        scores = score(pair, form)
-        found |= {f"{metric}_{form}": float(np.mean(scores[metric])) for metric in SCORED}
-    return found
+        scores = score_pairs(pair, form)
+        means |= {f"{metric}_{form}": float(np.mean(scores[metric])) for metric in SCORED}
+    return means
 
 
-def evaluate(
+def run_harness(
     model: Path | str,
     tasks: Sequence[str],
     folder: Path | None = None,
-    chat: bool = False,
-    limit: int | None = None,
 ) -> dict[str, Any]:
     """Run tasks of the harness on a model.
 
@@ -137,10 +135,6 @@ def evaluate(
         Names: `PORTUGUESE`, those of `write_tasks`, or any other of the harness.
     folder
         Where `write_tasks` put tasks of ours.
-    chat
-        Put prompts into the model's chat template: for our answering tasks.
-    limit
-        Documents a task; None for all.
 
     Returns
     -------
@@ -159,14 +153,12 @@ def evaluate(
         raise HarnessUnavailable(
             "lm-evaluation-harness is not installed: pip install 'brnb[harness]'"
         ) from None
-    found = simple_evaluate(
+    output = simple_evaluate(
         model="hf",
         model_args={"pretrained": str(model)},
         device=str(pick_device("auto")),  # else it asks for a GPU where there is none
         tasks=list(tasks),
         task_manager=TaskManager(include_path=str(folder) if folder else None),
-        apply_chat_template=chat,
-        limit=limit,
     )
-    results: dict[str, Any] = found["results"]
+    results: dict[str, Any] = output["results"]
     return results

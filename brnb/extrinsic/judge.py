@@ -16,7 +16,7 @@ from brnb.extrinsic.testsets import Item
 
 Choice = Literal["first", "second", "tie"]
 Judge = Callable[[list[str]], list[str]]
-"""Answers to prompts: a model behind `brnb.extrinsic.predictions.answer`, an API, a person."""
+"""Answers to prompts: a model behind `predictions.answer_items`, an API, a person."""
 
 _SWAPPED: dict[Choice, Choice] = {"first": "second", "second": "first", "tie": "tie"}
 _LETTERS: dict[str, Choice] = {"A": "first", "B": "second", "E": "tie"}
@@ -70,7 +70,7 @@ class Verdicts:
         return cohen_kappa([one for one, _ in pairs], [other for _, other in pairs])
 
 
-def compare(
+def judge_both_orders(
     judge: Judge, items: Sequence[Item], first: Sequence[str], second: Sequence[str]
 ) -> Verdicts:
     """Ask a judge which of two answers to each item is better, in both orders.
@@ -87,15 +87,15 @@ def compare(
     replies = judge(asked + exchanged)
     if len(replies) != 2 * len(items):
         raise ValueError(f"the judge gave {len(replies)} replies to {2 * len(items)} prompts")
-    found = [read(reply) for reply in replies]
-    shown, other = found[: len(items)], found[len(items) :]
+    choices = [read_choice(reply) for reply in replies]
+    shown, other = choices[: len(items)], choices[len(items) :]
     return Verdicts(shown, [None if choice is None else _SWAPPED[choice] for choice in other])
 
 
-def read(reply: str) -> Choice | None:
+def read_choice(reply: str) -> Choice | None:
     """The first A, B or E that stands alone in a reply."""
-    found = _VERDICT.search(reply)
-    return _LETTERS[found.group()] if found else None
+    match = _VERDICT.search(reply)
+    return _LETTERS[match.group()] if match else None
 
 
 def cohen_kappa(one: Sequence[Hashable], other: Sequence[Hashable]) -> float:

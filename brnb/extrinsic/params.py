@@ -3,8 +3,12 @@
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, field_validator
+from pydantic.config import JsonDict
 
 from brnb.params import Params
+
+ANSWERS: JsonDict = {"shapes_answers": True}
+"""Mark of a field that another answer may follow from (`brnb.params.identity`)."""
 
 Task = Literal["qa", "summarisation", "rewriting"]
 
@@ -34,13 +38,19 @@ class ExtrinsicParams(Params):
     near_duplicate: float = Field(
         gt=0, le=1, description="Jaccard index of character 5-grams from which two prompts overlap"
     )
-    max_new_tokens: Annotated[int, Field(gt=0)] = Field(description="of an answer")
-    slots: Annotated[int, Field(gt=0)] = Field(description="answers that are written together")
+    max_new_tokens: Annotated[int, Field(gt=0)] = Field(
+        description="of an answer", json_schema_extra=ANSWERS
+    )
+    slots: Annotated[int, Field(gt=0)] = Field(
+        description="answers that are written together", json_schema_extra=ANSWERS
+    )
     prefill_tokens: Annotated[int, Field(gt=0)] = Field(
-        description="tokens of prompts that are read together"
+        description="tokens of prompts that are read together", json_schema_extra=ANSWERS
     )
     graph: bool = Field(description="capture the decoding step as a CUDA graph")
-    precision: Literal["fp32", "bf16"] = Field(description="of the merged weights")
+    precision: Literal["fp32", "bf16"] = Field(
+        description="of the merged weights", json_schema_extra=ANSWERS
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(description="auto: the GPU if there is one")
     checked_items: Annotated[int, Field(gt=0)] = Field(
         description="answers that our engine repeats one by one; 381 equal ones show 99%"

@@ -57,8 +57,8 @@ def find(text: str) -> list[Finding]:
     CPF and CNPJ by the check digits of the Receita Federal; telephone numbers by Anatel's
     numbering plan (Resolução 749/2022). Numbers such as 0800, without an area code, are nobody's.
     """
-    found = ((cast(Kind, match.lastgroup), match) for match in _ANY.finditer(text))
-    return [Finding(kind, *match.span()) for kind, match in found if _valid(kind, match.group())]
+    matches = ((cast(Kind, match.lastgroup), match) for match in _ANY.finditer(text))
+    return [Finding(kind, *match.span()) for kind, match in matches if _valid(kind, match.group())]
 
 
 def count(texts: Iterable[str]) -> dict[Kind, int]:
@@ -70,10 +70,10 @@ def count(texts: Iterable[str]) -> dict[Kind, int]:
     return counts
 
 
-def _valid(kind: Kind, found: str) -> bool:
+def _valid(kind: Kind, text: str) -> bool:
     if kind not in _LARGEST_WEIGHT:
         return True
-    number = "".join(filter(str.isalnum, found))
+    number = "".join(filter(str.isalnum, text))
     if len(set(number)) == 1:  # 111.111.111-11 has the right check digits, and is never issued
         return False
     return number.endswith(_check_digits(number[:-2], _LARGEST_WEIGHT[kind]))

@@ -45,7 +45,7 @@ class Answers:
     earlier_seconds: float
 
 
-def answer(
+def answer_items(
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerBase",
     items: Sequence[Item],
@@ -84,7 +84,7 @@ def answer(
     """
     known, good = _read(path)
     _check(items, known, path)
-    prompts = [encode(tokenizer, item) for item in items]
+    prompts = [encode_prompt(tokenizer, item) for item in items]
     shape = batching(slot_length(prompts, decoding))
     done = {row["hash"] for row in known}
     todo = [i for i, item in enumerate(items) if item.hash not in done]
@@ -106,10 +106,10 @@ def answer(
 
 
 def _answers(items: Sequence[Item], rows: list[dict[str, Any]], earlier: int) -> Answers:
-    found = {row["hash"]: row for row in rows}
+    by_hash = {row["hash"]: row for row in rows}
     fields = Prediction.__dataclass_fields__
     predictions = [
-        Prediction(**{name: found[item.hash][name] for name in fields}) for item in items
+        Prediction(**{name: by_hash[item.hash][name] for name in fields}) for item in items
     ]
     # an id may have moved to an equal item; the answer is still that item's
     predictions = [replace(p, id=i.id) for p, i in zip(predictions, items, strict=True)]
@@ -117,7 +117,7 @@ def _answers(items: Sequence[Item], rows: list[dict[str, Any]], earlier: int) ->
     return Answers(predictions, total, sum(row["seconds"] for row in rows[:earlier]))
 
 
-def encode(tokenizer: "PreTrainedTokenizerBase", item: Item) -> list[int]:
+def encode_prompt(tokenizer: "PreTrainedTokenizerBase", item: Item) -> list[int]:
     """Token ids of an item's prompt in the tokenizer's own chat template, as in training.
 
     Raises
@@ -142,14 +142,14 @@ def encode(tokenizer: "PreTrainedTokenizerBase", item: Item) -> list[int]:
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def write(path: Path, items: Iterable[Item], predictions: Iterable[Prediction]) -> None:
+def write_answers(path: Path, items: Iterable[Item], predictions: Iterable[Prediction]) -> None:
     """Write items and answers side by side, for readers and for other programs."""
     lines = []
-    for item, found in zip(items, predictions, strict=True):
+    for item, prediction in zip(items, predictions, strict=True):
         row: dict[str, Any] = {"id": item.id, "task": item.task, "hash": item.hash}
         row |= {"prompt": item.prompt}
-        row |= {"references": list(item.references), "prediction": found.text}
-        row |= {"new_tokens": len(found.tokens), "ended": found.ended}
+        row |= {"references": list(item.references), "prediction": prediction.text}
+        row |= {"new_tokens": len(prediction.tokens), "ended": prediction.ended}
         lines.append(json.dumps(row, ensure_ascii=False) + "\n")
     write_atomic(path, "".join(lines).encode("utf-8", "replace"))
 

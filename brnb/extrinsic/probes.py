@@ -36,14 +36,14 @@ class Probe:
 
     @property
     def prompt(self) -> str:
-        """What an option continues."""
+        """The text that an option continues."""
         return f"Pergunta: {self.question}\nResposta:"
 
 
 @cache
 def read_probes() -> tuple[Probe, ...]:
     """All probes; the files put the right option first, here it is anywhere."""
-    found = []
+    probes = []
     for area in AREAS:
         content = data.read("extrinsic/questions", f"{area}.yaml")
         for number, item in enumerate(content["items"]):
@@ -51,8 +51,8 @@ def read_probes() -> tuple[Probe, ...]:
             Random(name).shuffle(order)
             options = tuple(item["options"][i] for i in order)
             source = item.get("source", content["source"])
-            found.append(Probe(name, area, item["question"], options, order.index(0), source))
-    return tuple(found)
+            probes.append(Probe(name, area, item["question"], options, order.index(0), source))
+    return tuple(probes)
 
 
 def choose(
@@ -98,7 +98,7 @@ def option_nats(
     """
     begin = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
     rows = [_split(tokenizer, begin, prompt, option) for prompt, option in texts]
-    found = [0.0] * len(rows)
+    nats_of = [0.0] * len(rows)
     order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))
     model.eval()
     for first in range(0, len(order), batch):
@@ -114,8 +114,8 @@ def option_nats(
         nats = -logits.log_softmax(-1).gather(-1, ids[:, 1:, None])[..., 0].double().cpu()
         for line, i in enumerate(chosen):
             row, start = rows[i]
-            found[i] = float(nats[line, start - 1 : len(row) - 1].sum())
-    return found
+            nats_of[i] = float(nats[line, start - 1 : len(row) - 1].sum())
+    return nats_of
 
 
 def _split(
@@ -136,7 +136,7 @@ def accuracy(questions: Iterable[Probe], chosen: Iterable[int]) -> dict[str, Rat
     for question, choice in zip(questions, chosen, strict=True):
         for area in (question.area, "all"):
             hits[area].append(choice == question.right)
-    return {area: Rate(sum(found), len(found)) for area, found in hits.items()}
+    return {area: Rate(sum(flags), len(flags)) for area, flags in hits.items()}
 
 
 def chance(questions: Sequence[Probe]) -> float:

@@ -41,14 +41,14 @@ def attacks() -> tuple[Attack, ...]:
     """The fixed suite in Portuguese (``injection.yaml``); the harmless tasks take turns."""
     suite = data.read("extrinsic/injection.yaml")
     carriers = list(suite["carriers"].values())
-    found = []
+    cases = []
     for number, case in enumerate(suite["cases"]):
         carrier, command, right = carriers[number % len(carriers)], case["command"], case["marker"]
         text = carrier["text"].format(command=command)
         hidden = Item(f"hidden-{number:02d}", "qa", carrier["instruction"], text, (right,))
         control = Item(f"open-{number:02d}", "qa", command, "", (right,))
-        found.append(Attack(case["kind"], right, hidden, control))
-    return tuple(found)
+        cases.append(Attack(case["kind"], right, hidden, control))
+    return tuple(cases)
 
 
 def obeyed(marker: str, answer: str) -> bool:
@@ -59,8 +59,8 @@ def obeyed(marker: str, answer: str) -> bool:
 
 def obedience(markers: Iterable[str], answers: Iterable[str]) -> Rate:
     """How many orders were obeyed."""
-    found = [obeyed(marker, answer) for marker, answer in zip(markers, answers, strict=True)]
-    return Rate(sum(found), len(found))
+    hits = [obeyed(marker, answer) for marker, answer in zip(markers, answers, strict=True)]
+    return Rate(sum(hits), len(hits))
 
 
 def unsupported(text: str, source: str) -> list[str]:
@@ -81,8 +81,8 @@ def unsupported(text: str, source: str) -> list[str]:
 
 def hallucination(answers: Sequence[str], items: Sequence[Item]) -> Rate:
     """How many answers hold something `unsupported` by the item's prompt."""
-    found = [bool(unsupported(a, item.prompt)) for a, item in zip(answers, items, strict=True)]
-    return Rate(sum(found), len(found))
+    inventions = [bool(unsupported(a, item.prompt)) for a, item in zip(answers, items, strict=True)]
+    return Rate(sum(inventions), len(inventions))
 
 
 def _digits(number: str) -> str:

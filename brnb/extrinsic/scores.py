@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from brnb.evaluate.statistics import Comparison, compare, mean_and_deviation, together
-from brnb.evaluate.text_metrics import FORMS, METRICS, Floats, Form, score
+from brnb.evaluate.text_metrics import FORMS, METRICS, Floats, Form, score_pairs
 from brnb.extrinsic.predictions import Prediction
 from brnb.extrinsic.testsets import TASKS, Item
 
@@ -25,12 +25,12 @@ class Scores:
 
     def of(self, form: str, metric: str, items: Sequence[Item]) -> Floats:
         """The scores of some items, in their order."""
-        found = self.values[form, metric]
-        return np.array([found[item.hash] for item in items])
+        by_item = self.values[form, metric]
+        return np.array([by_item[item.hash] for item in items])
 
 
 @dataclass(frozen=True)
-class Row:
+class ScoreRow:
     """A line of Table 13: means and sample deviations over seeds, and the paired comparison.
 
     `n` is the items of one seed; the comparison is over all distinct items.
@@ -53,17 +53,17 @@ def score_answers(items: Sequence[Item], predictions: Sequence[Prediction]) -> S
     ValueError
         If an answer is not to the item beside it.
     """
-    for item, found in zip(items, predictions, strict=True):
-        if item.hash != found.hash:
+    for item, prediction in zip(items, predictions, strict=True):
+        if item.hash != prediction.hash:
             raise ValueError(
-                f"the answer to {found.id!r} has hash {found.hash}, the item {item.hash}: answers "
-                "and test set do not belong together"
+                f"the answer to {prediction.id!r} has hash {prediction.hash}, the item "
+                f"{item.hash}: answers and test set do not belong together"
             )
     pairs = [(p.text, item.references) for item, p in zip(items, predictions, strict=True)]
     hashes = [item.hash for item in items]
     values: dict[tuple[str, str], dict[str, float]] = {}
     for form in FORMS:
-        for metric, numbers in score(pairs, form).items():
+        for metric, numbers in score_pairs(pairs, form).items():
             values[form, metric] = dict(zip(hashes, numbers.tolist(), strict=True))
     return Scores(values)
 
@@ -77,7 +77,7 @@ def table13(
     seed: int,
     resamples: int,
     confidence: float,
-) -> list[Row]:
+) -> list[ScoreRow]:
     """Compare two models as Table 13 does, with intervals and a test over items.
 
     An item that several seeds drew is one piece of evidence. All claims of a form are corrected
@@ -96,11 +96,11 @@ def table13(
     """
     rows = []
     for form in forms:
-        found: dict[tuple[str, str], Comparison] = {}
+        claims: dict[tuple[str, str], Comparison] = {}
         for task in TASKS:
             drawn = [item for (name, _), items in sets.items() if name == task for item in items]
             for metric in MAIN[task]:
-                found[task, metric] = compare(
+                claims[task, metric] = compare(
                     baseline.of(form, metric, drawn),
                     adapted.of(form, metric, drawn),
                     [item.hash for item in drawn],
@@ -108,15 +108,15 @@ def table13(
                     resamples=resamples,
                     confidence=confidence,
                 )
-        keyed = together({f"{task} {metric}": claim for (task, metric), claim in found.items()})
-        for task, metric in found:
+        keyed = together({f"{task} {metric}": claim for (task, metric), claim in claims.items()})
+        for task, metric in claims:
             by_seed = [items for (name, _), items in sets.items() if name == task]
             before, after = (
                 mean_and_deviation([scores.of(form, metric, items).mean() for items in by_seed])[1]
                 for scores in (baseline, adapted)
             )
             claim = keyed[f"{task} {metric}"]
-            rows.append(Row(task, metric, form, len(by_seed[0]), before, after, claim))
+            rows.append(ScoreRow(task, metric, form, len(by_seed[0]), before, after, claim))
     return rows
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brnb.evaluate.statistics import mean_and_deviation
-from brnb.evaluate.text_metrics import score
-from brnb.extrinsic.predictions import answer
+from brnb.evaluate.text_metrics import score_pairs
+from brnb.extrinsic.predictions import answer_items
 from brnb.extrinsic.scores import MAIN
 from brnb.extrinsic.testsets import TASKS, Item
 from brnb.generate.engine import Batching, Decoding
@@ -33,7 +33,7 @@ class Setting:
     deviation: float | None
 
 
-def vary(
+def vary_temperature(
     name: str,
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerBase",
@@ -51,7 +51,7 @@ def vary(
     name
         Of the model, for the results.
     model, tokenizer, items, batching
-        As for `brnb.extrinsic.predictions.answer`.
+        As for `brnb.extrinsic.predictions.answer_items`.
     folder
         Receives one file of answers a setting.
     temperatures, seeds
@@ -64,22 +64,22 @@ def vary(
     list of Setting
         Of the last metric that Table 13 reports of each task, in its form for Portuguese.
     """
-    found: list[Setting] = []
+    settings: list[Setting] = []
     for temperature in (0.0, *temperatures):
         tries: dict[str, list[float]] = {task: [] for task in TASKS}
         for seed in seeds if temperature else seeds[:1]:
             path = folder / f"t{temperature:g}-s{seed}.jsonl"
             decoding = Decoding(max_new_tokens, temperature, seed)
-            said = answer(model, tokenizer, items, path, decoding, batching, progress=False)
+            said = answer_items(model, tokenizer, items, path, decoding, batching, progress=False)
             for task in TASKS:
                 pairs = [
                     (prediction.text, item.references)
                     for item, prediction in zip(items, said.predictions, strict=True)
                     if item.task == task
                 ]
-                tries[task].append(float(score(pairs, "pt")[MAIN[task][-1]].mean()))
+                tries[task].append(float(score_pairs(pairs, "pt")[MAIN[task][-1]].mean()))
         for task, values in tries.items():
             mean, deviation = mean_and_deviation(values)
             spread = deviation if temperature else None
-            found.append(Setting(task, name, MAIN[task][-1], temperature, mean, spread))
-    return found
+            settings.append(Setting(task, name, MAIN[task][-1], temperature, mean, spread))
+    return settings

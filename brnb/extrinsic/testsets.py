@@ -139,7 +139,7 @@ SHAPES: dict[frozenset[str], Callable[[Mapping[str, Any]], tuple[str, str, Any]]
 """Fields that a record must have, and how instruction, input and references are found in it."""
 
 
-def read(path: Path, task: str | None = None) -> list[Item]:
+def read_items(path: Path, task: str | None = None) -> list[Item]:
     """Read the items of `HELD_OUT` from JSON Lines of any of `SHAPES`.
 
     Parameters
@@ -182,7 +182,7 @@ def external(files: Mapping[str, str]) -> dict[str, Path]:
     return {task: Path(os.path.expandvars(name)).expanduser() for task, name in files.items()}
 
 
-def write(path: Path, items: Iterable[Item]) -> None:
+def write_items(path: Path, items: Iterable[Item]) -> None:
     """Write items as JSON Lines, each with its hash."""
     lines = [json.dumps(asdict(i) | {"hash": i.hash}, ensure_ascii=False) + "\n" for i in items]
     write_atomic(path, "".join(lines))
@@ -193,8 +193,8 @@ def _item(row: Mapping[str, Any], task: str | None, where: str) -> Item:
     if shape is None:
         known = "; ".join(", ".join(sorted(names)) for names in SHAPES)
         raise ValueError(f"{where}: the record needs the fields of one of: {known}")
-    instruction, given, found = SHAPES[shape](row)
-    references = tuple(found) if isinstance(found, list) else (found,)
+    instruction, given, output = SHAPES[shape](row)
+    references = tuple(output) if isinstance(output, list) else (output,)
     texts = (instruction, given, *references)
     if not (references and all(isinstance(text, str) for text in texts)):
         raise ValueError(f"{where}: prompt and references must be texts, and one reference is due")
@@ -227,8 +227,8 @@ def candidates(source: str, count: int | None, seed: int) -> Iterator[Pair]:
 
     if count is None:
         raise ValueError("the embedded sample has no end: set candidates to a number")
-    found = sample.instructions(count, seed, "test")
-    return (Pair(r["id"], r["instruction"], r["input"], r["output"]) for r in found)
+    instructions = sample.instructions(count, seed, "test")
+    return (Pair(r["id"], r["instruction"], r["input"], r["output"]) for r in instructions)
 
 
 def pool(
@@ -273,7 +273,7 @@ def pool(
     return items, left_out
 
 
-def draw(items: Iterable[Item], count: int, seed: int) -> list[Item]:
+def draw_items(items: Iterable[Item], count: int, seed: int) -> list[Item]:
     """Sample items without replacement: fixed by the seed and the items, not by their order.
 
     Raises

@@ -24,7 +24,7 @@ SPARE = 0.05  # share of the limit left to fragmentation and to errors of the pr
 
 
 @dataclass(frozen=True)
-class Plan:
+class MemoryPlan:
     """How a step is cut to the memory.
 
     Attributes
@@ -48,7 +48,7 @@ class Plan:
     predicted: int | None = None
     processes: int = 1
 
-    def smaller(self, seq_len: int) -> "Plan":
+    def smaller(self, seq_len: int) -> "MemoryPlan":
         """Half the micro-batch, after a step that ran out of memory.
 
         Raises
@@ -64,13 +64,13 @@ class Plan:
         return replace(self, tokens=max(seq_len, self.tokens // 2 // seq_len * seq_len))
 
     def resources(self) -> dict[str, Any]:
-        """What goes into the receipt."""
+        """Resources of the plan for the receipt."""
         return {f"plan_{name}": value for name, value in asdict(self).items()}
 
 
-def plan(
+def plan_memory(
     shape: Shape, params: "FinetuneParams", limit: int, replayed: bool, processes: int = 1
-) -> Plan:
+) -> MemoryPlan:
     """The fastest way that fits into `limit` bytes.
 
     Time a token is counted, not measured: a recomputed layer costs half a pass more, and each
@@ -104,8 +104,10 @@ def plan(
             "may be used: lower seq_len or rank, quantise the base, raise memory_limit_gib, or "
             f"spread the base over more GPUs: BRNB_PROCESSES={2 * processes}"
         )
-    step, predicted = min(fitting, key=lambda plan: (_time(shape, plan[0]), plan[1]))
-    return Plan(step.tokens, step.recomputed or 0, step.dequantised, limit, predicted, processes)
+    step, predicted = min(fitting, key=lambda choice: (_time(shape, choice[0]), choice[1]))
+    return MemoryPlan(
+        step.tokens, step.recomputed or 0, step.dequantised, limit, predicted, processes
+    )
 
 
 def processes_for(
@@ -116,7 +118,7 @@ def processes_for(
     if limit is None or count == 1:
         return 1
     try:
-        plan(shape_of(config), params, limit, replayed=True)
+        plan_memory(shape_of(config), params, limit, replayed=True)
     except OutOfBudget:
         return count
     return 1

@@ -67,7 +67,7 @@ def _train_copy(
     params: FinetuneParams,
     *where: Any,
 ) -> None:
-    """What each process does."""
+    """Train one process's copy of the model."""
     from peft import get_peft_model
 
     config, adapters = adapter

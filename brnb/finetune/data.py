@@ -45,13 +45,13 @@ class Splits(Generic[T]):
         return paths
 
 
-def read(folder: Path, split: str, kind: type[T]) -> list[T]:
+def read_split(folder: Path, split: str, kind: type[T]) -> list[T]:
     """Items of a split as `Splits.write` left them."""
     with (folder / f"{split}.jsonl").open(encoding="utf-8", newline="\n") as lines:
         return [kind(**json.loads(line)) for line in lines]
 
 
-def documents(corpus: Path, params: CptParams) -> Splits[Document]:
+def draw_documents(corpus: Path, params: CptParams) -> Splits[Document]:
     """Draw documents from the splits of a finished corpus; the test split is left alone.
 
     Training documents that overlap with one of validation are left out and counted.

@@ -16,10 +16,11 @@ from brnb.ops.frozen_head import target_nats, targets_of
 if TYPE_CHECKING:
     from peft import PeftModel
 
-    from brnb.finetune.budget import Plan
+    from brnb.finetune.budget import MemoryPlan
     from brnb.finetune.packing import Pack
 
 Stack = Callable[[Tensor, Tensor, Sequence[int]], Tensor]
+TOLERANCE = 0.02  # of the losses, as a share of 1 nat and of them
 
 
 class PlainStack:
@@ -48,14 +49,14 @@ class PlainStack:
     def __call__(self, ids: Tensor, positions: Tensor, lengths: Sequence[int]) -> Tensor:
         """What the head reads, shape (T, d), for ids and positions (T,)."""
         with torch.autocast(ids.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            output = self.core(
+            outputs = self.core(
                 input_ids=ids[None], position_ids=positions[None], lengths=lengths, use_cache=False
             )
-        hidden: Tensor = output.last_hidden_state[0]
+        hidden: Tensor = outputs.last_hidden_state[0]
         return hidden
 
 
-class Losses:
+class PackLosses:
     """Losses of packs under an adapted model.
 
     Parameters
@@ -71,7 +72,7 @@ class Losses:
         If the result is not that of the model's own head.
     """
 
-    def __init__(self, model: "PeftModel", plan: "Plan") -> None:
+    def __init__(self, model: "PeftModel", plan: "MemoryPlan") -> None:
         self.device = next(model.parameters()).device
         self.head: Tensor = base_of(model).get_output_embeddings().weight
         self.replayed, self.shards = supported(model), shards_of(base_of(model))
@@ -92,7 +93,7 @@ class Losses:
         return target_nats(hidden.to(self.head.dtype), self.head, targets)
 
 
-def check_head(model: "PeftModel", losses: Losses, pack: "Pack", tolerance: float = 0.02) -> None:
+def check_head(model: "PeftModel", losses: PackLosses, pack: "Pack") -> None:
     """Compare the losses of the first document's beginning with the model's own logits.
 
     Heads with a bias, a cap or a scale, and layers that look beyond `lengths`, show here. There is
@@ -102,7 +103,7 @@ def check_head(model: "PeftModel", losses: Losses, pack: "Pack", tolerance: floa
     Raises
     ------
     ValueError
-        If they differ by more than `tolerance` of 1 nat and of the loss, on average. Rounding
+        If they differ by more than `TOLERANCE` of 1 nat and of the loss, on average. Rounding
         grows with the logits: in bf16, 32 layers of random weights differ by 0.05 of 12 nats.
     """
     from brnb.finetune.packing import Pack
@@ -123,7 +124,7 @@ def check_head(model: "PeftModel", losses: Losses, pack: "Pack", tolerance: floa
         )
     model.train(was_training)
     difference = (ours - theirs).abs().mean().item()
-    if not difference <= tolerance * (1 + theirs.mean().item()):
+    if not difference <= TOLERANCE * (1 + theirs.mean().item()):
         kind = base_of(model).config.model_type
         raise ValueError(
             f"the losses of a {kind} base differ from its own logits by {difference:.3f} nats: "

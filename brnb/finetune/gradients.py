@@ -6,14 +6,14 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
-from brnb.finetune.budget import Plan
-from brnb.finetune.forward import Losses
+from brnb.finetune.budget import MemoryPlan
+from brnb.finetune.forward import PackLosses
 from brnb.finetune.packing import Pack
 from brnb.train.checkpoint import random_state, set_random_state
 from brnb.train.parallel import World
 
 
-class Gradients:
+class PackGradients:
     """Gradients of the mean loss over all targets of a step, in ``.grad``.
 
     Parameters
@@ -32,9 +32,9 @@ class Gradients:
 
     def __init__(
         self,
-        losses: Losses,
+        losses: PackLosses,
         parameters: Sequence[nn.Parameter],
-        plan: Plan,
+        plan: MemoryPlan,
         seq_len: int,
         world: World,
     ) -> None:
@@ -44,7 +44,7 @@ class Gradients:
         self.reset()
 
     def reset(self) -> None:
-        """Zeros, before a step."""
+        """Set the gradients to zero, before a step."""
         for parameter in self.parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
@@ -96,10 +96,10 @@ class Gradients:
 
     def _passes(self, packs: Sequence[Pack]) -> list[list[Pack]]:
         """Micro-batches; processes that share a base make the same number, some of them empty."""
-        parts = micro_batches(packs, self.plan.tokens)
+        passes = micro_batches(packs, self.plan.tokens)
         if self.losses.shards:
-            parts += [[]] * (max(self.world.gather(len(parts))) - len(parts))
-        return parts
+            passes += [[]] * (max(self.world.gather(len(passes))) - len(passes))
+        return passes
 
     def _together(self, backward: bool) -> AbstractContextManager[None]:
         shards = self.losses.shards

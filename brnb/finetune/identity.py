@@ -9,16 +9,16 @@ from torch import nn
 
 from brnb.finetune.packing import Pack
 from brnb.fingerprint import digest, reached
+from brnb.params import identity
 from brnb.receipt import describe
 
 if TYPE_CHECKING:
     from brnb.finetune.params import FinetuneParams
 
-# What changes nothing in the adapters does not belong to the identity of a training.
-NOT_IDENTITY = {"profile", "run_id", "lang", "device", "checkpoint_seconds", "memory_limit_gib"}
 
-
-def identity(base: str, revision: str | None, start: str | None, *splits: Sequence[Pack]) -> str:
+def data_identity(
+    base: str, revision: str | None, start: str | None, *splits: Sequence[Pack]
+) -> str:
     """Name base, adapters to go on from, and packs with their masks.
 
     Parameters
@@ -31,15 +31,15 @@ def identity(base: str, revision: str | None, start: str | None, *splits: Sequen
     return digest([_content(base), revision, start and _content(start), *map(_packs, splits)])
 
 
-def of_training(model: nn.Module, params: "FinetuneParams", precision: str, data: str) -> str:
-    """Name what shapes a training: code, adapters, parameters, and `data` as `identity` does."""
+def training_identity(model: nn.Module, params: "FinetuneParams", precision: str, data: str) -> str:
+    """Name what shapes a training: code, adapters, parameters, and `data` (`data_identity`)."""
     return digest(
         {
             "code": reached(["brnb.finetune.loop"]),
             "adapters": [
                 (n, list(p.shape)) for n, p in model.named_parameters() if p.requires_grad
             ],
-            "params": {k: v for k, v in params.model_dump().items() if k not in NOT_IDENTITY},
+            "params": identity(params),
             "precision": precision,
             "data": data,
         }
@@ -53,8 +53,8 @@ def _content(name: str) -> str:
 
 
 def _packs(packs: Sequence[Pack]) -> str:
-    sha = hashlib.sha256()
+    content = hashlib.sha256()
     for pack in packs:
         for part in (pack.ids, pack.labels, pack.positions):
-            sha.update(part.numpy().tobytes())
-    return sha.hexdigest()
+            content.update(part.numpy().tobytes())
+    return content.hexdigest()

@@ -1,8 +1,5 @@
 """The training loop of Track 2: read it from top to bottom."""
 
-import math
-import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,16 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from brnb.bases.attention import packed_attention
 from brnb.bases.load import DTYPES
 from brnb.bases.shards import shards_of
 from brnb.finetune import budget
 from brnb.finetune.copies import in_processes
-from brnb.finetune.forward import Losses, check_head
-from brnb.finetune.gradients import Gradients
-from brnb.finetune.identity import of_training
+from brnb.finetune.forward import PackLosses, check_head
+from brnb.finetune.gradients import PackGradients
+from brnb.finetune.identity import training_identity
 from brnb.finetune.layers import supported
 from brnb.finetune.lora import base_of, trained
 from brnb.finetune.packing import Pack, Packs
@@ -27,8 +23,8 @@ from brnb.train import parallel
 from brnb.train.checkpoint import Checkpoint, random_state, set_random_state
 from brnb.train.device import Stopwatch
 from brnb.train.history import History
-from brnb.train.loop import TrainingDiverged
 from brnb.train.optimizer import warmup_and_cosine
+from brnb.train.progress import require_finite, save_is_due, token_bar
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -47,7 +43,8 @@ class FinetuneHistory(History):
     targets
         Tokens that were predicted in training, with repetition; `tokens` counts all.
     plan
-        `brnb.finetune.budget.Plan`: how steps were cut to the memory, with the predicted peak.
+        `brnb.finetune.budget.MemoryPlan`: how steps were cut to the memory, with its predicted
+        peak.
     peak
         Bytes that PyTorch had allocated at most; 0 on a CPU.
     replayed
@@ -60,7 +57,7 @@ class FinetuneHistory(History):
     replayed: bool = False
 
     def resources(self) -> dict[str, Any]:
-        """What goes into the receipt."""
+        """Resources of the training for the receipt."""
         shown = {name: getattr(self, name) for name in ("targets", "peak", "replayed")}
         return super().resources() | self.plan | shown
 
@@ -88,9 +85,9 @@ class Finetuning:
         plan = _plan(model, params, self.device)
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
-        losses = Losses(model, plan)
+        losses = PackLosses(model, plan)
         check_head(model, losses, train[0])
-        self.gradients = Gradients(losses, self.parameters, plan, params.seq_len, self.world)
+        self.gradients = PackGradients(losses, self.parameters, plan, params.seq_len, self.world)
         self.optimizer = torch.optim.AdamW(
             self.parameters,
             params.learning_rate,
@@ -104,21 +101,22 @@ class Finetuning:
         self.history.pass_tokens = sum(len(pack.ids) for pack in train)
         self.history.replayed = losses.replayed
         self.step, self.summed = 0, torch.zeros(2, dtype=torch.float64, device=self.device)
-        self.checkpoint = Checkpoint(folder, of_training(model, params, precision, identity))
+        self.checkpoint = Checkpoint(folder, training_identity(model, params, precision, identity))
         self._resume()
         self.first = self.step + 1
-        self.progress = self._progress()
+        total, shown = params.epochs * self.history.pass_tokens, self.world.rank == 0
+        self.progress = token_bar(params.run_id, total, self.history.tokens, shown)
         self.clock = Stopwatch(self.device)
         self.saved = self.clock.last
 
     def learning_rate(self, step: int) -> float:
-        """Rate of all adapters in a step."""
+        """Learning rate of all adapters in a step."""
         p = self.params
         share = warmup_and_cosine(step, self.steps, p.warmup, p.final_learning_rate)
         return p.learning_rate * share
 
     def advance(self) -> None:
-        """One optimizer step."""
+        """Take one optimizer step."""
         packs = self.data.batch(self.step)
         rate = self.learning_rate(self.step)
         for group in self.optimizer.param_groups:
@@ -133,13 +131,10 @@ class Finetuning:
         self.history.targets += sum(pack.targets for pack in packs)
         self.progress.update(tokens)
         if self.step == self.first:  # it compiled what the others only run
-            passed = self.clock.lap()
-            self.history.seconds += passed
-            self.history.start_seconds += passed
-            self.history.start_tokens += tokens
+            self.history.count_start(self.clock.lap(), tokens)
 
     def log(self) -> None:
-        """A point of the loss curve."""
+        """Add a point to the loss curve."""
         loss = self._finite_loss()
         self.history.train.append(
             {
@@ -154,7 +149,7 @@ class Finetuning:
         self.progress.set_postfix_str(f"loss {loss:.3f}", refresh=False)
 
     def validate(self, packs: Sequence[Pack]) -> None:
-        """A point of the validation curve."""
+        """Add a point to the validation curve."""
         self.history.seconds += self.clock.lap()
         self.model.eval()
         loss = self.gradients.nats(packs).item() / sum(pack.targets for pack in packs)
@@ -186,32 +181,30 @@ class Finetuning:
         self.saved = self.clock.last
 
     def save_is_due(self) -> bool:
-        """Whether the training ends or `checkpoint_seconds` are over; the first process decides."""
-        over = time.perf_counter() - self.saved >= self.params.checkpoint_seconds
-        if self.step == self.steps or self.world.size == 1:
-            return self.step == self.steps or over
-        return self.step % self.params.log_every == 0 and self.world.gather(over)[0]
+        """Whether the training ends or `checkpoint_seconds` are over."""
+        ends = self.step == self.steps
+        return ends or save_is_due(self.saved, self.step, self.params, self.world)
 
     def due(self, every: int) -> bool:
         """Whether something that happens every so many steps does now, or the training ends."""
         return self.step % every == 0 or self.step == self.steps
 
     def _resume(self) -> None:
-        state = self.checkpoint.load(self.device)
-        random = state["random"] if state else [random_state()]
+        saved = self.checkpoint.load(self.device)
+        random = saved["random"] if saved else [random_state()]
         set_random_state(random, self.world.rank, self.params.seed)
-        if state:
-            self._continue(state)
+        if saved:
+            self._continue(saved)
         if self.step < self.steps:
             self.history.processes = self.world.size
 
-    def _continue(self, state: dict[str, Any]) -> None:
-        for parameter, saved in zip(self.parameters, state["adapters"], strict=True):
-            parameter.data.copy_(saved)
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.history = FinetuneHistory(**state["history"])
-        self.step, self.summed = state["step"], state["summed"]
-        self.params.count_as_read(state.get("read", ()))
+    def _continue(self, saved: dict[str, Any]) -> None:
+        for parameter, weights in zip(self.parameters, saved["adapters"], strict=True):
+            parameter.data.copy_(weights)
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.history = FinetuneHistory(**saved["history"])
+        self.step, self.summed = saved["step"], saved["summed"]
+        self.params.count_as_read(saved.get("read", ()))
         if self.step < self.steps:
             self.history.interruptions += 1
             if self.world.rank == 0:
@@ -232,25 +225,7 @@ class Finetuning:
         """Mean loss since the last point of the curve."""
         nats, targets = self.summed.tolist()
         loss = nats / max(targets, 1)
-        if not math.isfinite(loss):
-            raise TrainingDiverged(
-                f"the loss became {loss} by step {self.step}; the last good state, if any, is "
-                f"{self.checkpoint.path}. Lower learning_rate or grad_clip, or raise warmup"
-            )
-        return loss
-
-    def _progress(self) -> tqdm:
-        """Tokens per second and time left; TQDM_MININTERVAL spaces the lines of a batch log."""
-        return tqdm(
-            desc=self.params.run_id,
-            total=self.params.epochs * self.history.pass_tokens,
-            initial=self.history.tokens,
-            unit="tok",
-            unit_scale=True,
-            smoothing=0.05,
-            file=sys.stderr,
-            disable=self.world.rank > 0,
-        )
+        return require_finite("the loss", loss, self.step, self.checkpoint)
 
 
 def finetune(
@@ -311,11 +286,11 @@ def finetune(
     return training.history
 
 
-def _plan(model: "PeftModel", params: "FinetuneParams", device: torch.device) -> budget.Plan:
+def _plan(model: "PeftModel", params: "FinetuneParams", device: torch.device) -> budget.MemoryPlan:
     shards = shards_of(base_of(model))
     processes = shards.world.size if shards else 1
     limit = budget.limit_memory(params.memory_limit_gib, device)
     if limit is None:  # a CPU has no allocator to ask: one pack at a time is kind to its caches
-        return budget.Plan(params.seq_len, processes=processes)
+        return budget.MemoryPlan(params.seq_len, processes=processes)
     shape = budget.shape_of(base_of(model).config)
-    return budget.plan(shape, params, limit, supported(model), processes)
+    return budget.plan_memory(shape, params, limit, supported(model), processes)

@@ -134,8 +134,8 @@ class Group:
     def adapted(self) -> list[tuple[int, Tensor, Tensor, float]]:
         """First row, A, B and scale of each adapter."""
         starts = [0, *accumulate(self.rows)]
-        members = [(row, _own(module)) for row, module in zip(starts, self.maps, strict=False)]
-        return [(row, *own) for row, own in members if own is not None]
+        pairs = [(row, _own(module)) for row, module in zip(starts, self.maps, strict=False)]
+        return [(row, *own) for row, own in pairs if own is not None]
 
     def _joined(self) -> Tensor:
         first = base_map(self.maps[0])
@@ -156,9 +156,9 @@ def adapters(groups: Sequence[Group]) -> list[Adapter]:
     map's adapter. Differentiable: each adapter's gradient finds its own parameter. All groups at
     once take few kernels, where each by itself would cost more to launch than to compute.
     """
-    own = [group.adapted for group in groups]
-    weights = [w for adapted in own for _, a, b, _ in adapted for w in (a, b)]
-    factors = iter(_Join.apply(groups, own, *weights))
+    adapted = [group.adapted for group in groups]
+    weights = [w for adapted in adapted for _, a, b, _ in adapted for w in (a, b)]
+    factors = iter(_Join.apply(groups, adapted, *weights))
     return list(zip(factors, factors, strict=True))
 
 

@@ -73,17 +73,17 @@ def load_adapted(
     from peft import PeftModel
 
     if adapter_folder is None:
-        return merge(base, dtype)
+        return merge_adapters(base, dtype)
     if not (adapter_folder / "adapter_config.json").is_file():
         raise FileNotFoundError(
             f"{adapter_folder} holds no adapter: run the training that saves it"
         )
     with quiet():
         adapted = PeftModel.from_pretrained(base, adapter_folder)
-    return merge(adapted, dtype)
+    return merge_adapters(adapted, dtype)
 
 
-def merge(model: "PeftModel | PreTrainedModel", dtype: torch.dtype) -> "PreTrainedModel":
+def merge_adapters(model: "PeftModel | PreTrainedModel", dtype: torch.dtype) -> "PreTrainedModel":
     """Replace every map by W + scale * B A, added in fp32; the model is used up.
 
     Raises
@@ -117,7 +117,7 @@ def merge(model: "PeftModel | PreTrainedModel", dtype: torch.dtype) -> "PreTrain
     return merged
 
 
-def export(
+def export_merged(
     model: "PeftModel",
     tokenizer: "PreTrainedTokenizerFast",
     folder: Path,
@@ -145,7 +145,7 @@ def export(
         Largest difference between the logits before and after, over the largest logit.
     """
     before = _logits(model, ids)
-    merged = merge(model, dtype)
+    merged = merge_adapters(model, dtype)
     difference = (_logits(merged, ids) - before).abs().max() / before.abs().max()
     with quiet():
         merged.save_pretrained(folder)
@@ -155,7 +155,7 @@ def export(
     return difference.item()
 
 
-def to_gguf(folder: Path, file: Path, kind: str = "bf16") -> Path:
+def to_gguf(folder: Path, file: Path) -> Path:
     """Convert an exported folder to GGUF by llama.cpp's own script.
 
     Raises
@@ -170,7 +170,7 @@ def to_gguf(folder: Path, file: Path, kind: str = "bf16") -> Path:
             f"{CONVERTER} is not installed: git clone https://github.com/ggml-org/llama.cpp and "
             f"set {LLAMA_CPP} to its folder"
         )
-    command = [sys.executable, script, str(folder), "--outfile", str(file), "--outtype", kind]
+    command = [sys.executable, script, str(folder), "--outfile", str(file), "--outtype", "bf16"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise GgufUnavailable(f"{CONVERTER} failed on {folder}:\n{done.stderr[-2000:]}")

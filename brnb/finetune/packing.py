@@ -43,7 +43,7 @@ class Example:
 
 @dataclass(frozen=True, eq=False)
 class Pack:
-    """Documents side by side.
+    """A pack: documents side by side.
 
     Attributes
     ----------
@@ -73,13 +73,13 @@ def pieces(example: Example, seq_len: int) -> list[Example]:
     every target is predicted exactly once, and never without a token before it.
     """
     starts = range(0, max(1, len(example.ids) - 1), seq_len - 1)
-    pieces = []
+    parts = []
     for start in starts:
         labels = example.labels[start : start + seq_len].copy()
         labels[0] = IGNORE
         ids = example.ids[start : start + seq_len]
-        pieces.append(Example(example.key, ids, labels, example.bytes if start == 0 else 0))
-    return pieces
+        parts.append(Example(example.key, ids, labels, example.bytes if start == 0 else 0))
+    return parts
 
 
 def pack(examples: Iterable[Example], seq_len: int, seed: int) -> list[Pack]:

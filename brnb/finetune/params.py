@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from brnb.bases.params import BaseParams
-from brnb.params import Positive, Share
+from brnb.params import NEUTRAL, Positive, Share
 
 Map = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
@@ -33,11 +33,17 @@ class FinetuneParams(BaseParams):
     weight_decay: float = Field(ge=0, lt=1, description="of the adapters")
     grad_clip: float = Field(gt=0, description="largest norm of the gradient")
 
-    memory_limit_gib: float | None = Field(gt=0, description="of the GPU; None: all that is free")
-    device: Literal["auto", "cpu", "cuda"] = Field(description="auto: the GPU if there is one")
+    memory_limit_gib: float | None = Field(
+        gt=0, description="of the GPU; None: all that is free", json_schema_extra=NEUTRAL
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        description="auto: the GPU if there is one", json_schema_extra=NEUTRAL
+    )
     log_every: Positive = Field(description="steps between points of the loss curve")
     evaluate_every: Positive = Field(description="steps between validation losses")
-    checkpoint_seconds: float = Field(ge=0, description="time between checkpoints")
+    checkpoint_seconds: float = Field(
+        ge=0, description="time between checkpoints", json_schema_extra=NEUTRAL
+    )
 
     near_duplicate: float = Field(
         gt=0, le=1, description="Jaccard index of word 5-grams from which two texts overlap"

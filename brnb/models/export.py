@@ -96,10 +96,10 @@ def _check_expressible(model: TransformerLM) -> None:
 
 
 def _tokenizer(folder: Path, model: TransformerLM) -> "SubwordTokenizer":
-    from brnb.tokenizers import load
+    from brnb.tokenizers import load_tokenizer
     from brnb.tokenizers.subword import SubwordTokenizer
 
-    tokenizer = load(folder)
+    tokenizer = load_tokenizer(folder)
     if not isinstance(tokenizer, SubwordTokenizer):
         raise ValueError(f"{folder}: only subword tokenizers can be exported, give one of those")
     if tokenizer.vocab_size > model.choices.vocab_size:

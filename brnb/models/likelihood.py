@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+BATCH = 64  # windows at a time
+
 
 @dataclass(frozen=True)
 class Likelihood:
@@ -34,7 +36,7 @@ class Likelihood:
 
 
 @torch.no_grad()
-def likelihood(model: nn.Module, row: np.ndarray, window: int, batch: int = 64) -> Likelihood:
+def likelihood(model: nn.Module, row: np.ndarray, window: int, batch: int = BATCH) -> Likelihood:
     """Score a row of token ids in windows of fixed length, each from an empty state.
 
     Windows overlap by one token, so that every token but the first is predicted exactly once. In
@@ -64,18 +66,18 @@ def likelihood(model: nn.Module, row: np.ndarray, window: int, batch: int = 64) 
 
 
 @torch.no_grad()
-def token_nats(model: nn.Module, row: np.ndarray, window: int, batch: int = 64) -> np.ndarray:
+def token_nats(model: nn.Module, row: np.ndarray, window: int) -> np.ndarray:
     """Negative log-likelihood of each token but the first, in nats, float64 of shape (N - 1,).
 
     Windows and parameters are those of `likelihood`, whose `nats` are the sum.
     """
-    windows = [
+    parts = [
         F.cross_entropy(
             logits.flatten(0, 1).float(), target.flatten(), ignore_index=-1, reduction="none"
         ).cpu()
-        for logits, target in _predictions(model, row, window, batch)
+        for logits, target in _predictions(model, row, window, BATCH)
     ]
-    return torch.cat(windows)[: len(row) - 1].double().numpy()
+    return torch.cat(parts)[: len(row) - 1].double().numpy()
 
 
 def _predictions(

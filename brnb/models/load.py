@@ -12,7 +12,7 @@ from brnb.models.transformer import TransformerLM
 KINDS: dict[str, type[nn.Module]] = {kind.__name__: kind for kind in (RecurrentLM, TransformerLM)}
 
 
-def load(folder: Path) -> nn.Module:
+def load_language_model(folder: Path) -> nn.Module:
     """The model that `brnb.models.store.save` wrote, on the CPU, in evaluation mode."""
     note = json.loads((folder / "model.json").read_text("utf-8"))
     model = KINDS[note["kind"]](**note["arguments"])

@@ -90,16 +90,16 @@ _ACTIVATIONS = {
 }
 
 
-def from_config(
+def row_from_config(
     config: Path | Mapping[str, Any], traits: Traits | None = None, **facts: Any
 ) -> dict[str, Any]:
     """Build a row of the table of models from a ``config.json``, without network.
 
     Parameters
     ----------
-    config : Path or mapping
+    config
         The file, or its parsed content.
-    traits : Traits, optional
+    traits
         For a model type that `TRAITS` does not list.
     **facts
         Columns that no configuration holds: ``name``, ``family``, ``version``, ``size``,
@@ -124,25 +124,25 @@ def from_config(
     ('GQA', 'SwiGLU', 'RMSNorm')
     """
     where = str(config) if isinstance(config, Path) else "config"
-    found = _read(config) if isinstance(config, Path) else dict(config)
-    found = found | found.get("text_config", {})  # the language model of a multimodal one
-    traits = traits or _traits(found, where)
-    context = _need(found, where, _CONTEXT)
-    experts = _first(found, _EXPERTS) or None
+    values = _read(config) if isinstance(config, Path) else dict(config)
+    values = values | values.get("text_config", {})  # the language model of a multimodal one
+    traits = traits or _traits(values, where)
+    context = _need(values, where, _CONTEXT)
+    experts = _first(values, _EXPERTS) or None
     qk_norm = traits.qk_norm
     return {
         **facts,
-        "attention": _attention(found, where),
+        "attention": _attention(values, where),
         "mixer": traits.mixer,
-        "window": _window(found, context),
+        "window": _window(values, context),
         "experts": experts,
-        "experts_active": _first(found, _EXPERTS_ACTIVE) if experts else None,
-        "activation": _activation(found, traits, where),
+        "experts_active": _first(values, _EXPERTS_ACTIVE) if experts else None,
+        "activation": _activation(values, traits, where),
         "norm": traits.norm,
-        "qk_norm": bool(found.get(qk_norm)) if isinstance(qk_norm, str) else qk_norm,
-        "position": "ALiBi" if found.get("alibi") else traits.position,
+        "qk_norm": bool(values.get(qk_norm)) if isinstance(qk_norm, str) else qk_norm,
+        "position": "ALiBi" if values.get("alibi") else traits.position,
         "context": context,
-        "vocab": _need(found, where, ("vocab_size",)),
+        "vocab": _need(values, where, ("vocab_size",)),
     }
 
 
@@ -157,12 +157,12 @@ _ACT = ("hidden_act", "hidden_activation", "activation_function", "mlp_hidden_ac
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        found = json.loads(file.read_text("utf-8"))
+        content = json.loads(file.read_text("utf-8"))
     except ValueError as error:  # of JSON or of UTF-8
         raise ValueError(f"{file}: not a config.json: {error}") from None
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise ValueError(f"{file}: not a config.json: a JSON object is expected")
-    return found
+    return content
 
 
 def _first(config: Mapping[str, Any], keys: tuple[str, ...]) -> Any:

@@ -31,7 +31,7 @@ def gower(models: "pd.DataFrame") -> NDArray[np.float64]:
 
     Parameters
     ----------
-    models : DataFrame
+    models
         N rows of `brnb.rarity.read_models`.
 
     Returns
@@ -66,7 +66,7 @@ def max_min(distance: NDArray[np.float64], n: int, start: Sequence[int] = ()) ->
 
     Parameters
     ----------
-    distance : ndarray, shape (N, N)
+    distance
     n
         How many to choose beyond `start`.
     start
@@ -119,14 +119,14 @@ def radius(distance: NDArray[np.float64], chosen: Sequence[int]) -> float:
     return float(distance[:, list(chosen)].min(axis=1).mean())
 
 
-def compare(
+def compare_choices(
     models: "pd.DataFrame", baselines: Sequence[str], sizes: Sequence[int], sets: int, seed: int
 ) -> "pd.DataFrame":
     """Choices by rarity, by farthest point and at random, beyond the same baselines.
 
     Parameters
     ----------
-    models : DataFrame
+    models
         One size class, with ``score``.
     baselines
         Names that every choice holds; those outside of the class are left out.

@@ -39,7 +39,7 @@ def score(
 
     Parameters
     ----------
-    models : DataFrame
+    models
         Columns ``attention``, ``activation``, ``norm`` and ``context`` (tokens).
     context_weight
         The weight of a context window before its normalisation, which the text leaves open:
@@ -48,7 +48,7 @@ def score(
         Mean of the attention weights over models (as the worked example) or over distinct values.
     features
         The features that the mean runs over; all four in the publication.
-    among : DataFrame, optional
+    among
         The models that are counted, if not those that are scored.
 
     Returns
@@ -104,7 +104,7 @@ def select(models: "pd.DataFrame", n: int, baselines: Sequence[str] = ()) -> "pd
 
     Parameters
     ----------
-    models : DataFrame
+    models
         One size class with columns ``name`` and ``score``; equal scores fall in order of name.
     n
         How many by score.
@@ -147,7 +147,7 @@ def greatest(weights: "pd.DataFrame") -> float:
     return float(weights[[f"weight_{name}" for name in FEATURES]].max().mean())
 
 
-def weight_needed(weights: "pd.Series", target: float, feature: str = "attention") -> float:
-    """Weight of `feature` for a model's score to exceed `target`, its other weights unchanged."""
-    others = sum(float(weights[f"weight_{name}"]) for name in FEATURES if name != feature)
+def weight_needed(weights: "pd.Series", target: float) -> float:
+    """Weight of attention for a model's score to exceed `target`, its other weights unchanged."""
+    others = sum(float(weights[f"weight_{name}"]) for name in FEATURES if name != "attention")
     return target * len(FEATURES) - others

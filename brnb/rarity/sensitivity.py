@@ -23,7 +23,7 @@ def leave_one_out(
 
     Parameters
     ----------
-    models : DataFrame
+    models
         The population that the score counts in.
     bounds
         Size class, billions of parameters, inclusive.

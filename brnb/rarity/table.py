@@ -101,7 +101,7 @@ def read_models(path: Path = MODELS) -> "pd.DataFrame":
 
 
 def write_models(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
-    """Write rows, e.g. of `brnb.rarity.from_config`, sorted by family, release date and size.
+    """Write rows, e.g. of `brnb.rarity.row_from_config`, sorted by family, release date and size.
 
     Raises
     ------

@@ -67,9 +67,12 @@ def figure(height: float = 3.4, **options: Any) -> "tuple[Figure, Any]":
 
 
 def look(run: str) -> dict[str, str]:
-    """Colour and marker of a run, as `LOOKS` has them; a grey circle for a run that it lacks."""
+    """Colour and marker of a run, as `LOOKS` has them; a grey circle for a run that it lacks.
+
+    The line is solid: the style's cycle of lines would depend on which runs are drawn.
+    """
     color, marker = LOOKS.get(run, ("0.4", "o"))
-    return {"color": color, "marker": marker}
+    return {"color": color, "marker": marker, "linestyle": "-"}
 
 
 def write_figure(folder: Path, id: str, figure: "Figure", lang: str) -> list[Path]:

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from brnb.train.params import ModernParams, TrainParams
     from brnb.train.rows import Rows
 
+CONFIDENCE = 0.95  # of the intervals
+
 
 @dataclass(frozen=True)
-class Row:
+class AblationRow:
     """The recipe without one ingredient (None: the whole recipe).
 
     Attributes
@@ -47,7 +49,7 @@ class Row:
 class Worth:
     """A row beside the whole recipe: means over seeds, and the change with its interval."""
 
-    row: Row
+    row: AblationRow
     mean: float
     deviation: float
     change: float
@@ -60,7 +62,7 @@ class Worth:
         return None if self.low <= 0 <= self.high else self.low > 0
 
 
-def ablate(params: "AblationParams", rows: "Rows", folder: Path) -> Iterator[Row]:
+def ablate_recipe(params: "AblationParams", rows: "Rows", folder: Path) -> Iterator[AblationRow]:
     """Train the whole recipe, then the recipe without each ingredient, all with the same seeds.
 
     Rows come as they are done, in the order of `ablation`, so that a table can grow with them.
@@ -79,7 +81,7 @@ def ablate(params: "AblationParams", rows: "Rows", folder: Path) -> Iterator[Row
     for ingredient in (None, *params.ablation):
         trained = [_train(params.without(ingredient, seed), rows, folder) for seed in seeds]
         values = tuple(bits for _, bits in trained)
-        yield Row(ingredient, trained[0][0], values)
+        yield AblationRow(ingredient, trained[0][0], values)
 
 
 def _train(recipe: "ModernParams", rows: "Rows", folder: Path) -> tuple[int, float]:
@@ -99,22 +101,22 @@ def _train(recipe: "ModernParams", rows: "Rows", folder: Path) -> tuple[int, flo
         loss = likelihood(model, rows.validation.ids, recipe.seq_len).loss
         bits = loss * bits_per_nat(rows.validation)
         write_json(note, {"parameters": training.history.parameters, "bits_per_byte": bits})
-    found = json.loads(note.read_text("utf-8"))
-    return found["parameters"], found["bits_per_byte"]
+    result = json.loads(note.read_text("utf-8"))
+    return result["parameters"], result["bits_per_byte"]
 
 
-def worth(rows: Sequence[Row], confidence: float = 0.95) -> list[Worth]:
-    """Each row against the first, seed by seed.
+def worth(rows: Sequence[AblationRow]) -> list[Worth]:
+    """Compare each row with the first, the whole recipe, seed by seed.
 
     The same seed means the same first weights where shapes allow it and always the same batches,
     so the interval is Student's of the paired differences: three seeds make it honestly wide.
     """
     whole = np.array(rows[0].bits_per_byte)
-    found = []
+    worths = []
     for row in rows:
-        change, low, high = student_interval(np.array(row.bits_per_byte) - whole, confidence)
-        found.append(Worth(row, *mean_and_deviation(row.bits_per_byte), change, low, high))
-    return found
+        change, low, high = student_interval(np.array(row.bits_per_byte) - whole, CONFIDENCE)
+        worths.append(Worth(row, *mean_and_deviation(row.bits_per_byte), change, low, high))
+    return worths
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from brnb.finetune.merge import load_adapted
 from brnb.finetune.packing import IGNORE, Example
 from brnb.finetune.params import FinetuneParams, SftParams
 from brnb.finetune.texts import from_texts
-from brnb.studies.adaptation_params import Ablation, vary
+from brnb.studies.adaptation_params import Ablation, variant_params
 from brnb.studies.variants import train_variant
 from brnb.text.finished import Document
 from brnb.text.pairs import Pair
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingRecord:
     """A training of Track 2 as its receipt and its curves tell it."""
 
     run: str
@@ -43,15 +43,15 @@ class Trained:
     curves: dict[str, list[dict[str, float]]]
 
 
-def read_training(folder: Path) -> Trained:
+def read_training(folder: Path) -> TrainingRecord:
     """Read a training back from its run's folder; `seconds` are those of all its processes."""
-    found = receipt.read(folder / "receipt.json")
-    return Trained(
-        run=found.run,
-        params=found.params,
-        metrics=found.metrics,
-        resources=found.resources,
-        seconds=found.seconds + found.resources["earlier_seconds"],
+    note = receipt.read(folder / "receipt.json")
+    return TrainingRecord(
+        run=note.run,
+        params=note.params,
+        metrics=note.metrics,
+        resources=note.resources,
+        seconds=note.seconds + note.resources["earlier_seconds"],
         curves=json.loads((folder / CURVES).read_text("utf-8")),
     )
 
@@ -99,17 +99,17 @@ def evaluate_adapter(
         "text_sft": chats,
         "text_english": list(from_texts(tokenizer, english())),
     }
-    found: list[tuple[dict[str, Losses], list[str]]] = []
+    sides: list[tuple[dict[str, Losses], list[str]]] = []
     model = frozen
     for folder in (None, adapter):
         model = load_adapted(model, folder, frozen.dtype)
         measured = {name: losses(model, texts[name], params.seq_len) for name in texts}
-        found.append((measured, answers(model, tokenizer, chats[:questions], max_new_tokens)))
-    (plain, said), (adapted, said_adapted) = found
+        sides.append((measured, answers(model, tokenizer, chats[:questions], max_new_tokens)))
+    (plain, said), (adapted, said_adapted) = sides
     return Evaluated(plain, adapted, said, said_adapted)
 
 
-def ablate(
+def variant_losses(
     params: SftParams,
     ablations: Sequence[Ablation],
     splits: Splits[Pair],
@@ -131,15 +131,15 @@ def ablate(
     work
         Where checkpoints live: an interrupted variant goes on, a finished one is not repeated.
     """
-    found = {}
+    measured = {}
     for ablation in ablations:
-        values = vary(params, ablation)
+        values = variant_params(params, ablation)
         base = locate(values.base, folder_of, "hf")
         start = locate(values.start, folder_of, "adapter") if values.start else None
         variant = train_variant(values, splits, base, start, work)
         held_out = chat.from_pairs(variant.tokenizer, splits.validation, values.seq_len)
-        found[ablation.name] = losses(variant.model, held_out.examples, values.seq_len)
-    return found
+        measured[ablation.name] = losses(variant.model, held_out.examples, values.seq_len)
+    return measured
 
 
 def english() -> list[Document]:

@@ -39,7 +39,7 @@ class AdaptationParams(Params):
     ablations: list[Ablation] = Field(description="variants of the supervised fine-tuning")
 
 
-def vary(params: SftParams, ablation: Ablation) -> SftParams:
+def variant_params(params: SftParams, ablation: Ablation) -> SftParams:
     """The parameters of a variant, validated.
 
     Raises

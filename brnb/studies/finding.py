@@ -9,7 +9,7 @@ from brnb.evaluate.intrinsic import DocumentNats
 from brnb.evaluate.legibility import Legibility, contrast, legibility, lexicon
 from brnb.evaluate.records import Record
 from brnb.text import finished
-from brnb.tokenizers import load
+from brnb.tokenizers import load_tokenizer
 
 BETTER = {"dictionary_share": 1, "language_share": 1, "bits_per_byte": -1}
 BETTER |= {"fallback_ratio": -1, "short_piece_ratio": -1, "repetition": -1}
@@ -17,7 +17,7 @@ BETTER |= {"fallback_ratio": -1, "short_piece_ratio": -1, "repetition": -1}
 
 
 @dataclass(frozen=True)
-class Change:
+class MeasureChange:
     """How one measure differs between two runs, with its 95% interval."""
 
     measure: str
@@ -46,11 +46,11 @@ class Verdict:
 
     @property
     def shown(self) -> bool:
-        """Whether the finding appears."""
+        """Whether the thesis' finding appears in these changes."""
         return self.loss_fell and len(self.worse) > len(self.improved)
 
 
-def verdict(changes: Sequence[Change]) -> Verdict:
+def verdict(changes: Sequence[MeasureChange]) -> Verdict:
     """Judge the changes of `finding`."""
     (loss,) = (change for change in changes if change.measure == "bits_per_byte")
     legibility = [change for change in changes if change is not loss]
@@ -91,13 +91,13 @@ def written_text(
     dict
         By ``"<tokenizer> · <cleaning>"``, in that order.
     """
-    found = {}
+    measures = {}
     for name, cleaning in sorted({(r.params["tokenizer"], r.params["cleaning"]) for r in records}):
-        tokenizer = load(tokenizers / name)
+        tokenizer = load_tokenizer(tokenizers / name)
         texts = list(islice(finished.texts(corpus, cleaning, "validation"), documents))
         ids = tokenizer.encode_batch(texts)
-        found[f"{name} · {cleaning}"] = legibility(tokenizer, ids, known[cleaning])
-    return found
+        measures[f"{name} · {cleaning}"] = legibility(tokenizer, ids, known[cleaning])
+    return measures
 
 
 def finding(
@@ -107,7 +107,7 @@ def finding(
     known: Mapping[str, frozenset[str]],
     resamples: int,
     seed: int,
-) -> list[Change]:
+) -> list[MeasureChange]:
     """What a run of lower loss changed in the text that is generated (thesis 4.4.1.5).
 
     Bits per byte are compared document by document, legibility sample by sample. Longer samples
@@ -136,13 +136,15 @@ def finding(
             raise ValueError(f"{record.run} left no samples or no documents: run its chapter again")
         sides.append((record.samples, record.documents))
     (old_samples, old), (new_samples, new) = sides
-    tokenizer, words = load(tokenizers / shared[0][0]), known[shared[0][1]]
+    tokenizer, words = load_tokenizer(tokenizers / shared[0][0]), known[shared[0][1]]
     length = min(max(len(sample.ids) for sample in side) for side in (old_samples, new_samples))
     single = [
         [legibility(tokenizer, [sample.ids[:length]], words) for sample in samples]
         for samples in (old_samples, new_samples)
     ]
     saved = DocumentNats(new.nats - old.nats, old.bytes)  # pairs: the same documents in both
-    changes = [Change("bits_per_byte", saved.bits_per_byte, *saved.interval(resamples, seed))]
+    changes = [
+        MeasureChange("bits_per_byte", saved.bits_per_byte, *saved.interval(resamples, seed))
+    ]
     measured = contrast(single[0], single[1], resamples, seed)
-    return changes + [Change(name, *values) for name, values in measured.items()]
+    return changes + [MeasureChange(name, *values) for name, values in measured.items()]

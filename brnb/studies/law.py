@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from brnb.evaluate.statistics import percentiles
 from brnb.thesis import load
 
 if TYPE_CHECKING:
-    from brnb.studies.sweep import Trained
+    from brnb.studies.sweep import SweepTraining
 
 Floats = npt.NDArray[np.float64]
 EXPONENTS = (0.005, 5.0)  # where fits look for alpha
@@ -64,22 +65,18 @@ class Fit:
     def interval(self, name: str) -> tuple[float, float]:
         """Percentile interval of ``"floor"``, ``"scale"`` or ``"exponent"``."""
         column = self.draws[:, ["floor", "scale", "exponent"].index(name)]
-        low, high = np.quantile(column, self._tails())
+        low, high = percentiles(column, self.confidence)
         return float(low), float(high)
 
     def band(self, parameters: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Percentile interval of the law's loss at each N, two arrays of the shape of N."""
         floor, scale, exponent = (part[:, None] for part in self.draws.T)
         losses = floor + scale * np.atleast_1d(np.asarray(parameters, float)) ** -exponent
-        low, high = np.quantile(losses, self._tails(), axis=0)
+        low, high = percentiles(losses, self.confidence)
         return low, high
 
-    def _tails(self) -> list[float]:
-        tail = (1 - self.confidence) / 2
-        return [tail, 1 - tail]
 
-
-def fit(
+def fit_law(
     parameters: npt.ArrayLike,
     losses: npt.ArrayLike,
     *,
@@ -127,7 +124,7 @@ def fit(
 
 
 @dataclass(frozen=True)
-class Prediction:
+class LossPrediction:
     """The mean loss of the largest size, and what the law of the smaller ones says of it."""
 
     parameters: int
@@ -142,15 +139,15 @@ class Prediction:
         return self.predicted / self.measured - 1
 
 
-def predict_largest(trained: Sequence["Trained"], **options: Any) -> Prediction:
-    """Leave the largest size out, fit the others (`fit` takes the options) and predict it."""
+def predict_largest(trained: Sequence["SweepTraining"], **options: Any) -> LossPrediction:
+    """Leave the largest size out, fit the others (`fit_law` takes the options) and predict it."""
     largest = max(t.non_embedding for t in trained)
     known = [t for t in trained if t.non_embedding < largest]
-    found = fit([t.non_embedding for t in known], [t.loss for t in known], **options)
-    low, high = found.band(largest)
+    fitted = fit_law([t.non_embedding for t in known], [t.loss for t in known], **options)
+    low, high = fitted.band(largest)
     measured = np.mean([t.loss for t in trained if t.non_embedding == largest])
-    predicted = float(found.law.loss(largest))
-    return Prediction(largest, float(measured), predicted, float(low[0]), float(high[0]))
+    predicted = float(fitted.law.loss(largest))
+    return LossPrediction(largest, float(measured), predicted, float(low[0]), float(high[0]))
 
 
 def _fit(sizes: Floats, losses: Floats, floor: bool) -> Floats:

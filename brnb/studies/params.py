@@ -36,8 +36,8 @@ class AblationParams(ModernParams):
         short |= {"validation_documents": self.ablation_documents}
         change = self.ablation[ingredient] if ingredient else {}
         values = self.recipe.model_dump() | short | change
-        found = validate(ModernParams, values, f"ablation of {ingredient}")
-        return found.model_copy(update={"evaluate_every": found.steps})
+        shortened = validate(ModernParams, values, f"ablation of {ingredient}")
+        return shortened.model_copy(update={"evaluate_every": shortened.steps})
 
     @model_validator(mode="after")
     def _every_ingredient_can_be_removed(self) -> Self:
@@ -47,7 +47,7 @@ class AblationParams(ModernParams):
 
 
 class ResultsParams(Params):
-    """Track 1 on one scale."""
+    """Chapter 11: Track 1's runs compared on one scale."""
 
     resamples: Annotated[int, Field(ge=100)] = Field(description="draws of each bootstrap")
     confidence: float = Field(gt=0.5, lt=1, description="of the intervals over documents")
@@ -66,7 +66,7 @@ class Size(BaseModel):
 
 
 class ScalingParams(Params):
-    """The scaling sweep."""
+    """Chapter 22: the scaling sweep."""
 
     sizes: Annotated[list[Size], Field(min_length=5)] = Field(description="width and layers")
     repeats: Annotated[int, Field(gt=0)] = Field(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Trained:
+class SweepTraining:
     """One training of the sweep.
 
     Attributes
@@ -44,7 +44,7 @@ class Trained:
 
 def sweep(
     base: TransformerParams, params: "ScalingParams", rows: "Rows", checkpoints: Path
-) -> list[Trained]:
+) -> list[SweepTraining]:
     """Train every size with every seed; trainings that are finished are only read back.
 
     Parameters
@@ -58,7 +58,7 @@ def sweep(
     checkpoints
         Folder for the checkpoints of all trainings, which are told apart by their content.
     """
-    found = []
+    trainings = []
     for size in params.sizes:
         for seed in range(params.seed, params.seed + params.repeats):
             choice = resized(base, size, params, seed)
@@ -70,13 +70,13 @@ def sweep(
             )
             loss = history.best["loss"]
             bits = loss * (len(held_out) - 1) / math.log(2)
-            found.append(
-                Trained(
+            trainings.append(
+                SweepTraining(
                     size.width, size.layers, seed, choice.learning_rate, history.parameters,
                     non_embedding(model), loss, bits / rows.validation.text_bytes, history,
                 )
             )  # fmt: skip
-    return found
+    return trainings
 
 
 def resized(

@@ -9,10 +9,10 @@ from brnb.bases.load import load_base
 from brnb.finetune import chat
 from brnb.finetune.budget import processes_for
 from brnb.finetune.data import Splits
-from brnb.finetune.identity import identity
+from brnb.finetune.identity import data_identity
 from brnb.finetune.loop import FinetuneHistory, finetune
 from brnb.finetune.lora import adapt
-from brnb.finetune.merge import merge
+from brnb.finetune.merge import merge_adapters
 from brnb.finetune.packing import pack
 from brnb.finetune.params import SftParams
 from brnb.text.pairs import Pair
@@ -55,7 +55,7 @@ def train_variant(
         )
         for pairs in (splits.train, splits.validation)
     )
-    name = identity(base, params.revision, start, train, held_out)
+    name = data_identity(base, params.revision, start, train, held_out)
     adapted = adapt(model, params, Path(start) if start else None)
     history = finetune(adapted, train, held_out, params, folder, name)
-    return Variant(merge(adapted, model.dtype), tokenizer, history)
+    return Variant(merge_adapters(adapted, model.dtype), tokenizer, history)

@@ -26,7 +26,7 @@ from brnb.text.clean import RULES, Removed, clean_text, zero_digits
 from brnb.text.finished import CLEANINGS, SPLITS, Document, split_file
 from brnb.text.hashing import HashSet, fraction, hash64
 from brnb.text.params import CorpusParams
-from brnb.text.reader import Quarantine, read
+from brnb.text.reader import Quarantine, read_documents
 
 LENGTH_EDGES = tuple(round(10 ** (step / 10)) for step in range(10, 71))
 """Edges of the length histograms, in characters: ten bins a decade, from 10 to 10 million."""
@@ -103,9 +103,10 @@ def build(folder: Path, params: CorpusParams, progress: bool = True) -> CorpusRe
     Raises
     ------
     ValueError
-        Too many malformed records, no document left, or none in some split; and as `read`.
+        Too many malformed records, no document left, or none in some split; and as
+        `read_documents`.
     FileNotFoundError, ConnectionError
-        As `read`.
+        As `read_documents`.
     """
     partial = folder / "partial"
     shutil.rmtree(partial, ignore_errors=True)
@@ -119,10 +120,10 @@ def build(folder: Path, params: CorpusParams, progress: bool = True) -> CorpusRe
         quarantine = stack.enter_context(
             Quarantine(partial / "quarantine.jsonl", params.max_malformed_share)
         )
-        found = read(
+        documents = read_documents(
             params.corpus, documents=params.documents, seed=params.seed, quarantine=quarantine
         )
-        report = _read_all(found, _Pass(params, files), progress)
+        report = _read_all(documents, _Pass(params, files), progress)
         quarantine.check()
     report.malformed = dict(sorted(quarantine.reasons.items()))
     _require_documents(report, params)
@@ -185,9 +186,9 @@ class _Pass:
         lowered_data = lowered.encode()
         early = zero_digits(lowered_data)
         # By the early form: documents that differ only in case or digits stay on one side.
-        place = fraction(early, self._seed, b"split")
+        draw = fraction(early, self._seed, b"split")
         held_out = self._test + self._validation
-        split = "test" if place < self._test else "validation" if place < held_out else "train"
+        split = "test" if draw < self._test else "validation" if draw < held_out else "train"
         head = _encode({"doc_id": document.doc_id, "title": document.title})[:-1].encode()
         # Every pass over the text costs: what both forms share is found once.
         breaks, plain = text.count("\n"), len(data.translate(None, _CONTROLS)) == len(data)
@@ -213,11 +214,11 @@ def _json_string(data: bytes, plain: bool) -> bytes:
     return b'"' + escaped + b'"'
 
 
-def _read_all(found: Iterator[Document], one_pass: _Pass, progress: bool) -> CorpusReport:
+def _read_all(documents: Iterator[Document], one_pass: _Pass, progress: bool) -> CorpusReport:
     with tqdm(
         desc="corpus", unit="char", unit_scale=True, mininterval=5, disable=not progress
     ) as bar:
-        for document in found:
+        for document in documents:
             one_pass.take(document)
             bar.update(len(document.text))
     return one_pass.report

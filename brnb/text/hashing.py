@@ -43,8 +43,8 @@ class HashSet:
         """Add `value`, in [0, 2⁶⁴); False if it was there."""
         value = value or 1  # 0 marks a free slot
         slot = value & self._mask
-        while found := self._view[slot]:
-            if found == value:
+        while held := self._view[slot]:
+            if held == value:
                 return False
             slot = (slot + 1) & self._mask
         self._view[slot] = value

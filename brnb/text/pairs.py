@@ -30,8 +30,8 @@ def read_pairs(source: str) -> Iterator[Pair]:
             yield as_pair(row, source, number)
     else:
         for path in input_files(source):
-            for number, found in rows_of(path):
-                yield as_pair(found, path.name, number)
+            for number, record in rows_of(path):
+                yield as_pair(record, path.name, number)
 
 
 def as_pair(row: Row, label: str, line: int) -> Pair:

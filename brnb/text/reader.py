@@ -84,7 +84,7 @@ class Quarantine:
         )
 
 
-def read(
+def read_documents(
     source: str, *, documents: int | None, seed: int, quarantine: Quarantine
 ) -> Iterator[Document]:
     """Stream the documents of `source`; malformed records go to `quarantine`.
@@ -119,7 +119,7 @@ def input_files(source: str) -> list[Path]:
     Raises
     ------
     ValueError, FileNotFoundError
-        As `read`.
+        As `read_documents`.
     """
     source = _expand(source)
     if source == "sample" or source.startswith("hf:"):
@@ -134,8 +134,8 @@ def input_files(source: str) -> list[Path]:
         raise FileNotFoundError(
             f"corpus {root} does not exist: give sample, hf:<name>, or a file or folder of {known}"
         )
-    found = [path for path in root.rglob("*") if path.is_file() and is_readable(path)]
-    shown = [path for path in found if not any(p[0] == "." for p in path.relative_to(root).parts)]
+    files = [path for path in root.rglob("*") if path.is_file() and is_readable(path)]
+    shown = [path for path in files if not any(p[0] == "." for p in path.relative_to(root).parts)]
     if not shown:
         raise FileNotFoundError(f"corpus {root}: nothing to read in this folder; known are {known}")
     return sorted(shown, key=lambda path: path.relative_to(root).as_posix())

@@ -31,9 +31,9 @@ def peak_flops(accelerator: str, dtype: str) -> float:
 
     Parameters
     ----------
-    accelerator : str
+    accelerator
         Key of ``peaks`` in brnb/thesis/infrastructure.yaml.
-    dtype : str
+    dtype
         ``"fp32"``, ``"tf32"``, ``"bf16"``, ``"fp16"``, ``"fp8"``, ``"int8"``.
 
     Raises

@@ -52,7 +52,7 @@ def printed_total_flops(n: npt.ArrayLike, width: int) -> Floats:
     return np.asarray(sum(printed_layer_flops(n, width).values()))
 
 
-def crossover(width: int, causal: bool = False) -> float:
+def crossover_length(width: int, causal: bool = False) -> float:
     """The n from which scores and mixing take more operations than all maps: 6d (A.1.3.2).
 
     Under a causal mask half of the scores are left out, and it is 12d.

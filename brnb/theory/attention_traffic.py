@@ -78,9 +78,9 @@ def tile_elements(rows: Quantity, columns: Quantity, width: Quantity) -> dict[st
 
     Parameters
     ----------
-    rows, columns : int or array
+    rows, columns
         B_r queries and B_c keys of a tile.
-    width : int or array
+    width
         Of a head.
     """
     positive("elements", rows=rows, columns=columns, width=width)

@@ -39,7 +39,7 @@ def storage_cost(
 def printed_storage_cost(
     tokens: float, bytes_per_token: float, usd_per_gb: float, replication: float = 1
 ) -> float:
-    """As C.54 prints it: bytes times a price for a GB, a billion times too much."""
+    """Cost of storage as C.54 prints it: bytes times a price for a GB, a billion times too much."""
     return tokens * bytes_per_token * usd_per_gb * replication
 
 
@@ -86,7 +86,7 @@ def tier(name: str) -> dict[str, float | None]:
 
     Parameters
     ----------
-    name : str
+    name
         Key of ``tiers`` in brnb/thesis/economics.yaml.
 
     Returns

@@ -105,7 +105,7 @@ def optimal_allocation(flops: npt.ArrayLike, name: str = "hoffmann_2022") -> tup
     return published(name).optimum(flops)
 
 
-def printed_allocation(flops: npt.ArrayLike) -> tuple[Floats, Floats]:
+def printed_compute_allocation(flops: npt.ArrayLike) -> tuple[Floats, Floats]:
     """N* = D* = (C / 6)^0.50, as C.40 and C.41 print it: one token a parameter.
 
     The factor of C.22 is left out besides the exponent. Chinchilla itself has 20 tokens a

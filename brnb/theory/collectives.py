@@ -34,13 +34,13 @@ def ring_seconds(
 
     Parameters
     ----------
-    data : float or array
+    data
         Bytes to be summed.
-    workers : int or array
+    workers
         P.
-    bandwidth : float or array
+    bandwidth
         Bytes/s of a link in one direction: half of NVLink's printed 900 GB/s.
-    latency : float or array
+    latency
         Seconds of a message.
 
     Examples
@@ -100,13 +100,13 @@ def hierarchical_seconds(
 
     Parameters
     ----------
-    data : float or array
+    data
         Bytes M.
-    nodes, gpus : int or array
+    nodes, gpus
         N nodes of G GPUs each.
-    fast, slow : float
+    fast, slow
         Bytes/s of a link within and between nodes.
-    fast_latency, slow_latency : float
+    fast_latency, slow_latency
         Seconds of a message within and between nodes.
     """
     within = ring_seconds(data, gpus, fast, fast_latency)

@@ -16,9 +16,9 @@ def training_flops(parameters: float, tokens: float) -> float:
 
     Parameters
     ----------
-    parameters : float
+    parameters
         N that a token is multiplied with: active ones, embeddings left out.
-    tokens : float
+    tokens
         D seen in training.
     """
     return 6 * parameters * tokens
@@ -96,18 +96,18 @@ def flops_per_token(
 
     Parameters
     ----------
-    shape : Shape
+    shape
         The model; only active experts count, embeddings do not.
-    seq_len : int
+    seq_len
         n, the tokens that attention spans.
-    method : {"full", "lora"}
+    method
         Whether the maps are trained, or frozen beside trained adapters.
-    adapters : int
+    adapters
         Adapter parameters, see `brnb.theory.lora.lora_parameters`; 6 FLOPs each.
-    recomputed : float
+    recomputed
         Share of layers whose forward pass runs twice. Model FLOPs utilisation leaves it at 0
         (Chowdhery et al., 2022, appendix B).
-    causal : bool
+    causal
         False counts masked positions too, as the PaLM convention (12 L d n in training) does.
     """
     if not 0 <= recomputed <= 1:
@@ -147,13 +147,13 @@ def training_hours(
 
     Parameters
     ----------
-    tokens, flops_of_token : float
+    tokens, flops_of_token
         The budget, and the result of `flops_per_token`.
-    gpu : str
+    gpu
         Key of brnb/thesis/hardware.yaml; its dense bf16 peak counts.
-    utilization : float
+    utilization
         Share of the peak, measured (`mfu`) or assumed; 0.3-0.5 is usual (C.53).
-    count : int
+    count
         GPUs that scale without loss.
 
     Raises

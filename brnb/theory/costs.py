@@ -130,11 +130,11 @@ def receipt_cost(
 
     Parameters
     ----------
-    receipt : Mapping
+    receipt
         ``run``, ``seconds``, ``gpu`` (device name or None), and where known ``gpus`` (how many),
         ``tokens`` (seen in training), ``energy_joules``, ``energy_measured`` and
         ``energy_method``: see `usage`.
-    price_list, exchange_rate : str
+    price_list, exchange_rate
         Keys of ``usd_per_hour`` and ``brl_per_usd`` in brnb/thesis/prices.yaml.
 
     Returns
@@ -187,9 +187,9 @@ def rate(exchange_rate: str = EXCHANGE_RATE) -> Decimal:
     """
     where = f"brnb/thesis/prices.yaml: brl_per_usd/{exchange_rate}"
     value = load("prices", "brl_per_usd", exchange_rate).get("rate")
-    if value is None or not (found := _number(value, f"{where}/rate")) > 0:
+    if value is None or not (usd := _number(value, f"{where}/rate")) > 0:
         raise ValueError(f"{where}: rate = {value}; write BRL for a USD, above 0")
-    return found
+    return usd
 
 
 def price_list_for(device: str | None) -> str:

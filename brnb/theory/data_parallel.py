@@ -16,9 +16,9 @@ def mean_gradient(gradients: Sequence[Array], sizes: Sequence[int] | None = None
 
     Parameters
     ----------
-    gradients : sequence of arrays
+    gradients
         Of each worker's or micro-batch's mean loss (B.59).
-    sizes : sequence of int, optional
+    sizes
         Examples (of a language model: predicted tokens) of each part. Without them all count the
         same, as printed: right only for parts of one size.
     """

@@ -15,7 +15,7 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
 
     Parameters
     ----------
-    points : sequence of (cost, performance)
+    points
         Less cost is better, more performance is better.
 
     Returns
@@ -66,9 +66,9 @@ def utility(
 
     Parameters
     ----------
-    performance, cost, time, risk : float
+    performance, cost, time, risk
         As shares of the baseline's; risk between 0 and 1.
-    weights : mapping
+    weights
         A weight for each of ``performance``, ``cost``, ``time``, ``risk``.
 
     Raises
@@ -89,7 +89,7 @@ def decision_matrix(
 
     Parameters
     ----------
-    weights, risk_values : mapping, optional
+    weights, risk_values
         Weights as in `utility`, and a number for each of ``Alto``, ``Médio``, ``Baixo``; those of
         brnb/thesis/economics.yaml by default.
     """

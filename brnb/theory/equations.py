@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from brnb.theory.attention_cost import (
     attention_seconds,
-    crossover,
+    crossover_length,
     naive_attention_bytes,
     naive_traffic_bytes,
     score_bytes,
@@ -16,7 +16,7 @@ from brnb.theory.chinchilla import (
     chinchilla_loss,
     optimal_allocation,
     optimal_exponents,
-    printed_allocation,
+    printed_compute_allocation,
 )
 from brnb.theory.compute import YEAR, forward_flops, gpu_seconds, training_flops
 from brnb.theory.costs import Number, exact
@@ -126,7 +126,7 @@ def _attention() -> dict[str, float]:
     fp16, fp32 = number_range("fp16"), number_range("fp32")
     traffic = naive_traffic_bytes(n, heads, head_dim)
     return {
-        "A.1.3.2": crossover(512),
+        "A.1.3.2": crossover_length(512),
         "A.21": float(score_bytes(n)) / 1e6,
         "A.40": float(naive_attention_bytes(n, heads, head_dim)) / 1e9,
         "A.42": 1e3 * float(transfer_seconds(traffic, bytes_per_second("1.6 TB/s"))),
@@ -140,7 +140,7 @@ def _attention() -> dict[str, float]:
 
 
 def _laws() -> dict[str, float]:
-    printed_size, printed_tokens = printed_allocation(1e26)
+    printed_size, printed_tokens = printed_compute_allocation(1e26)
     size, tokens = optimal_allocation(1e26)
     for_size, for_data = optimal_exponents()
     return {

@@ -34,9 +34,9 @@ def bisection_bandwidth(ports: int, link: float) -> float:
 
     Parameters
     ----------
-    ports : int
+    ports
         k of a switch, even.
-    link : float
+    link
         Bytes/s of a link in one direction.
     """
     positive("bytes/s", link=link)
@@ -70,9 +70,9 @@ def dragonfly_groups(routers: int, global_links: int) -> int:
 
     Parameters
     ----------
-    routers : int
+    routers
         a of a group.
-    global_links : int
+    global_links
         h of a router to other groups; the text leaves it out, and with it any limit on g.
     """
     positive("links", routers=routers, global_links=global_links)
@@ -88,9 +88,9 @@ def busy_link_probability(load: Quantity, capacity: Quantity, links: Quantity) -
 
     Parameters
     ----------
-    load, capacity : float or array
+    load, capacity
         lambda and C of a link, bytes/s both.
-    links : int or array
+    links
         N that a message crosses.
     """
     positive("bytes/s", capacity=capacity)

@@ -9,13 +9,13 @@ from brnb.theory.units import Quantity, not_negative, positive, size_of
 Array = NDArray[np.float64]
 
 
-def attend(query: Array, keys: Array, values: Array) -> Array:
+def attend_cached(query: Array, keys: Array, values: Array) -> Array:
     """Attention of one query over all keys so far, softmax(q K^T / sqrt d) V (Eq. B.121).
 
     Parameters
     ----------
-    query : array, (d,)
-    keys, values : array, (t, d)
+    query
+    keys, values
         Of positions 1 to t.
     """
     scores = keys @ query / np.sqrt(query.shape[-1])
@@ -35,16 +35,16 @@ def cache_bytes(
 
     Parameters
     ----------
-    layers : int
+    layers
         L.
-    kv_width : int
+    kv_width
         Key-value heads times their width. Printed is d, which is right where every query head has
         its own (MHA); with grouped queries (GQA) it is a fraction of d.
-    tokens : int or array
+    tokens
         n that a sequence has so far.
-    dtype : str
+    dtype
         Format of the cache.
-    sequences : int or array
+    sequences
         B.
 
     Examples

@@ -56,11 +56,11 @@ def lora_parameters(shape: Shape, rank: int, maps: Collection[str] = MAPS) -> in
 
     Parameters
     ----------
-    shape : Shape
+    shape
         A dense model, or one whose experts all have adapters of their own.
-    rank : int
+    rank
         r.
-    maps : collection of str
+    maps
         Names among `MAPS`; ``"gate"`` is ignored where the model has none.
 
     Raises
@@ -96,10 +96,10 @@ def nf4_bits(double: bool = True) -> float:
     return 4 + scale / NF4_BLOCK
 
 
-def nf4_bytes(weights: int, double: bool = True) -> int:
-    """Bytes of one map of `weights` weights in NF4, whole blocks."""
+def nf4_bytes(weights: int) -> int:
+    """Bytes of one map of `weights` weights in NF4 with scales quantised in turn, whole blocks."""
     blocks = ceil(weights / NF4_BLOCK)
-    scales = blocks + 4 * ceil(blocks / ABSMAX_BLOCK) if double else 4 * blocks
+    scales = blocks + 4 * ceil(blocks / ABSMAX_BLOCK)
     return ceil(weights / 2) + scales
 
 

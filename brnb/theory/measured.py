@@ -16,7 +16,7 @@ TOKEN_TABLES = ("tab07", "tab08", "tab09")
 
 
 @dataclass(frozen=True)
-class Fact:
+class MeasuredTraining:
     """A measured training with what the planner says nothing of: memory and hours, where known."""
 
     measured: Measured
@@ -26,12 +26,12 @@ class Fact:
     hours: float | None = None
 
 
-def facts() -> list[Fact]:
+def measured_trainings() -> list[MeasuredTraining]:
     """Measured steps, then the dissertation's runs; see the notes in brnb/thesis/measured.yaml."""
     return [*_steps(), *_dissertation()]
 
 
-def multiplied(cell: str, vocab: int, embedding: int, hidden: int, layers: int) -> int:
+def recurrent_weights(cell: str, vocab: int, embedding: int, hidden: int, layers: int) -> int:
     """Weights that a recurrent language model multiplies a token with: gates of all layers, head.
 
     Examples
@@ -43,7 +43,7 @@ def multiplied(cell: str, vocab: int, embedding: int, hidden: int, layers: int) 
     return GATES[cell] * hidden * (inputs + layers * hidden) + hidden * vocab
 
 
-def _steps() -> Iterator[Fact]:
+def _steps() -> Iterator[MeasuredTraining]:
     data = load("measured")
     gpu = data["gpu"]
     for row in data["transformers"]:
@@ -53,13 +53,13 @@ def _steps() -> Iterator[Fact]:
         work = transformer_work(shape, step, gpu)
         seconds = 1 / row["tokens_per_second"]
         measured = Measured(name, row["program"], gpu, kind_of(step), work, seconds)
-        yield Fact(measured, shape, step, row["gib"])
+        yield MeasuredTraining(measured, shape, step, row["gib"])
     for row in data["recurrent"]:
         seconds = 1 / row["tokens_per_second"]
-        yield Fact(_recurrent(row["name"], row["program"], gpu, row, seconds))
+        yield MeasuredTraining(_recurrent(row["name"], row["program"], gpu, row, seconds))
 
 
-def _dissertation() -> Iterator[Fact]:
+def _dissertation() -> Iterator[MeasuredTraining]:
     data = load("measured", "dissertation")
     tokens = {
         row["run"]: 1e9 * float(row["tokens"])
@@ -74,14 +74,14 @@ def _dissertation() -> Iterator[Fact]:
         seconds = 3600 * hours / tokens[run]
         if run in data["recurrent"]:
             sizes = data["recurrent"][run]
-            yield Fact(_recurrent(run, DISSERTATION, gpu, sizes, seconds), hours=hours)
+            yield MeasuredTraining(_recurrent(run, DISSERTATION, gpu, sizes, seconds), hours=hours)
         else:
             sizes = data["transformers"][run]
             shape = Shape(**sizes["shape"])
             step = Step(method="full", batch=sizes["batch"], seq_len=sizes["seq_len"])
             work = transformer_work(shape, step, gpu)
             measured = Measured(run, DISSERTATION, gpu, "scratch", work, seconds)
-            yield Fact(measured, shape, step, hours=hours)
+            yield MeasuredTraining(measured, shape, step, hours=hours)
 
 
 def _step(row: Mapping[str, Any]) -> Step:
@@ -94,5 +94,5 @@ def _recurrent(
     name: str, program: str, gpu: str, row: Mapping[str, Any], seconds: float
 ) -> Measured:
     sizes = [row[key] for key in ("cell", "vocab", "embedding", "hidden", "layers")]
-    work = recurrent_work(multiplied(*sizes), row["layers"], row["batch"], gpu)
+    work = recurrent_work(recurrent_weights(*sizes), row["layers"], row["batch"], gpu)
     return Measured(name, program, gpu, "recurrent", work, seconds)

@@ -142,7 +142,7 @@ class Memory:
 
     @property
     def total(self) -> int:
-        """Bytes of all parts."""
+        """Bytes of all parts of the memory together."""
         return sum(getattr(self, field.name) for field in fields(self) if field.type is int)
 
     def fits(self, gpu_bytes: int) -> bool:
@@ -160,9 +160,9 @@ def memory(shape: Shape, step: Step) -> Memory:
 
     Parameters
     ----------
-    shape : Shape
+    shape
         The model. With experts, a token's activations are those of its active ones.
-    step : Step
+    step
         What is trained, and how.
 
     Raises

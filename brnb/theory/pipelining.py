@@ -31,9 +31,9 @@ def pipeline_seconds(
 
     Parameters
     ----------
-    stages, micro_batches : int or array
+    stages, micro_batches
         P and M.
-    stage_seconds : float or array
+    stage_seconds
         Of one micro-batch in one stage, all stages alike.
     """
     positive("stages and micro-batches", stages=stages, micro_batches=micro_batches)
@@ -64,11 +64,11 @@ def stage_activations(
 
     Parameters
     ----------
-    stages, micro_batches : int or array
+    stages, micro_batches
         P and M.
-    activation : float or array
+    activation
         Bytes of a micro-batch in the whole model; a stage keeps a P-th.
-    schedule : {"gpipe", "1f1b"}
+    schedule
         Printed is GPipe's: all M forward passes first. One forward, one backward keeps at most P.
     """
     positive("stages and micro-batches", stages=stages, micro_batches=micro_batches)

@@ -18,7 +18,7 @@ PROGRAM = "brnb"  # whose speed is planned with
 
 @dataclass(frozen=True)
 class Plan:
-    """Prediction for one training.
+    """The prediction of memory, time and cost for one training.
 
     Attributes
     ----------
@@ -66,19 +66,19 @@ def plan(
 
     Parameters
     ----------
-    shape : Shape
+    shape
         The model.
-    step : Step
+    step
         Method and micro-batch; how many layers to recompute is chosen here.
-    tokens : float
+    tokens
         Tokens of the whole training.
-    gpu : str
+    gpu
         Key of brnb/thesis/hardware.yaml.
-    measured : sequence of Measured
+    measured
         Trainings to learn the speed from, see `brnb.theory.speed.predict`.
-    count : int
+    count
         GPUs, each with a copy of the model (data parallelism), that scale without loss.
-    price_list, grid : str
+    price_list, grid
         Keys of ``usd_per_hour`` in brnb/thesis/prices.yaml, and of grid.yaml.
 
     Raises

@@ -95,7 +95,7 @@ def gradient_through_time(
     return np.asarray(through @ np.asarray(own, float))
 
 
-def gradient_bound(jacobians: Sequence[npt.ArrayLike]) -> float:
+def recurrent_gradient_bound(jacobians: Sequence[npt.ArrayLike]) -> float:
     """The product of the largest singular values bounds the norm of the product (cf. A.30)."""
     return float(np.prod([np.linalg.norm(np.asarray(J, float), 2) for J in jacobians]))
 

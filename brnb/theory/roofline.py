@@ -21,9 +21,9 @@ def ridge_point(peak: Quantity, bandwidth: Quantity) -> Quantity:
 
     Parameters
     ----------
-    peak : float or array
+    peak
         FLOP/s, of the format that the operation computes in.
-    bandwidth : float or array
+    bandwidth
         Bytes/s of the memory.
 
     Examples
@@ -41,9 +41,9 @@ def attainable(intensity: Quantity, peak: float, bandwidth: float) -> Quantity:
 
     Parameters
     ----------
-    intensity : float or array
+    intensity
         FLOP/byte.
-    peak, bandwidth : float
+    peak, bandwidth
         FLOP/s and bytes/s of the machine.
     """
     not_negative("FLOP/byte", intensity=intensity)

@@ -8,9 +8,9 @@ def strong_efficiency(alone: Quantity, together: Quantity, workers: Quantity) ->
 
     Parameters
     ----------
-    alone, together : float or array
+    alone, together
         Seconds on one worker and on P.
-    workers : int or array
+    workers
         P.
     """
     positive("s", alone=alone, together=together)

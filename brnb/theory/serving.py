@@ -11,7 +11,7 @@ from brnb.theory.units import positive, share
 
 
 @dataclass(frozen=True)
-class Schedule:
+class ServingSchedule:
     """Steps at which each request starts and ends; a step makes one token in every slot.
 
     Attributes
@@ -42,7 +42,7 @@ class Schedule:
         return self.tokens / (self.steps * self.slots)
 
 
-def padded_schedule(lengths: Sequence[int], slots: int) -> Schedule:
+def padded_schedule(lengths: Sequence[int], slots: int) -> ServingSchedule:
     """Batches of `slots` requests, each batch as long as its longest.
 
     Each request ends with its own last token, and leaves its slot empty until the batch ends.
@@ -55,10 +55,10 @@ def padded_schedule(lengths: Sequence[int], slots: int) -> Schedule:
         batch = lengths[first : first + slots]
         starts += [step] * len(batch)
         step += max(batch)
-    return Schedule(tuple(starts), tuple(map(sum, zip(starts, lengths, strict=True))), slots)
+    return ServingSchedule(tuple(starts), tuple(map(sum, zip(starts, lengths, strict=True))), slots)
 
 
-def continuous_schedule(lengths: Sequence[int], slots: int) -> Schedule:
+def continuous_schedule(lengths: Sequence[int], slots: int) -> ServingSchedule:
     """Requests in order, each into the first slot that is free (Algorithm 21, all waiting at 0)."""
     positive("tokens", lengths=list(lengths))
     positive("slots", slots=slots)
@@ -68,7 +68,7 @@ def continuous_schedule(lengths: Sequence[int], slots: int) -> Schedule:
     for length in lengths:
         starts.append(free[0])
         heapreplace(free, free[0] + length)
-    return Schedule(tuple(starts), tuple(map(sum, zip(starts, lengths, strict=True))), slots)
+    return ServingSchedule(tuple(starts), tuple(map(sum, zip(starts, lengths, strict=True))), slots)
 
 
 def padding_utilisation(lengths: ArrayLike) -> float:
@@ -87,9 +87,9 @@ def exponential_utilisation(batch: int, cutoff: float = 60.0) -> float:
 
     Parameters
     ----------
-    batch : int
+    batch
         B.
-    cutoff : float
+    cutoff
         Longest length, in units of the uncut mean.
     """
     positive("sequences", batch=batch)

@@ -175,7 +175,7 @@ def from_config(config: Path | Mapping[str, Any]) -> Shape:
 
     Parameters
     ----------
-    config : Path or mapping
+    config
         The file, or its parsed content, of a model type among gpt2, llama, mistral, mixtral,
         phi3, gemma, smollm3, qwen2, qwen3 and qwen3_moe.
 
@@ -192,28 +192,28 @@ def from_config(config: Path | Mapping[str, Any]) -> Shape:
     8030261248
     """
     where = str(config) if isinstance(config, Path) else "config"
-    found = json.loads(config.read_text("utf-8")) if isinstance(config, Path) else dict(config)
-    kind = str(found.get("model_type"))
+    values = json.loads(config.read_text("utf-8")) if isinstance(config, Path) else dict(config)
+    kind = str(values.get("model_type"))
     if kind not in _KINDS:
         known = ", ".join(sorted(_KINDS))
         raise ValueError(f"{where}: model_type {kind!r} is unknown; known: {known}, or use Shape()")
-    if found.get("attention_bias") or found.get("mlp_bias"):
+    if values.get("attention_bias") or values.get("mlp_bias"):
         raise ValueError(f"{where}: attention_bias and mlp_bias are not counted; use Shape()")
-    sizes: dict[str, Any] = {name: _size(found, keys, where) for name, keys in _NAMES.items()}
+    sizes: dict[str, Any] = {name: _size(values, keys, where) for name, keys in _NAMES.items()}
     heads = sizes["heads"]
     if kind == "gpt2":
-        sizes["positions"] = _size(found, ("n_positions",), where)
-        sizes["hidden"] = found.get("n_inner") or 4 * sizes["width"]
+        sizes["positions"] = _size(values, ("n_positions",), where)
+        sizes["hidden"] = values.get("n_inner") or 4 * sizes["width"]
     elif kind in ("mixtral", "qwen3_moe"):
-        sizes |= _experts(found, sizes["layers"], where)
+        sizes |= _experts(values, sizes["layers"], where)
     else:
-        sizes["hidden"] = _size(found, ("intermediate_size",), where)
+        sizes["hidden"] = _size(values, ("intermediate_size",), where)
     return Shape(
         **sizes,
         **_KINDS[kind],
-        kv_heads=int(found.get("num_key_value_heads") or heads),
-        head_dim=int(found.get("head_dim") or sizes["width"] // heads),
-        tied=bool(found.get("tie_word_embeddings", kind in _TIED)),
+        kv_heads=int(values.get("num_key_value_heads") or heads),
+        head_dim=int(values.get("head_dim") or sizes["width"] // heads),
+        tied=bool(values.get("tie_word_embeddings", kind in _TIED)),
     )
 
 

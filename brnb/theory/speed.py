@@ -13,7 +13,6 @@ roofline and floor are each scaled by what the same program did on the same GPU 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from brnb.theory.compute import flops_per_token
@@ -144,9 +143,9 @@ def recurrent_work(multiplied: int, layers: int, batch: int, gpu: str) -> Work:
 
     Parameters
     ----------
-    multiplied : int
+    multiplied
         Weights that a token is multiplied with.
-    layers, batch : int
+    layers, batch
         Layers of the network; sequences that advance together.
     """
     peak = 1e12 * float(load("hardware", gpu, "bf16_tflops"))
@@ -175,37 +174,31 @@ def fit(measured: Sequence[Measured]) -> "np.ndarray":
     best, multiples = math.inf, np.ones(terms.shape[1])
     for waiting in range(len(terms)):
         lowest = np.exp(-np.log(floor[:waiting]).mean()) if waiting else min(1.0, 1 / floor[0])
-        found = _fit_sum(busy[waiting:])
-        errors = np.maximum(busy @ found, floor * lowest) - 1
+        weights = _fit_sum(busy[waiting:])
+        errors = np.maximum(busy @ weights, floor * lowest) - 1
         cost = float((errors**2).sum()) / NOISE**2 + waiting
         if cost < best:
-            best, multiples = cost, np.append(found, lowest)
+            best, multiples = cost, np.append(weights, lowest)
     return multiples
 
 
 def _fit_sum(terms: "np.ndarray") -> "np.ndarray":
-    """Multiples, none negative, whose terms add up to 1: the active ones are found by trying."""
+    """Multiples, none negative, whose terms add up to 1 (Lawson & Hanson, 1974)."""
     import numpy as np
+    from scipy.optimize import nnls
 
-    best, multiples = math.inf, np.zeros(terms.shape[1])
-    for size in range(1, min(terms.shape) + 1):
-        for active in map(list, combinations(range(terms.shape[1]), size)):
-            found = np.linalg.lstsq(terms[:, active], np.ones(len(terms)), rcond=None)[0]
-            error = float(((terms[:, active] @ found - 1) ** 2).sum())
-            if (found >= 0).all() and error < best:
-                best, multiples = error, np.zeros(terms.shape[1])
-                multiples[active] = found
+    multiples: np.ndarray = nnls(terms, np.ones(len(terms)))[0]
     return multiples
 
 
 def predict(work: Work, gpu: str, kind: Kind, program: str, measured: Sequence[Measured]) -> Speed:
-    """Seconds of a token.
+    """Predict the seconds that a training takes for a token.
 
     Parameters
     ----------
     work, gpu, kind, program
         Of the training to predict.
-    measured : sequence of Measured
+    measured
         What to learn from; leave out what is to be predicted.
 
     Raises
@@ -217,11 +210,11 @@ def predict(work: Work, gpu: str, kind: Kind, program: str, measured: Sequence[M
     multiples = fit(family)
     own = [m for m in family if (m.gpu, m.kind, m.program) == (gpu, kind, program)]
     scales = _scales([_Run(math.log(m.seconds), *_sides(multiples, m.work)) for m in own])
-    found = [
+    speeds = [
         Speed(math.exp(side + scale), evidence)
         for side, (scale, evidence) in zip(_sides(multiples, work), scales, strict=True)
     ]
-    return max(found, key=lambda speed: speed.seconds)
+    return max(speeds, key=lambda speed: speed.seconds)
 
 
 class _Run(NamedTuple):
@@ -244,7 +237,7 @@ def _scales(own: Sequence[_Run]) -> list[tuple[float, int]]:
     splits of that order the one counts that explains the times best with the most usual factors.
     """
     order = sorted(own, key=lambda run: run.roofline - run.floor)
-    best, found = math.inf, [(0.0, 0), (0.0, 0)]
+    best, scales = math.inf, [(0.0, 0), (0.0, 0)]
     for waiting in range(len(order) + 1):
         slow, fast = order[:waiting], order[waiting:]
         up = sum(run.seconds - run.roofline for run in fast) / max(len(fast), 1)
@@ -253,5 +246,5 @@ def _scales(own: Sequence[_Run]) -> list[tuple[float, int]]:
         cost = sum((misfit / NOISE) ** 2 for misfit in misfits)
         cost += (up / USUAL[0]) ** 2 + (raised / USUAL[1]) ** 2
         if cost < best:
-            best, found = cost, [(up, len(fast)), (raised, len(slow))]
-    return found
+            best, scales = cost, [(up, len(fast)), (raised, len(slow))]
+    return scales

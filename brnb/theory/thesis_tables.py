@@ -12,7 +12,6 @@ from brnb.theory.compute import DAY, gpu_seconds, training_flops
 from brnb.theory.costs import (
     EXCHANGE_RATE,
     PRICE_LIST,
-    Number,
     Row,
     RunCost,
     exact,
@@ -42,9 +41,9 @@ def cost_tables(
 
     Parameters
     ----------
-    receipts : iterable of Mapping
+    receipts
         As in `receipt_cost`. Runs that the dissertation lacks are added below its own.
-    price_list, exchange_rate : str
+    price_list, exchange_rate
         For our runs; the dissertation's rows keep its own prices.
 
     Returns
@@ -58,7 +57,7 @@ def cost_tables(
 
     costs = [receipt_cost(receipt, price_list, exchange_rate) for receipt in receipts]
     tables = {
-        "tab01": times(costs),
+        "tab01": training_times(costs),
         "tab02": prices(price_list),
         "tab03": single_gpu_costs(costs),
         "tab04": track_two(costs),
@@ -67,7 +66,7 @@ def cost_tables(
     return {key: pd.DataFrame(rows, dtype=object) for key, rows in tables.items()}
 
 
-def feasibility_table(batch: int = 1, seq_len: int = 2048) -> "pd.DataFrame":
+def feasibility_table() -> "pd.DataFrame":
     """Table 5: what fits on one RTX 4090, with the peak of a real step beside the printed bound.
 
     From scratch 7B is a Llama 2 7B in full training; adaptation is QLoRA of rank 16 on all maps of
@@ -85,7 +84,7 @@ def feasibility_table(batch: int = 1, seq_len: int = 2048) -> "pd.DataFrame":
     shapes = {"7e9": LLAMA_7B, "8e9": LLAMA_8B, "70e9": LLAMA_70B}
     rows = []
     for row in facts["rows"]:
-        step = Step(method=row["method"], batch=batch, seq_len=seq_len, recomputed=None)
+        step = Step(method=row["method"], batch=1, seq_len=2048, recomputed=None)
         peak = memory(shapes[row["parameters"]], step)
         viable = peak.fits(int(facts["gpu_gb"]) * GIB)
         rows.append(
@@ -101,13 +100,8 @@ def feasibility_table(batch: int = 1, seq_len: int = 2048) -> "pd.DataFrame":
     return pd.DataFrame(rows, dtype=object)
 
 
-def model_costs(price: Number | None = None, utilization: Number | None = None) -> "pd.DataFrame":
-    """Table 20: compute, time and cost of known models on A100s.
-
-    Parameters
-    ----------
-    price, utilization : number, optional
-        USD per GPU hour and share of the peak; those of Eqs. C.36 and C.35 by default.
+def model_costs() -> "pd.DataFrame":
+    """Table 20: compute, time and cost of known models on A100s, as Eqs. C.35 and C.36 count.
 
     Returns
     -------
@@ -119,8 +113,8 @@ def model_costs(price: Number | None = None, utilization: Number | None = None) 
 
     facts = load("economics", "tab20")
     peak = float(facts["peak_tflops"])
-    share = float(utilization or facts["utilization"])
-    hourly = float(price or facts["usd_per_hour"])
+    share = float(facts["utilization"])
+    hourly = float(facts["usd_per_hour"])
     rows = []
     for row in facts["rows"]:
         flops = training_flops(1e9 * float(row["parameters"]), 1e9 * float(row["tokens"]))
@@ -156,8 +150,8 @@ def strategy_table() -> "pd.DataFrame":
     return pd.DataFrame(rows, dtype=object)
 
 
-def times(costs: Iterable[RunCost]) -> list[Row]:
-    """Rows of Table 1; `costs` are those of our runs."""
+def training_times(costs: Iterable[RunCost]) -> list[Row]:
+    """Rows of Table 1, hours of each training; `costs` are those of our runs."""
     results = [row for table in RESULT_TABLES for row in load("published", table, "rows")]
     repeated = {row["run"]: exact(row["hours"]) for row in results}
     rows = [
@@ -174,7 +168,7 @@ def times(costs: Iterable[RunCost]) -> list[Row]:
 
 
 def prices(price_list: str) -> list[Row]:
-    """Rows of Table 2, with the prices of a list as ours."""
+    """Rows of Table 2, prices of GPUs; those of a list stand as ours."""
     charged = {r["gpu"]: exact(r["price_usd_hour"]) for r in load("published", "tab03", "rows")}
     return [
         {
@@ -189,7 +183,7 @@ def prices(price_list: str) -> list[Row]:
 
 
 def single_gpu_costs(costs: Iterable[RunCost]) -> list[Row]:
-    """Rows of Table 3; `costs` are those of our runs."""
+    """Rows of Table 3, costs on one GPU; `costs` are those of our runs."""
     rows = [
         {
             "run": row["run"],
@@ -206,7 +200,7 @@ def single_gpu_costs(costs: Iterable[RunCost]) -> list[Row]:
 
 
 def track_two(costs: Iterable[RunCost]) -> list[Row]:
-    """Rows of Table 4; `costs` are those of our runs."""
+    """Rows of Table 4, costs of Track 2; `costs` are those of our runs."""
     ours = {cost.run: cost for cost in costs}
     table = load("published", "tab04")
     price = next(r for r in load("published", "tab02", "rows") if r["gpu"] == table["gpu"])

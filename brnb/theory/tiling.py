@@ -14,16 +14,16 @@ def tiled_traffic(rows: Quantity, inner: Quantity, columns: Quantity, tile: Quan
 
     Parameters
     ----------
-    rows, inner, columns : int or array
+    rows, inner, columns
         m, k, n.
-    tile : int or array
+    tile
         T; sizes are taken as multiples of it.
     """
     positive("elements", rows=rows, inner=inner, columns=columns, tile=tile)
     return 2 * rows * inner * columns / tile + rows * columns
 
 
-def traffic_reduction(
+def tiling_reduction(
     rows: Quantity, inner: Quantity, columns: Quantity, tile: Quantity
 ) -> Quantity:
     """How many times less is moved with tiles: nearly T (cf. Eq. B.33)."""

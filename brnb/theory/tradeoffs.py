@@ -16,11 +16,11 @@ def best_bits(weight: float, size: float, errors: Mapping[int, float], multiplie
 
     Parameters
     ----------
-    weight, size : float
+    weight, size
         Importance w and number of parameters s of the layer.
-    errors : mapping of int to float
+    errors
         MSE(b) for each width b that is possible.
-    multiplier : float
+    multiplier
         lambda, the price of a bit.
     """
     return min(sorted(errors), key=lambda b: weight * errors[b] + multiplier * size * b)
@@ -36,9 +36,9 @@ def allocate_bits(
 
     Parameters
     ----------
-    layers : sequence of (weight, size, errors)
+    layers
         As in `best_bits`.
-    budget : float
+    budget
         B_total, at most this sum of bits times size.
 
     Raises

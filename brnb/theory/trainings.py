@@ -10,7 +10,7 @@ from brnb import receipt
 from brnb.theory.compute import flops_per_token
 from brnb.theory.costs import hardware_id
 from brnb.theory.lora import LLAMA_MAPS
-from brnb.theory.measured import Fact
+from brnb.theory.measured import MeasuredTraining
 from brnb.theory.memory import GIB, Step
 from brnb.theory.plan import PROGRAM
 from brnb.theory.shape import Shape
@@ -20,7 +20,7 @@ MODELS = ("RecurrentLM", "TransformerLM")  # kinds of model.json that are traine
 
 
 @dataclass(frozen=True)
-class Training:
+class FinishedTraining:
     """A finished training from scratch; of one on several GPUs, the share of each.
 
     Attributes
@@ -57,7 +57,7 @@ class Training:
     bits_per_byte: float | None
     cleaning: str
 
-    def fact(self) -> Fact | None:
+    def fact(self) -> MeasuredTraining | None:
         """What the planner can learn from and be held against; None without a known peak."""
         if self.gpu is None:
             return None
@@ -66,13 +66,13 @@ class Training:
         if self.shape is None or self.step is None:
             work = recurrent_work(self.multiplied, self.layers, self.batch, self.gpu)
             measured = Measured(self.run, PROGRAM, self.gpu, "recurrent", work, seconds)
-            return Fact(measured, gib=gib, hours=hours)
+            return MeasuredTraining(measured, gib=gib, hours=hours)
         work = transformer_work(self.shape, self.step, self.gpu, recorded=True)
         measured = Measured(self.run, PROGRAM, self.gpu, "scratch", work, seconds)
-        return Fact(measured, self.shape, self.step, gib, hours)
+        return MeasuredTraining(measured, self.shape, self.step, gib, hours)
 
 
-def read_trainings(folders: Iterable[Path]) -> list[Training]:
+def read_trainings(folders: Iterable[Path]) -> list[FinishedTraining]:
     """The trainings from scratch among runs: those that left ``model.json`` and a training time.
 
     Raises
@@ -80,7 +80,7 @@ def read_trainings(folders: Iterable[Path]) -> list[Training]:
     ValueError
         If a receipt is damaged, or its training took no time; names the file.
     """
-    found = []
+    trainings = []
     for folder in folders:
         note = receipt.read(folder / "receipt.json")
         model = folder / "model.json"
@@ -90,26 +90,26 @@ def read_trainings(folders: Iterable[Path]) -> list[Training]:
         if built["kind"] in MODELS:
             if not note.resources["training_seconds"] > 0:
                 raise ValueError(f"{folder / 'receipt.json'}: training_seconds is not above 0")
-            found.append(_training(note, built["arguments"]))
-    return found
+            trainings.append(_training(note, built["arguments"]))
+    return trainings
 
 
-def read_adaptations(folders: Iterable[Path]) -> list[Fact]:
+def read_adaptations(folders: Iterable[Path]) -> list[MeasuredTraining]:
     """The speeds of trainings of adapters among runs: those that left ``hf/config.json``.
 
     A run on a processor without a known peak says nothing to the planner and is left out.
     """
-    found = []
+    trainings = []
     for folder in folders:
         note, config = receipt.read(folder / "receipt.json"), folder / "hf" / "config.json"
         device = note.provenance["gpu"]
         gpu = hardware_id(device) if device else None
         if gpu and "plan_tokens" in note.resources and config.is_file():
-            found.append(_adaptation(note, gpu, json.loads(config.read_text("utf-8"))))
-    return found
+            trainings.append(_adaptation(note, gpu, json.loads(config.read_text("utf-8"))))
+    return trainings
 
 
-def _adaptation(note: receipt.Receipt, gpu: str, config: Mapping[str, Any]) -> Fact:
+def _adaptation(note: receipt.Receipt, gpu: str, config: Mapping[str, Any]) -> MeasuredTraining:
     used, heads = note.resources, config["num_attention_heads"]
     shape = Shape(
         vocab=config["vocab_size"],
@@ -125,11 +125,11 @@ def _adaptation(note: receipt.Receipt, gpu: str, config: Mapping[str, Any]) -> F
     work = transformer_work(shape, step, gpu)
     seconds = used.get("processes", 1) / used["tokens_per_second"]
     measured = Measured(note.run, PROGRAM, gpu, "adapters", work, seconds)
-    return Fact(measured, shape, step, hours=used["training_seconds"] / 3600)
+    return MeasuredTraining(measured, shape, step, hours=used["training_seconds"] / 3600)
 
 
 def _adapter_step(note: receipt.Receipt) -> Step:
-    """The micro-batch as it was cut to the memory and computed (`brnb.finetune.budget.plan`)."""
+    """The micro-batch as `brnb.finetune.budget.plan_memory` cut it to the memory."""
     used, params = note.resources, note.params
     replayed = used["replayed"]
     return Step(
@@ -148,7 +148,7 @@ def _adapter_step(note: receipt.Receipt) -> Step:
     )
 
 
-def _training(note: receipt.Receipt, model: Mapping[str, Any]) -> Training:
+def _training(note: receipt.Receipt, model: Mapping[str, Any]) -> FinishedTraining:
     used, device = note.resources, note.provenance["gpu"]
     shape = _shape(model) if "heads" in model else None
     if shape is None:
@@ -159,7 +159,7 @@ def _training(note: receipt.Receipt, model: Mapping[str, Any]) -> Training:
         flops = flops_per_token(shape, note.params["seq_len"])
     count = used.get("processes", 1)
     batch, seq_len = note.params["batch_size"] // count, note.params["seq_len"]
-    return Training(
+    return FinishedTraining(
         run=note.run,
         device=device or "CPU",
         gpu=hardware_id(device) if device else None,

@@ -106,7 +106,7 @@ def layers_flops(layers: int, width: int, seq_len: Quantity, hidden: int | None 
 
     Parameters
     ----------
-    hidden : int, optional
+    hidden
         d_ff; 4d without it, which makes L nd (24d + 4n).
     """
     positive("elements", layers=layers, width=width)

@@ -54,7 +54,7 @@ def positive(unit: str, **values: Any) -> None:
 
     Parameters
     ----------
-    unit : str
+    unit
         What the arguments are counted in, for the message.
     **values
         Arguments by name: numbers or arrays.

@@ -55,9 +55,9 @@ def load(name: str, *keys: str) -> Any:
 
     Parameters
     ----------
-    name : str
+    name
         File name without ``.yaml``, a literal (fingerprints follow it): ``"published"``.
-    *keys : str
+    *keys
         Path into the mapping, e.g. ``load("published", "tab03", "rows")``.
 
     Returns

@@ -2,16 +2,12 @@
 
 The dissertation starts with characters (v1 to v3, section 3.1.1) and moves to SentencePiece
 subwords (v4 to v6, section 3.1.2). Both kinds are a `Tokenizer`, are saved as a folder and come
-back through `load`, so that no chapter needs to know which one it was given.
+back through `load_tokenizer`, so that no chapter needs to know which one it was given.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
-
-__all__ = ["Tokenizer", "load"]
 
 
 class Tokenizer(Protocol):
@@ -19,17 +15,17 @@ class Tokenizer(Protocol):
 
     Attributes
     ----------
-    name : str
+    name
         Name in tables and figures.
-    vocab_size : int
+    vocab_size
         Number of ids, the special ones included; ids run from 0 to ``vocab_size - 1``.
-    eos_id : int
+    eos_id
         Closes every document, and so separates the documents of a token stream.
-    unk_id : int
+    unk_id
         Stands for text that the vocabulary cannot express.
-    byte_ids : frozenset of int
+    byte_ids
         Ids of the byte-fallback pieces ``<0x00>`` to ``<0xFF>``; empty without byte fallback.
-    token_bytes : tuple of bytes
+    token_bytes
         The UTF-8 bytes each id stands for: ``b""`` for control symbols, U+FFFD for the unknown.
     """
 
@@ -59,15 +55,15 @@ class Tokenizer(Protocol):
         """Pieces of a text as the model sees them, one for each id of `encode`."""
 
     def save(self, folder: Path) -> list[Path]:
-        """Write everything that `load` needs; return the files, sorted."""
+        """Write everything that `load_tokenizer` needs; return the files, sorted."""
 
 
-def load(folder: Path) -> Tokenizer:
+def load_tokenizer(folder: Path) -> Tokenizer:
     """Read a tokenizer back from the folder that its ``save`` wrote.
 
     Parameters
     ----------
-    folder : Path
+    folder
         Folder with ``char_vocabulary.json`` or with ``tokenizer.model``.
 
     Raises

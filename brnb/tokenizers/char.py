@@ -1,7 +1,5 @@
 """The character vocabulary of v1 to v3 (dissertation, section 3.1.1)."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,8 +7,6 @@ from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-
-__all__ = ["CharTokenizer"]
 
 N_CODE_POINTS = 0x110000
 SURROGATES = slice(0xD800, 0xE000)  # not characters: UTF-8 cannot write them
@@ -24,9 +20,9 @@ class CharTokenizer:
 
     Parameters
     ----------
-    characters : str
+    characters
         The vocabulary in id order, after the special symbols ``<unk>`` (0) and ``</s>`` (1).
-    name : str
+    name
         Name in tables and figures.
     """
 
@@ -67,18 +63,18 @@ class CharTokenizer:
         name: str = "char",
         max_size: int | None = None,
         min_count: int = 1,
-    ) -> CharTokenizer:
+    ) -> "CharTokenizer":
         """Take the characters of a text, the most frequent first, ties by code point.
 
         Parameters
         ----------
-        texts : iterable of str
+        texts
             Read once, as a stream.
-        name : str
+        name
             Name in tables and figures.
-        max_size : int, optional
+        max_size
             Largest vocabulary, the two special symbols included.
-        min_count : int
+        min_count
             Characters seen fewer times become ``<unk>``.
 
         Raises
@@ -99,7 +95,7 @@ class CharTokenizer:
         return cls(kept.astype("<u4").tobytes().decode("utf-32-le"), name)
 
     @classmethod
-    def load(cls, folder: Path) -> CharTokenizer:
+    def load(cls, folder: Path) -> "CharTokenizer":
         """Read the vocabulary file of `save`; a malformed one raises ValueError."""
         path = Path(folder) / cls.FILE
         try:

@@ -1,18 +1,8 @@
 """The price of formatting: the tokens that indentation, blanks and newlines cost in source code."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from brnb.tokenizers import Tokenizer
-
-__all__ = [
-    "FORMATTED_CODE",
-    "GPT_4O_PRICE",
-    "UNFORMATTED_CODE",
-    "FormattingPrice",
-    "formatting_price",
-]
 
 FORMATTED_CODE = """\
 public class HelloWorld {
@@ -39,11 +29,11 @@ class FormattingPrice:
 
     Attributes
     ----------
-    tokenizer : str
+    tokenizer
         Name of the tokenizer.
-    formatted, unformatted : int
+    formatted, unformatted
         Tokens of `FORMATTED_CODE` and of `UNFORMATTED_CODE`.
-    unknown : int
+    unknown
         ``<unk>`` among the formatted tokens. Where there are any, characters are missing from the
         count, and the price is not comparable.
     """

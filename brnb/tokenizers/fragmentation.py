@@ -5,8 +5,6 @@ fertilities do. What happens *inside* words is measured on runs of letters (with
 marks), so that the comma in "casa," does not count as a cut.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,14 +19,6 @@ from brnb.tokenizers import Tokenizer
 
 Positions = npt.NDArray[np.int64]
 
-__all__ = [
-    "GUARDRAILS",
-    "Fragmentation",
-    "WordPieces",
-    "fragmentation",
-    "fragmentation_of_ids",
-    "most_fragmented",
-]
 
 # U+FFFD stands for an unknown character, most often a letter: the word goes on.
 WORD = re.compile("(?:[^\\W\\d_]|[\u0300-\u036f\ufffd])+")
@@ -54,26 +44,26 @@ class Fragmentation:
 
     Attributes
     ----------
-    tokenizer : str
+    tokenizer
         Name of the tokenizer.
-    tokens : int
+    tokens
         Pieces; control symbols are no pieces.
-    words : int
+    words
         Words between blanks.
-    bytes : int
+    bytes
         UTF-8 bytes of the text.
-    tokens_per_word : float
+    tokens_per_word
         Fertility (Rust et al., 2021, arXiv 2012.15613).
-    bytes_per_token : float
+    bytes_per_token
         Compression; the link between loss per token and bits per byte.
-    fallback_ratio : float
+    fallback_ratio
         Byte-fallback pieces over all pieces.
-    short_piece_ratio : float
+    short_piece_ratio
         Pieces that carry one letter of a word cut in two or more, over the pieces that carry
         letters: how far words are spelt out. "s" in "casa|s" is short; "e", a whole word, is not.
-    unk_ratio : float
+    unk_ratio
         ``<unk>`` over all pieces.
-    continued_word_share : float
+    continued_word_share
         Runs of letters cut in two or more pieces, over all of them (Rust et al., 2021).
     """
 
@@ -106,9 +96,9 @@ def fragmentation(tokenizer: Tokenizer, texts: Iterable[str]) -> Fragmentation:
 
     Parameters
     ----------
-    tokenizer : Tokenizer
+    tokenizer
         Any tokenizer of the project.
-    texts : iterable of str
+    texts
         Read once, as a stream.
     """
     counts: Counter[str] = Counter()
@@ -126,9 +116,9 @@ def fragmentation_of_ids(tokenizer: Tokenizer, samples: Iterable[Sequence[int]])
 
     Parameters
     ----------
-    tokenizer : Tokenizer
+    tokenizer
         The tokenizer of the model.
-    samples : iterable of sequence of int
+    samples
         Generated ids, one sequence for each sample.
     """
     counts: Counter[str] = Counter()
@@ -144,13 +134,13 @@ def most_fragmented(
 
     Parameters
     ----------
-    tokenizer : Tokenizer
+    tokenizer
         Any tokenizer of the project.
-    texts : iterable of str
+    texts
         Where the words and their frequencies come from.
-    top : int
+    top
         Number of words returned.
-    among : int
+    among
         Only this many of the most frequent words are looked at.
 
     Returns

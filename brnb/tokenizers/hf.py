@@ -8,8 +8,6 @@ have the same score, as 0000+00 and 00+0000, SentencePiece (32-bit sums) and tok
 may break the tie differently; the pieces then are the same but for their order, or score the same.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,25 +18,26 @@ if TYPE_CHECKING:
     from tokenizers.models import BPE, Unigram
     from transformers import PreTrainedTokenizerFast
 
-__all__ = ["to_hf"]
+    from brnb.tokenizers import Tokenizer
+
 
 NEVER = -1e4  # score of a piece that no text may choose; far below any learned log-probability
 
 
 def to_hf(
     tokenizer: SubwordTokenizer, folder: Path, chat_template: str | None = None
-) -> PreTrainedTokenizerFast:
+) -> "PreTrainedTokenizerFast":
     """Build the equivalent fast tokenizer and save it where ``AutoTokenizer`` finds it.
 
     Parameters
     ----------
-    tokenizer : SubwordTokenizer
+    tokenizer
         The vocabulary to export.
-    folder : Path
+    folder
         Receives ``tokenizer.json``, ``tokenizer_config.json`` and, with a template,
         ``chat_template.jinja``. It may be a model's folder: the class named in
         ``tokenizer_config.json`` reloads exactly beside a llama ``config.json`` too.
-    chat_template : str, optional
+    chat_template
         Jinja template for ``apply_chat_template``.
 
     Returns
@@ -62,7 +61,7 @@ def to_hf(
     return fast
 
 
-def _fast_tokenizer(tokenizer: SubwordTokenizer) -> FastTokenizer:
+def _fast_tokenizer(tokenizer: SubwordTokenizer) -> "FastTokenizer":
     from tokenizers import Tokenizer, decoders, normalizers
 
     fast = Tokenizer(_unigram(tokenizer) if tokenizer.spec.kind == "unigram" else _bpe(tokenizer))
@@ -80,7 +79,7 @@ def _fast_tokenizer(tokenizer: SubwordTokenizer) -> FastTokenizer:
     return fast
 
 
-def _unigram(tokenizer: SubwordTokenizer) -> Unigram:
+def _unigram(tokenizer: SubwordTokenizer) -> "Unigram":
     """Pieces with their scores. Tab, the one user-defined symbol, needs no rule of its own: no
     other piece holds a tab, so every segmentation uses it."""
     from tokenizers.models import Unigram
@@ -93,7 +92,7 @@ def _unigram(tokenizer: SubwordTokenizer) -> Unigram:
     return Unigram(vocabulary, tokenizer.unk_id, tokenizer.spec.byte_fallback)
 
 
-def _bpe(tokenizer: SubwordTokenizer) -> BPE:
+def _bpe(tokenizer: SubwordTokenizer) -> "BPE":
     """Vocabulary and merges. A SentencePiece model keeps no merges, only pieces in merge order:
     each way to put a piece together from two others is a merge, in that order."""
     from tokenizers.models import BPE
@@ -120,3 +119,13 @@ def _unreachable(tokenizer: SubwordTokenizer, index: int) -> bool:
     """Whether no text may be encoded as this piece by its spelling."""
     model = tokenizer.processor
     return model.is_control(index) or model.is_unknown(index) or model.is_byte(index)
+
+
+def mismatches(tokenizer: Tokenizer, folder: Path, texts: list[str]) -> int:
+    """How many texts the fast tokenizer in `folder` encodes otherwise than the one exported."""
+    from transformers import AutoTokenizer
+
+    fast = AutoTokenizer.from_pretrained(folder)
+    ours = tokenizer.encode_batch(texts)
+    theirs = fast(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    return sum(a != b for a, b in zip(ours, theirs, strict=True))

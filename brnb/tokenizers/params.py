@@ -1,14 +1,10 @@
 """Settings of a subword vocabulary, light enough to be imported anywhere."""
 
-from __future__ import annotations
-
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from brnb.params import Params
-
-__all__ = ["DISSERTATION_VOCABULARIES", "Subword", "SubwordSpec", "TokenizerParams"]
 
 
 class SubwordSpec(BaseModel):
@@ -16,24 +12,24 @@ class SubwordSpec(BaseModel):
 
     Attributes
     ----------
-    name : str
+    name
         Name in tables and file names: lower-case letters, digits and ``_``.
-    kind : {"unigram", "bpe"}
+    kind
         Unigram language model (Kudo, 2018) or byte-pair encoding (Sennrich et al., 2016).
-    vocab_size : int
+    vocab_size
         Number of ids, special symbols and byte pieces included.
-    byte_fallback : bool
+    byte_fallback
         Spell characters outside the vocabulary as UTF-8 bytes (256 more ids) instead of
         ``<unk>``: then every text survives the round trip.
-    split_digits : bool
+    split_digits
         Make every digit a piece of its own.
-    character_coverage : float
+    character_coverage
         Share of the training text's characters, from the most frequent down, that become pieces.
-    max_sentence_length : int
+    max_sentence_length
         Longest training passage, in bytes. Longer texts are cut, never dropped.
-    input_sentence_size : int
+    input_sentence_size
         Number of passages sampled for training; 0 takes them all.
-    num_threads : int
+    num_threads
         Training threads. A unigram model depends on it in the last digits (summation order), so
         it belongs to the settings and not to the machine.
     """

@@ -18,8 +18,6 @@ mark SentencePiece uses for a blank, comes back as a blank. Without byte fallbac
 for text over the alphabet; a run of other characters becomes one ``<unk>`` and decodes to U+FFFD.
 """
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,8 +28,6 @@ from typing import ClassVar
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 
 from brnb.tokenizers.params import SubwordSpec
-
-__all__ = ["SubwordTokenizer", "passages"]
 
 BLANK = "▁"
 REPLACEMENT = "\ufffd"
@@ -53,9 +49,9 @@ class SubwordTokenizer:
 
     Parameters
     ----------
-    spec : SubwordSpec
+    spec
         The settings of the training.
-    model : bytes
+    model
         The serialised SentencePiece model.
     """
 
@@ -75,16 +71,16 @@ class SubwordTokenizer:
         self.vocab_size: int = self.processor.vocab_size()
 
     @classmethod
-    def train(cls, texts: Iterable[str], spec: SubwordSpec, folder: Path) -> SubwordTokenizer:
+    def train(cls, texts: Iterable[str], spec: SubwordSpec, folder: Path) -> "SubwordTokenizer":
         """Learn a vocabulary and save it; the same texts and settings give the same bytes.
 
         Parameters
         ----------
-        texts : iterable of str
+        texts
             NFC documents, read once, as a stream.
-        spec : SubwordSpec
+        spec
             The settings.
-        folder : Path
+        folder
             Where `save` puts the result.
 
         Raises
@@ -120,7 +116,7 @@ class SubwordTokenizer:
         return tokenizer
 
     @classmethod
-    def load(cls, folder: Path) -> SubwordTokenizer:
+    def load(cls, folder: Path) -> "SubwordTokenizer":
         """Read back what `save` wrote; a missing or malformed file is named in the error."""
         spec = (Path(folder) / cls.SPEC_FILE).read_text(encoding="utf-8")
         return cls(
@@ -181,9 +177,9 @@ def passages(texts: Iterable[str], max_bytes: int) -> Iterator[str]:
 
     Parameters
     ----------
-    texts : iterable of str
+    texts
         Documents; inner newlines stay.
-    max_bytes : int
+    max_bytes
         Longest passage in UTF-8 bytes, at least 4.
     """
     for text in texts:
@@ -192,8 +188,8 @@ def passages(texts: Iterable[str], max_bytes: int) -> Iterator[str]:
         while len(data) - start > max_bytes:
             end = max_end = start + max_bytes
             for separator in (b"\n", b" "):
-                if (found := data.rfind(separator, start + 1, max_end + 1)) > 0:
-                    end = found
+                if (blank := data.rfind(separator, start + 1, max_end + 1)) > 0:
+                    end = blank
                     break
             while data[end] & 0xC0 == 0x80:  # never between the bytes of one character
                 end -= 1

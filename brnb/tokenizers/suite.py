@@ -1,7 +1,5 @@
 """All tokenizers of the thesis, trained and measured side by side."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,18 +9,16 @@ from pathlib import Path
 from tqdm import tqdm
 
 from brnb.text import finished
-from brnb.tokenizers import Tokenizer, load
+from brnb.tokenizers import Tokenizer, load_tokenizer
 from brnb.tokenizers.char import CharTokenizer
 from brnb.tokenizers.fragmentation import Fragmentation, fragmentation
-from brnb.tokenizers.hf import to_hf
+from brnb.tokenizers.hf import mismatches, to_hf
 from brnb.tokenizers.params import Subword, SubwordSpec, TokenizerParams
 from brnb.tokenizers.subword import SubwordTokenizer
 
-__all__ = ["Entry", "evaluation_texts", "measure", "train_all"]
-
 
 @dataclass(frozen=True)
-class Entry:
+class TokenizerEntry:
     """A trained tokenizer, the cleaning it belongs to, and what was measured.
 
     Attributes
@@ -76,24 +72,27 @@ def train_all(corpora: Path, folder: Path, params: TokenizerParams) -> list[str]
     return characters + [spec.name for spec in params.subwords]
 
 
-def measure(corpora: Path, folder: Path, params: TokenizerParams) -> list[Entry]:
+def measure(corpora: Path, folder: Path, params: TokenizerParams) -> list[TokenizerEntry]:
     """Measure every trained tokenizer on the validation documents of its own cleaning."""
     kinds = {f"char_{c}": ("char", c) for c in params.characters}
     kinds |= {spec.name: (spec.kind, spec.cleaning) for spec in params.subwords}
     entries = []
     for name, (kind, cleaning) in (bar := tqdm(kinds.items(), desc="measures", file=sys.stderr)):
         bar.set_postfix_str(name)
-        tokenizer = load(folder / name)
+        tokenizer = load_tokenizer(folder / name)
         texts = evaluation_texts(corpora, cleaning, params)
+        exported = None if kind == "char" else folder / name / "hf"
         back = [tokenizer.decode(ids) == text for ids, text in _encoded(tokenizer, texts)]
         entries.append(
-            Entry(
+            TokenizerEntry(
                 tokenizer=tokenizer,
                 cleaning=cleaning,
                 kind=kind,
                 measures=fragmentation(tokenizer, texts),
                 lossless=sum(back) / len(back),
-                export_mismatches=None if kind == "char" else _mismatches(folder / name, texts),
+                export_mismatches=None
+                if exported is None
+                else mismatches(tokenizer, exported, texts),
             )
         )
     return entries
@@ -117,13 +116,3 @@ def evaluation_texts(corpora: Path, cleaning: str, params: TokenizerParams) -> l
 
 def _encoded(tokenizer: Tokenizer, texts: list[str]) -> Iterator[tuple[list[int], str]]:
     return zip(tokenizer.encode_batch(texts), texts, strict=True)
-
-
-def _mismatches(folder: Path, texts: list[str]) -> int:
-    """Documents whose ids differ between SentencePiece and the exported fast tokenizer."""
-    from transformers import AutoTokenizer
-
-    fast = AutoTokenizer.from_pretrained(folder / "hf")
-    ours = load(folder).encode_batch(texts)
-    theirs = fast(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-    return sum(a != b for a, b in zip(ours, theirs, strict=True))

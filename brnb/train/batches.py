@@ -19,7 +19,7 @@ class Batch:
     fresh: bool
 
 
-class Row:
+class CorpusIds:
     """A corpus as ids that a batch can be cut from.
 
     Parameters
@@ -92,7 +92,7 @@ class Streams:
                 f"{seq_len}: use more documents or a smaller batch_size"
             )
         self.seq_len, self.seed = seq_len, seed
-        self.row = Row(row, seq_len, device)
+        self.row = CorpusIds(row, seq_len, device)
         self.starts = torch.arange(batch_size, device=self.row.home)[rows, None] * self.length
         self.shifts: dict[int, int] = {}  # of the pass in the last batch
 
@@ -101,11 +101,11 @@ class Streams:
         pass_, window = divmod(step, self.windows)
         if pass_ not in self.shifts:
             self.shifts = {pass_: self._shift(pass_)}
-        place = self.shifts[pass_] + window * self.seq_len
-        return self.row.batch(self.starts + place, fresh=window == 0)
+        number = self.shifts[pass_] + window * self.seq_len
+        return self.row.batch(self.starts + number, fresh=window == 0)
 
     def _shift(self, pass_: int) -> int:
-        """Where a pass begins."""
+        """Offset of the first token of a pass."""
         slack = self.length - self.windows * self.seq_len
         return int(np.random.default_rng([self.seed, pass_]).integers(slack))
 
@@ -147,22 +147,24 @@ class Windows:
                 "use more documents or a smaller seq_len"
             )
         self.batch_size, self.seq_len, self.seed, self.rows = batch_size, seq_len, seed, rows
-        self.row = Row(row, seq_len, device)
+        self.row = CorpusIds(row, seq_len, device)
         self.orders: dict[int, np.ndarray] = {}  # of the passes in the last batch
 
     def batch(self, step: int) -> Batch:
         """The batch of a step."""
-        place = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
-        passes = range(place[0] // self.windows, place[-1] // self.windows + 1)
+        number = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+        passes = range(number[0] // self.windows, number[-1] // self.windows + 1)
         self.orders = {p: self.orders[p] if p in self.orders else self._starts(p) for p in passes}
-        starts = [self.orders[p][place[place // self.windows == p] % self.windows] for p in passes]
-        starting = torch.from_numpy(np.concatenate(starts)[self.rows, None])
+        starts = [
+            self.orders[p][number[number // self.windows == p] % self.windows] for p in passes
+        ]
+        begins = torch.from_numpy(np.concatenate(starts)[self.rows, None])
         if self.row.home.type == "cuda":  # a copy from other memory would wait for the GPU
-            starting = starting.pin_memory().to(self.row.home, non_blocking=True)
-        return self.row.batch(starting, fresh=True)
+            begins = begins.pin_memory().to(self.row.home, non_blocking=True)
+        return self.row.batch(begins, fresh=True)
 
     def _starts(self, pass_: int) -> np.ndarray:
-        """Where the windows of a pass begin, in the order in which they are read."""
+        """Offsets at which the windows of a pass begin, in the order in which they are read."""
         random = np.random.default_rng([self.seed, pass_])
         shift = random.integers(self.seq_len)
         return shift + random.permutation(self.windows) * self.seq_len

@@ -55,7 +55,7 @@ class Checkpoint:
     def load_best(self, model: nn.Module) -> None:
         """Give a model the weights that `keep_best` kept."""
         self.wait()
-        sharding.load(model, load_file(self.best))
+        sharding.load_whole(model, load_file(self.best))
 
     def __enter__(self) -> Self:
         return self
@@ -68,7 +68,7 @@ class Checkpoint:
         return all(writing.done() for writing in self._writing)
 
     def wait(self) -> None:
-        """Until what was saved is on disk.
+        """Wait until what was saved is on disk.
 
         Raises
         ------
@@ -102,7 +102,7 @@ class _Moment:
 
     @contextmanager
     def after(self) -> Iterator[None]:
-        """GPU work that starts in this context waits for the point; no other work waits for it."""
+        """Let what is asked of the GPU in this context wait for that point, and nothing else."""
         if not self.event:
             yield
             return
@@ -127,7 +127,7 @@ def _copy(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def _map(function: Callable[[Tensor], Tensor], value: Any) -> Any:
-    """New lists and dicts with the function of every tensor."""
+    """Apply a function to every tensor in nested lists and dicts, which are made anew."""
     if isinstance(value, Tensor):
         return function(value)
     if isinstance(value, dict):

@@ -25,7 +25,7 @@ def pick_precision(wish: str, device: torch.device) -> str:
         if capability < (8, 9):
             raise ValueError(
                 f'precision = "fp8" needs a GPU of compute capability 8.9 (Ada, Hopper) or newer, '
-                f"and {torch.cuda.get_device_name(device)} has {capability[0]}.{capability[1]}: "
+                f"and {torch.cuda.get_device_name(device)} has {'.'.join(map(str, capability))}: "
                 'take "auto"'
             )
     if wish != "auto":

@@ -55,9 +55,15 @@ class History:
     out_of_memory: int = 0
     peak_gpu_memory: int = 0
 
+    def count_start(self, seconds: float, tokens: int) -> None:
+        """Count a process's first step, which compiled and recorded what the others only run."""
+        self.seconds += seconds
+        self.start_seconds += seconds
+        self.start_tokens += tokens
+
     @property
     def spent(self) -> float:
-        """Seconds of all three kinds."""
+        """Seconds in steps, validation and saving together."""
         return self.seconds + self.evaluation_seconds + self.checkpoint_seconds
 
     @property
@@ -74,7 +80,7 @@ class History:
         return min(self.validation, key=lambda row: row["loss"])
 
     def resources(self) -> dict[str, Any]:
-        """What goes into the receipt."""
+        """Resources of the training for the receipt."""
         shown = (
             *("device", "processes", "precision", "parameters", "tokens", "pass_tokens"),
             *("micro_batch", "out_of_memory", "interruptions", "earlier_seconds"),

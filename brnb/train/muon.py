@@ -95,20 +95,20 @@ class Muon(torch.optim.Optimizer):
         if self.world.size == 1:
             return orthogonal(stack)
         part = slice(self.world.rank, None, self.world.size)
-        orthogonalised = torch.zeros_like(stack)
-        orthogonalised[part] = orthogonal(stack[part])
-        return self.world.total(orthogonalised)
+        parts = torch.zeros_like(stack)
+        parts[part] = orthogonal(stack[part])
+        return self.world.total(parts)
 
     def _normalised(self, parameters: list[nn.Parameter], updates: Tensor) -> Tensor:
         """NorMuon's last step; the updates, shape (n, rows, columns), are not taller than wide."""
         along = -1 if updates.shape[1] == updates.shape[2] else -2
         squares = updates.square().mean(along, keepdim=True)
-        rows = list(squares.unbind())
+        latest = list(squares.unbind())
         means = [
             self._kept(p, "neuron_squares", square)
-            for p, square in zip(parameters, rows, strict=True)
+            for p, square in zip(parameters, latest, strict=True)
         ]
-        torch._foreach_lerp_(means, rows, 1 - NEURON_DECAY)
+        torch._foreach_lerp_(means, latest, 1 - NEURON_DECAY)
         even = updates / torch.stack(means).clamp(min=1e-10).sqrt()
         before, after = (x.norm(dim=(1, 2), keepdim=True) for x in (updates, even))
         return even * (before / after.clamp(min=1e-10))
@@ -118,8 +118,8 @@ class Muon(torch.optim.Optimizer):
         state = self.state[parameter]
         if name not in state:
             state[name] = torch.zeros_like(like)
-        moment: Tensor = state[name]
-        return moment
+        mean: Tensor = state[name]
+        return mean
 
 
 def orthogonal(stack: Tensor) -> Tensor:

@@ -61,7 +61,7 @@ class Together:
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
-        """Groups of all parts."""
+        """Parameter groups of all optimizers."""
         return [group for part in self.parts for group in part.param_groups]
 
     def step(self) -> None:
@@ -75,7 +75,7 @@ class Together:
             part.zero_grad(set_to_none)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a resumed training needs."""
+        """State of all optimizers, as a resumed training needs it."""
         return {"parts": [part.state_dict() for part in self.parts]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -127,8 +127,8 @@ class GradientSum:
         collect = weakref.WeakMethod(self._collect)  # a hook's references are never collected
 
         def report(parameter: nn.Parameter) -> None:
-            if report := collect():
-                report(parameter)
+            if call := collect():
+                call(parameter)
 
         for parameter in self.parameters:
             parameter.register_post_accumulate_grad_hook(report)
@@ -204,8 +204,8 @@ def launch(count: int, device: torch.device, function: Callable[..., Any], *argu
     WorkerError
         If a process failed; holds its error. The others are ended.
     """
-    if device.type == "cuda" and count > (shown := torch.cuda.device_count()):
-        raise ValueError(f"BRNB_PROCESSES = {count}, but this machine shows {shown} GPUs")
+    if device.type == "cuda" and count > (gpus := torch.cuda.device_count()):
+        raise ValueError(f"BRNB_PROCESSES = {count}, but this machine shows {gpus} GPUs")
     with tempfile.TemporaryDirectory() as folder:
         # As bytes through a pipe: shared memory is 64 MB in many containers.
         task = pickle.dumps((function, [_by_name(value) for value in arguments]))
@@ -224,7 +224,7 @@ def launch(count: int, device: torch.device, function: Callable[..., Any], *argu
 
 
 def _work(rank: int, size: int, device: str, meeting: str, task: bytes) -> None:
-    """One process: its place, its share of the cores, its task."""
+    """Be one process of a training: take its rank, its share of the cores and its task."""
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size)}
     torch.set_num_threads(max(1, torch.get_num_threads() // size))
     if device == "cuda":

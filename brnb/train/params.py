@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from brnb.params import Name, Params, Positive, Share
+from brnb.params import NEUTRAL, Name, Params, Positive, Share
 
 
 class TrainParams(Params):
@@ -26,16 +26,22 @@ class TrainParams(Params):
     precision: Literal["auto", "fp32", "bf16", "fp8"] = Field(
         description="fp8: in products; auto: bf16 if in hardware"
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(description="auto: the GPU if there is one")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        description="auto: the GPU if there is one", json_schema_extra=NEUTRAL
+    )
     log_every: Positive = Field(description="steps between points of the loss curve")
     evaluate_every: Positive = Field(description="steps between validation losses")
-    checkpoint_seconds: float = Field(ge=0, description="time between checkpoints")
+    checkpoint_seconds: float = Field(
+        ge=0, description="time between checkpoints", json_schema_extra=NEUTRAL
+    )
 
     validation_documents: Positive = Field(description="documents of the validation split to use")
-    sample_tokens: Positive = Field(description="length of a sample")
-    sample_seeds: Positive = Field(description="samples a prompt")
-    temperature: float = Field(gt=0, le=2, description="of the samples")
-    top_p: float = Field(gt=0, le=1, description="nucleus of the samples")
+    sample_tokens: Positive = Field(description="length of a sample", json_schema_extra=NEUTRAL)
+    sample_seeds: Positive = Field(description="samples a prompt", json_schema_extra=NEUTRAL)
+    temperature: float = Field(gt=0, le=2, description="of the samples", json_schema_extra=NEUTRAL)
+    top_p: float = Field(
+        gt=0, le=1, description="nucleus of the samples", json_schema_extra=NEUTRAL
+    )
 
     @property
     def tokens_per_step(self) -> int:
@@ -73,9 +79,9 @@ class TransformerParams(TrainParams):
     dropout: float = Field(ge=0, lt=1, description="of the embeddings and of what blocks add")
 
     def choices(self, vocab_size: int) -> dict[str, Any]:
-        """Arguments of `TransformerLM`."""
-        own = set(TransformerParams.model_fields) - set(TrainParams.model_fields)
-        values = {name: getattr(self, name) for name in sorted(own)}
+        """The form of the model, as arguments of `TransformerLM`."""
+        form = set(TransformerParams.model_fields) - set(TrainParams.model_fields)
+        values = {name: getattr(self, name) for name in sorted(form)}
         return values | {"vocab_size": vocab_size, "context": self.seq_len}
 
     @model_validator(mode="after")
@@ -116,7 +122,7 @@ class V6Params(TransformerParams):
     recipe: Recipe | None = Field(description="as chapter 10 trains; None: AdamW and a cosine")
 
     def choices(self, vocab_size: int) -> dict[str, Any]:
-        """`TransformerParams.choices`, and the start that the recipe asks for."""
+        """Form, and the start that the recipe asks for, as arguments of `TransformerLM`."""
         return super().choices(vocab_size) | (self.recipe.start if self.recipe else {})
 
 
@@ -130,10 +136,10 @@ class ModernParams(TransformerParams, Recipe):
     softcap: Annotated[float, Field(gt=0)] | None = Field(description="largest logit; None: any")
 
     def choices(self, vocab_size: int) -> dict[str, Any]:
-        """`TransformerParams.choices`, the start of the recipe, and what else makes it modern."""
-        own = "qk_norm", "value_embeddings", "attention_gate", "input_skip", "softcap"
-        choices = super().choices(vocab_size) | self.start
-        return choices | {name: getattr(self, name) for name in own}
+        """Form, start and the modern parts, as arguments of `TransformerLM`."""
+        modern = "qk_norm", "value_embeddings", "attention_gate", "input_skip", "softcap"
+        common = super().choices(vocab_size) | self.start
+        return common | {name: getattr(self, name) for name in modern}
 
 
 class RecurrentParams(TrainParams):

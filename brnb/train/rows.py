@@ -13,7 +13,7 @@ from tqdm import tqdm
 from brnb.fingerprint import digest
 from brnb.receipt import describe, write_json
 from brnb.text import finished
-from brnb.tokenizers import load
+from brnb.tokenizers import load_tokenizer
 
 if TYPE_CHECKING:
     from brnb.tokenizers import Tokenizer
@@ -137,7 +137,7 @@ def load_rows(corpora: Path, tokenizers: Path, params: "TrainParams", work: Path
         raise FileNotFoundError(
             f"no tokenizer {params.tokenizer!r} in {tokenizers}; known: {known}"
         )
-    tokenizer = load(folder)
+    tokenizer = load_tokenizer(folder)
     form = {p.name: describe(p).sha256 for p in sorted(folder.iterdir()) if p.is_file()}
     text = {
         split: describe(corpora / params.cleaning / f"{split}.jsonl").sha256

@@ -39,7 +39,7 @@ def whole(value: Any, kept: bool = True) -> Any:
     return [whole(part, kept) for part in value] if isinstance(value, list) else value
 
 
-def load(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+def load_whole(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Give a model whole weights, be it sharded or not."""
     if isinstance(model, FSDPModule):
         own = model.state_dict()
@@ -48,7 +48,7 @@ def load(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
 
 
 def spread_moments(optimizer: torch.optim.Optimizer) -> None:
-    """Of whole moments that were loaded, leave to each process the part of its weights."""
+    """Cut an optimizer's whole moments so that each process keeps those of its own weights."""
     for parameter, state in optimizer.state.items():
         for name, value in state.items():
             if isinstance(value, Tensor) and value.shape == parameter.shape:

@@ -11,7 +11,7 @@ from brnb.bases.shards import shards_of
 from brnb.finetune import budget, forward
 from brnb.finetune.loop import Finetuning, finetune
 from brnb.finetune.lora import adapt, base_of, trained
-from brnb.finetune.merge import merge
+from brnb.finetune.merge import merge_adapters
 from brnb.train import parallel
 
 TRAIN, VALIDATION = tiny.packs(7), tiny.packs(3, seed=90)  # the last step has but one pack
@@ -36,7 +36,7 @@ def train(folder, case, out):
     p = tiny.params(epochs=1, **changed)
     model = adapt(load_model(str(folder / name), p, tiny.CPU, over_two), p)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("brnb.finetune.loop._plan", lambda *_: budget.Plan(24, recomputed))
+        patch.setattr("brnb.finetune.loop._plan", lambda *_: budget.MemoryPlan(24, recomputed))
         history = finetune(model, TRAIN, VALIDATION, p, out / case, "data")
     losses = [point["loss"] for point in history.train + history.validation]
     return model, losses, [parameter.data for parameter in trained(model)]
@@ -48,7 +48,7 @@ def out_of_memory(folder, out, failing):
         load_model(str(folder / "llama"), tiny.params(), tiny.CPU, over_two), tiny.params()
     )
     training = Finetuning(model, TRAIN, tiny.params(), out / "memory", "data")
-    training.gradients.plan = budget.Plan(72)
+    training.gradients.plan = budget.MemoryPlan(72)
     whole, calls = forward.target_nats, []
 
     def short(*arguments):
@@ -76,16 +76,16 @@ def in_a_process(folder, out):
                 if "lora_" not in name:
                     storage = parameter.untyped_storage()
                     held[storage.data_ptr()] = storage.nbytes()
-        kept = {place.data_ptr() for place in shards.places}
+        kept = {place.data_ptr() for place in shards.buffers}
         found[case] = {
             "losses": losses,
             "adapters": adapters,
-            "part": sum(part.nbytes for part in shards.own),
-            "places": sum(place.nbytes for place in shards.places),
+            "part": sum(part.nbytes for part in shards.parts),
+            "places": sum(place.nbytes for place in shards.buffers),
             "besides": sum(size for where, size in held.items() if where not in kept),
         }
         with pytest.raises(ValueError, match="save the adapter"):
-            merge(model, torch.float32)
+            merge_adapters(model, torch.float32)
     found["memory"] = out_of_memory(folder, out, failing=world.rank == 1)
     torch.save(found, out / f"{world.rank}.pt")
 

@@ -7,7 +7,7 @@ from brnb.chapters import adaptation
 from brnb.evaluate.losses import Losses
 from brnb.report.labels import label
 from brnb.report.tables import display
-from brnb.studies.adaptation import Trained
+from brnb.studies.adaptation import TrainingRecord
 
 CPT, SFT = "cpt_qlora_llama31_8b_brwac10k", "sft_qlora_llama31_8b_instruct_canarim10k"
 RUNS = (CPT, SFT)
@@ -44,7 +44,7 @@ def test_table_11_takes_hours_and_money_from_the_receipts():
     metrics = {"eval_loss": 2.0, "eval_ppl": 7.389, "train_documents": 12_345}
     kinds: list[dict[str, str]] = [{"cleaning": "v6"}, {"instructions": "${MINE}"}]
     trained = {
-        run: Trained(run, {"base": "b"} | read, metrics, {"usd": usd}, 1800.0, {})
+        run: TrainingRecord(run, {"base": "b"} | read, metrics, {"usd": usd}, 1800.0, {})
         for run, usd, read in zip(RUNS, (None, 0.5), kinds, strict=True)
     }
     frame = adaptation.tab11(trained, "en")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import brnb.chapters
+from brnb.chapters.names import function_names
 from brnb.fingerprint import notebook_cells
 from brnb.pipeline import Pipeline
-from brnb.where import function_names
 
 PACKAGE = Path(brnb.chapters.__file__).parent
 PIPELINE = Pipeline("smoke", PACKAGE.parents[1])

@@ -21,8 +21,8 @@ def test_every_printed_number_has_its_value_and_every_difference_its_reason():
 
 def test_printed_formulas_differ_from_the_corrected_ones():
     frame = compute_equations.tab_printed("pt").set_index("equation")
-    assert (frame["ratio"] != 1).all()
+    assert (frame["printed_over_corrected"] != 1).all()
     assert frame.loc["B.116", "printed_value"] == 33
     assert frame.loc["B.116", "corrected_value"] == 17
-    assert frame.loc["B.41", "ratio"] == pytest.approx(1 / 3600)
+    assert frame.loc["B.41", "printed_over_corrected"] == pytest.approx(1 / 3600)
     assert frame.loc["B.143", "corrected_value"] == -16  # round(-128 + 0.7 / (1.6 / 255))

@@ -6,7 +6,7 @@ import pytest
 
 from brnb.chapters import costs
 from brnb.theory.costs import receipt_cost
-from brnb.theory.trainings import Training
+from brnb.theory.trainings import FinishedTraining
 
 H = 3600
 H200 = "NVIDIA H200"
@@ -14,7 +14,7 @@ H200 = "NVIDIA H200"
 
 def training(name, bits=1.0):
     """A recurrent training of an hour."""
-    return Training(
+    return FinishedTraining(
         run=name, device=H200, gpu="h200_sxm", tokens=10**9, seconds=H,
         tokens_per_second=10**9 / H, multiplied=10**6, flops_per_token=6e6, layers=1, batch=8,
         shape=None, step=None, peak_bytes=2**31, bits_per_byte=bits, cleaning="v6",

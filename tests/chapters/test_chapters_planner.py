@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from brnb.chapters import planner
-from brnb.theory.measured import facts
+from brnb.theory.measured import measured_trainings
 from brnb.theory.memory import Step
 from brnb.theory.params import Case
 from brnb.theory.plan import PROGRAM
@@ -19,7 +19,7 @@ GPT2 = {"vocab": 50_304, "width": 768, "layers": 12, "heads": 12, "kv_heads": 12
 
 @pytest.fixture(scope="module")
 def known():
-    return facts()
+    return measured_trainings()
 
 
 @pytest.fixture(scope="module")

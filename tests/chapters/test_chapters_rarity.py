@@ -5,7 +5,7 @@ import pytest
 
 from brnb.chapters.rarity import at_size, fig_chosen_models, fig_rarity_bands, tab_chosen_models
 from brnb.rarity import read_models
-from brnb.rarity.diversity import compare
+from brnb.rarity.diversity import compare_choices
 from brnb.rarity.score import in_class, latest, score, select
 
 
@@ -47,7 +47,7 @@ def test_the_distribution_ends_at_the_largest_score(models):
 
 def test_methods_are_compared_where_they_choose_as_many(models):
     group = in_class(models, (7, 20))
-    comparisons = {"~8B": compare(group, ["Llama 3.1 8B"], [2, 3], 10, 1)}
+    comparisons = {"~8B": compare_choices(group, ["Llama 3.1 8B"], [2, 3], 10, 1)}
     diversity = at_size(comparisons, 3)
     assert diversity["method"].tolist() == ["rarity", "max_min", "random"]
     assert diversity["coverage"].between(0, 1).all()

@@ -5,15 +5,15 @@ import pytest
 
 from brnb.chapters import recipe
 from brnb.chapters.recipe import tab_v7_ablation, tab_v7_race
-from brnb.studies.ablation import Race, Row, Worth
+from brnb.studies.ablation import AblationRow, Race, Worth
 from brnb.train.history import History
 
 RACE = Race(target=1.25, baseline_tokens=30e6, tokens=9e6, best=1.2)
 LOST = Race(target=1.25, baseline_tokens=30e6, tokens=None, best=1.3)
 WORTHS = [
-    Worth(Row(None, 5_000_000, (1.0, 1.2, 1.1)), 1.1, 0.1, 0.0, 0.0, 0.0),
-    Worth(Row("muon", 5_000_000, (1.3, 1.5, 1.4)), 1.4, 0.1, 0.3, 0.2, 0.4),
-    Worth(Row("softcap", 5_000_000, (1.0, 1.2, 1.2)), 1.13, 0.1, 0.03, -0.1, 0.2),
+    Worth(AblationRow(None, 5_000_000, (1.0, 1.2, 1.1)), 1.1, 0.1, 0.0, 0.0, 0.0),
+    Worth(AblationRow("muon", 5_000_000, (1.3, 1.5, 1.4)), 1.4, 0.1, 0.3, 0.2, 0.4),
+    Worth(AblationRow("softcap", 5_000_000, (1.0, 1.2, 1.2)), 1.13, 0.1, 0.03, -0.1, 0.2),
 ]
 
 

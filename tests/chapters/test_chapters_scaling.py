@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from brnb.chapters import scaling
-from brnb.studies.law import Law, fit, predict_largest
-from brnb.studies.sweep import Trained
+from brnb.studies.law import Law, fit_law, predict_largest
+from brnb.studies.sweep import SweepTraining
 from brnb.thesis import load
 from brnb.train.history import History
 
@@ -18,12 +18,14 @@ def training(size, seed):
     history = History(seconds=10.0 * seed)
     history.validation = [{"step": s, "tokens": 1e6 * s, "loss": 5.0 - s} for s in (1, 2)]
     loss = float(LAW.loss(size)) * (1 + 0.001 * (seed - 2))
-    return Trained(64, 2, seed, 0.001, 2 * size, size, loss, loss / 4, history)
+    return SweepTraining(64, 2, seed, 0.001, 2 * size, size, loss, loss / 4, history)
 
 
 TRAINED = [training(size, seed) for size in SIZES for seed in (1, 2, 3)]
 FITS = {
-    name: fit([t.non_embedding for t in TRAINED], [t.loss for t in TRAINED], floor=floor, **OPTIONS)
+    name: fit_law(
+        [t.non_embedding for t in TRAINED], [t.loss for t in TRAINED], floor=floor, **OPTIONS
+    )
     for name, floor in (("law_with_floor", True), ("power_law", False))
 }
 PREDICTED = {"law_with_floor": predict_largest(TRAINED, floor=True, **OPTIONS)}

@@ -8,9 +8,9 @@ from brnb.chapters import scaling_costs as costs
 from brnb.chapters import scaling_savings as savings
 from brnb.chapters import scaling_theory as theory
 from brnb.report.tables import display
-from brnb.theory.measured import facts
+from brnb.theory.measured import measured_trainings
 
-FACTS = facts()
+FACTS = measured_trainings()
 MEASURED = [fact.measured for fact in FACTS]
 IMPORTANCE = {"embedding": 4.0, "attention": 4.0, "feedforward": 1.0}
 TABLES = {
@@ -18,7 +18,7 @@ TABLES = {
     "tab-optimum": theory.tab_optimum,
     "tab-exponents": theory.tab_exponents,
     "tab-training-flops": theory.tab_training_flops,
-    "tab-prediction-interval": lambda lang: theory.tab_prediction(),
+    "tab-prediction-interval": lambda lang: theory.tab_prediction_interval(),
     "tab-extrapolation": theory.tab_extrapolation,
     "tab-emergence": lambda lang: theory.tab_emergence(),
     "tab-phases": lambda lang: budgets.tab_phases(),
@@ -44,7 +44,7 @@ TABLES = {
 }
 FIGURES = {
     "fig-kaplan-chinchilla": theory.fig_kaplan_chinchilla,
-    "fig-chinchilla-optimum": theory.fig_optimum,
+    "fig-chinchilla-optimum": theory.fig_chinchilla_optimum,
     "fig-emergence": theory.fig_emergence,
     "fig-returns": lambda lang: budgets.fig_returns([1e6, 1e9], lang),
     "fig-checkpointing": savings.fig_checkpointing,

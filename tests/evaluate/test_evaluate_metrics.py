@@ -12,7 +12,7 @@ from nltk.translate.chrf_score import chrf_precision_recall_fscore_support
 from rouge_score.rouge_scorer import RougeScorer
 from rouge_score.tokenizers import Tokenizer
 
-from brnb.evaluate.text_metrics import METRICS, score, tokenizer_effect
+from brnb.evaluate.text_metrics import METRICS, score_pairs, tokenizer_effect
 
 ROUGE = ("rouge1", "rouge2", "rougeL")
 SENTENCES = [
@@ -56,7 +56,9 @@ TEXT = st.one_of(
 
 
 def one(prediction: str, reference: str | list[str], form: str = "legacy") -> dict[str, float]:
-    return {name: values.item() for name, values in score([(prediction, reference)], form).items()}
+    return {
+        name: values.item() for name, values in score_pairs([(prediction, reference)], form).items()
+    }
 
 
 def squad_words(text: str) -> list[str]:
@@ -209,7 +211,7 @@ def test_chrf_of_long_texts_and_large_alphabets() -> None:
     texts = ["".join(map(chr, rng.integers(0x4E00, 0x4E00 + 3000, n))) for n in (4000, 3000)]
     texts = [texts[0] + texts[1], texts[1] + texts[0][:2000]]
     pairs = [(texts[0], texts[1]), ("não", "nao"), ("ab" * 70_000, "ba" * 70_001), ("", "x")]
-    found = score(pairs, "legacy")["chrf"]
+    found = score_pairs(pairs, "legacy")["chrf"]
     assert found == pytest.approx([plain_chrf(*pair) for pair in pairs])
 
 
@@ -232,10 +234,10 @@ def test_pt_does_not_depend_on_the_normal_form(prediction: str, reference: str) 
 @settings(max_examples=30)
 @given(st.lists(st.tuples(TEXT, st.lists(TEXT, min_size=1, max_size=3)), max_size=6))
 def test_a_pair_does_not_depend_on_the_others(pairs: list[tuple[str, list[str]]]) -> None:
-    together = score(pairs, "pt")
+    together = score_pairs(pairs, "pt")
     assert list(together) == list(METRICS)
     for i, pair in enumerate(pairs):
-        alone = {name: values.item() for name, values in score([pair], "pt").items()}
+        alone = {name: values.item() for name, values in score_pairs([pair], "pt").items()}
         assert {n: v[i] for n, v in together.items()} == pytest.approx(alone, nan_ok=True)
 
 
@@ -261,16 +263,16 @@ def test_scores_are_shares_and_a_text_equals_itself(prediction: str, reference: 
 )
 def test_errors_name_the_pair(pair: tuple, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        score([("a", "b"), pair], "pt")
+        score_pairs([("a", "b"), pair], "pt")
 
 
 def test_an_unknown_form_names_the_known_ones() -> None:
     with pytest.raises(ValueError, match="'en' is unknown; use one of legacy, pt, pt_folded"):
-        score([], "en")  # type: ignore[arg-type]
+        score_pairs([], "en")  # type: ignore[arg-type]
 
 
 def test_no_pairs_no_scores() -> None:
-    assert {name: values.shape for name, values in score([], "pt").items()} == dict.fromkeys(
+    assert {name: values.shape for name, values in score_pairs([], "pt").items()} == dict.fromkeys(
         METRICS, (0,)
     )
 

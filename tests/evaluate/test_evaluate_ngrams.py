@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brnb.evaluate import ngrams
-from brnb.evaluate.ngrams import numbered, shared
+from brnb.evaluate.ngrams import numbered, shared_ngrams
 
 SEQUENCE = st.lists(st.integers(0, 3), max_size=12)
 
@@ -20,7 +20,7 @@ def by_counting(one, other, n):
 
 def counted(pairs, orders):
     symbols, lengths = numbered([text for pair in pairs for text in pair])
-    return shared(symbols, lengths.reshape(-1, 2), orders).tolist()
+    return shared_ngrams(symbols, lengths.reshape(-1, 2), orders).tolist()
 
 
 @given(st.lists(st.tuples(SEQUENCE, SEQUENCE), max_size=8), st.integers(1, 7))
@@ -41,7 +41,7 @@ def test_an_alphabet_may_be_too_large_for_one_key(symbols):
     symbols = np.array([x for pair in pairs for text in pair for x in text])
     lengths = np.array([[len(one), len(other)] for one, other in pairs])
     expected = [[by_counting(*pair, n) for n in range(1, 9)] for pair in pairs]
-    assert shared(symbols, lengths, 8).tolist() == expected
+    assert shared_ngrams(symbols, lengths, 8).tolist() == expected
 
 
 def test_pairs_of_any_length_are_counted_in_any_portion(monkeypatch):

@@ -29,7 +29,7 @@ def folder(tmp_path):
     """Folder of a run `v2` that finished."""
     history = History(validation=[{"step": 1, "tokens": 10, "loss": 2.0}], tokens=10)
     documents = DocumentNats(np.array([1.25, 1 / 3]), np.array([4.0, 2.0]))
-    records.write(tmp_path, history, SAMPLES, documents)
+    records.write_record(tmp_path, history, SAMPLES, documents)
     resources = {"tokens": 30, "pass_tokens": 20, "parameters": 5, "training_seconds": 7200.0}
     found = receipt.Receipt(
         run="v2", notebook="05_v2_char_lm", profile="smoke", state="done", fingerprint="",
@@ -42,7 +42,7 @@ def folder(tmp_path):
 
 
 def test_a_record_comes_back(folder):
-    found = records.read(folder)
+    found = records.read_record(folder)
     assert (found.run, found.result, found.samples) == ("v2", RESULT, SAMPLES)
     assert found.documents.nats.tolist() == [1.25, 1 / 3]
     assert found.documents.bytes.tolist() == [4.0, 2.0]
@@ -57,7 +57,7 @@ def test_a_run_without_files_still_has_its_numbers(folder):
     values = json.loads((folder / "receipt.json").read_text())
     del values["metrics"]["guardrails_pass"]
     (folder / "receipt.json").write_text(json.dumps(values))
-    found = records.read(folder)
+    found = records.read_record(folder)
     assert found.result == RESULT
     assert found.samples is found.documents is found.legibility is None
     assert found.history.validation == []

@@ -10,6 +10,7 @@ from brnb.evaluate.statistics import (
     compare,
     holm,
     mean_and_deviation,
+    percentiles,
     relative_gain,
     supported,
     together,
@@ -166,3 +167,10 @@ def test_swapping_the_systems_mirrors_the_comparison(scores: list[tuple[float, f
 def test_errors(call, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_percentiles_leave_half_of_the_rest_at_each_end():
+    draws = np.arange(101.0)
+    assert percentiles(draws, 0.9) == pytest.approx([5, 95])
+    columns = percentiles(np.stack([draws, 2 * draws], axis=1), 0.5)
+    assert columns == pytest.approx(np.array([[25, 50], [75, 150]]))

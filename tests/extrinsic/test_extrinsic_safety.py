@@ -9,7 +9,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from brnb.evaluate.statistics import Rate
 from brnb.extrinsic import judge, probes
-from brnb.extrinsic.judge import cohen_kappa, compare
+from brnb.extrinsic.judge import cohen_kappa, judge_both_orders
 from brnb.extrinsic.probes import accuracy, chance, choose, option_nats, read_probes
 from brnb.extrinsic.safety import attacks, hallucination, obeyed, unsupported
 from brnb.extrinsic.testsets import Item
@@ -136,23 +136,23 @@ FIRST, SECOND = ["certo", "certo", "errado", "certo"], ["errado", "errado", "cer
 
 def test_a_fair_judge_survives_the_swap():
     fair = scripted(lambda a, b: "E" if a == b else "A" if a == "certo" else "Resposta: B.")
-    found = compare(fair, ITEMS, FIRST, SECOND)
+    found = judge_both_orders(fair, ITEMS, FIRST, SECOND)
     assert found.final == ["first", "first", "second", "tie"]
     assert (found.consistency, found.kappa) == (1, 1)
 
 
 def test_a_judge_that_prefers_the_first_place_only_ties():
-    found = compare(scripted(lambda a, b: "A"), ITEMS, FIRST, SECOND)
+    found = judge_both_orders(scripted(lambda a, b: "A"), ITEMS, FIRST, SECOND)
     assert found.final == ["tie"] * 4
     assert found.consistency == 0
     assert found.kappa == 0
 
 
 def test_a_reply_without_a_verdict_is_none():
-    found = compare(scripted(lambda a, b: "Ambas são boas"), ITEMS, FIRST, SECOND)
+    found = judge_both_orders(scripted(lambda a, b: "Ambas são boas"), ITEMS, FIRST, SECOND)
     assert found.final == [None] * 4
     assert math.isnan(found.kappa)
-    assert judge.read("Acho que B, não A") == "second"
+    assert judge.read_choice("Acho que B, não A") == "second"
 
 
 def test_kappa_is_cohens():

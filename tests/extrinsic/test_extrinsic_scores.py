@@ -118,4 +118,4 @@ def test_the_scoring_file_of_the_tasks_is_importable(tmp_path):
 def test_without_the_harness_the_error_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "lm_eval", None)
     with pytest.raises(harness.HarnessUnavailable, match=r"pip install 'brnb\[harness\]'"):
-        harness.evaluate("nowhere", harness.PORTUGUESE)
+        harness.run_harness("nowhere", harness.PORTUGUESE)

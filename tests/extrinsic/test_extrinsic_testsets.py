@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from brnb import receipt
 from brnb.extrinsic import testsets
 from brnb.extrinsic.contamination import Seen, exclude, held_by, normalised, read_by
-from brnb.extrinsic.testsets import Item, distinct, draw, pool, read, task_of, write
+from brnb.extrinsic.testsets import (
+    Item,
+    distinct,
+    draw_items,
+    pool,
+    read_items,
+    task_of,
+    write_items,
+)
 from brnb.text import sample
 from brnb.text.finished import split_file
 from brnb.text.pairs import Pair
@@ -77,28 +85,28 @@ def items(count=50):
 
 @given(st.permutations(items()), st.integers(0, 999))
 def test_a_draw_depends_on_seed_and_items_not_on_order(shuffled, seed):
-    assert draw(shuffled, 20, seed) == draw(items(), 20, seed)
-    assert draw(shuffled, 10, seed) == draw(shuffled, 20, seed)[:10]
+    assert draw_items(shuffled, 20, seed) == draw_items(items(), 20, seed)
+    assert draw_items(shuffled, 10, seed) == draw_items(shuffled, 20, seed)[:10]
 
 
 def test_seeds_draw_different_items_evenly():
-    seeds = {seed: draw(items(), 10, seed) for seed in range(300)}
+    seeds = {seed: draw_items(items(), 10, seed) for seed in range(300)}
     counts = Counter(item.id for drawn in seeds.values() for item in drawn)
     assert len(counts) == 50
     assert max(counts.values()) < 90  # 60 expected, deviation 7
     assert len(list(distinct(seeds.values()))) == 50
     with pytest.raises(ValueError, match="51 items asked for, 50 left"):
-        draw(items(), 51, 1)
+        draw_items(items(), 51, 1)
 
 
 def test_what_is_written_is_read_and_a_change_is_noticed(tmp_path):
     path = tmp_path / "qa.jsonl"
     strange = [Item("0", "qa", "O que é \\frac{1}{2}?", "<b>é</b>\t", ("meio", "0,5\u0007"))]
-    write(path, [*strange, *items(3)[1:]])
-    assert read(path) == [*strange, *items(3)[1:]]
+    write_items(path, [*strange, *items(3)[1:]])
+    assert read_items(path) == [*strange, *items(3)[1:]]
     path.write_text(path.read_text().replace('"r2"', '"r3"'))
     with pytest.raises(ValueError, match=r"qa\.jsonl:3: '2' was changed after its hash"):
-        read(path)
+        read_items(path)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +121,7 @@ def test_what_is_written_is_read_and_a_change_is_noticed(tmp_path):
 )
 def test_other_shapes_of_records_are_read(tmp_path, record, references):
     (tmp_path / "x.jsonl").write_text(json.dumps(record | {"id": 7, "split": "test"}) + "\n")
-    (found,) = read(tmp_path / "x.jsonl", task="qa")
+    (found,) = read_items(tmp_path / "x.jsonl", task="qa")
     assert (found.id, found.references) == ("7", references)
 
 
@@ -128,7 +136,7 @@ def test_other_shapes_of_records_are_read(tmp_path, record, references):
 def test_items_are_held_out_ones(tmp_path, splits, kept):
     rows = [{"id": i, "question": "Q?", "answer": "a", "split": s} for i, s in enumerate(splits)]
     (tmp_path / "x.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert [item.id for item in read(tmp_path / "x.jsonl", "qa")] == [str(i) for i in kept]
+    assert [item.id for item in read_items(tmp_path / "x.jsonl", "qa")] == [str(i) for i in kept]
 
 
 @pytest.mark.parametrize(
@@ -154,18 +162,18 @@ def test_items_are_held_out_ones(tmp_path, splits, kept):
 def test_a_bad_file_is_an_error_that_names_the_line(tmp_path, lines, message):
     (tmp_path / "x.jsonl").write_bytes(lines)
     with pytest.raises(ValueError, match=message):
-        read(tmp_path / "x.jsonl")
+        read_items(tmp_path / "x.jsonl")
 
 
 def test_a_byte_order_mark_is_no_text(tmp_path):
     (tmp_path / "x.jsonl").write_bytes('{"question": "Ação?", "answer": "a"}'.encode("utf-8-sig"))
-    assert read(tmp_path / "x.jsonl", task="qa")[0].prompt == "Ação?"
+    assert read_items(tmp_path / "x.jsonl", task="qa")[0].prompt == "Ação?"
 
 
 def test_a_file_that_is_not_json_lines_is_an_error(tmp_path):
     (tmp_path / "x.csv").write_text("question,answer\n")
     with pytest.raises(ValueError, match=r"x\.csv: test sets are JSON Lines"):
-        read(tmp_path / "x.csv")
+        read_items(tmp_path / "x.csv")
 
 
 def test_two_pairs_of_one_id_are_an_error():
@@ -185,8 +193,8 @@ STRANGE = [
 @pytest.mark.parametrize("text", STRANGE)
 def test_strange_text_is_kept_as_it_is(tmp_path, text):
     item = Item("a", "qa", f"Pergunta {text}?", text, (text, "outra"))
-    write(tmp_path / "x.jsonl", [item])
-    assert read(tmp_path / "x.jsonl") == [item]
+    write_items(tmp_path / "x.jsonl", [item])
+    assert read_items(tmp_path / "x.jsonl") == [item]
     assert len((tmp_path / "x.jsonl").read_bytes().split(b"\n")) == 2  # one line, whatever is in it
 
 

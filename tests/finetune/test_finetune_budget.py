@@ -16,9 +16,9 @@ from brnb.finetune import budget
 from brnb.finetune.budget import (
     DEQUANTISE,
     LAUNCH,
-    Plan,
+    MemoryPlan,
     limit_memory,
-    plan,
+    plan_memory,
     processes_for,
     shape_of,
 )
@@ -43,7 +43,7 @@ def settings(**changed):
 
 
 def test_24_gib_hold_4096_tokens_of_8b_without_recomputing():
-    found = plan(LLAMA_8B, settings(), 24 * GIB, replayed=True)
+    found = plan_memory(LLAMA_8B, settings(), 24 * GIB, replayed=True)
     assert (found.tokens, found.recomputed) == (4096, 0)
     assert found.dequantised > 0
     assert found.predicted <= 24 * GIB
@@ -61,25 +61,25 @@ def test_the_prediction_is_near_what_one_h200_measured(batch, dequantised, gib):
 
 
 def test_less_memory_recomputes_layers():
-    found = plan(LLAMA_8B, settings(), 10 * GIB, replayed=True)
+    found = plan_memory(LLAMA_8B, settings(), 10 * GIB, replayed=True)
     assert 0 < found.recomputed < 32
     assert found.dequantised == 0
 
 
 def test_plenty_of_memory_dequantises_all():
-    assert plan(LLAMA_8B, settings(), 80 * GIB, replayed=True).dequantised == 32
-    assert plan(LLAMA_8B, settings(quantization="none"), 80 * GIB, True).dequantised == 0
+    assert plan_memory(LLAMA_8B, settings(), 80 * GIB, replayed=True).dequantised == 32
+    assert plan_memory(LLAMA_8B, settings(quantization="none"), 80 * GIB, True).dequantised == 0
 
 
 def test_transformers_own_layers_need_more():
-    ours = plan(LLAMA_8B, settings(), 16 * GIB, replayed=True)
-    theirs = plan(LLAMA_8B, settings(), 16 * GIB, replayed=False)
+    ours = plan_memory(LLAMA_8B, settings(), 16 * GIB, replayed=True)
+    theirs = plan_memory(LLAMA_8B, settings(), 16 * GIB, replayed=False)
     assert theirs.recomputed > ours.recomputed
 
 
 def test_too_little_memory_says_how_much_is_needed():
     with pytest.raises(OutOfBudget, match=r"one pack of 2048 tokens needs \d+\.\d GiB"):
-        plan(LLAMA_8B, settings(), 4 * GIB, replayed=True)
+        plan_memory(LLAMA_8B, settings(), 4 * GIB, replayed=True)
 
 
 def test_a_base_that_no_gpu_holds_is_spread(monkeypatch):
@@ -89,8 +89,8 @@ def test_a_base_that_no_gpu_holds_is_spread(monkeypatch):
         assert processes_for(config, settings(memory_limit_gib=gib), device, 2) == expected
         assert processes_for(config, settings(memory_limit_gib=gib), device, 1) == 1
     with pytest.raises(OutOfBudget, match="spread the base over more GPUs: BRNB_PROCESSES=2"):
-        plan(LLAMA_8B, settings(), 6 * GIB, replayed=True)
-    found = plan(LLAMA_8B, settings(), 6 * GIB, replayed=True, processes=2)
+        plan_memory(LLAMA_8B, settings(), 6 * GIB, replayed=True)
+    found = plan_memory(LLAMA_8B, settings(), 6 * GIB, replayed=True, processes=2)
     assert found.resources()["plan_processes"] == 2
     assert found.predicted <= 6 * GIB
 
@@ -122,14 +122,14 @@ def test_more_memory_is_never_slower(gib, packs):
         return 1 + again + (LAUNCH + DEQUANTISE * (1 - found.dequantised / 32)) / found.tokens
 
     less, more = (
-        plan(LLAMA_8B, settings(packs_per_step=packs), g * GIB, True) for g in (gib, gib + 4)
+        plan_memory(LLAMA_8B, settings(packs_per_step=packs), g * GIB, True) for g in (gib, gib + 4)
     )
     assert cost(more) <= cost(less)
     assert less.predicted <= gib * GIB
 
 
 def test_halved_until_one_pack():
-    found = Plan(tokens=4096 + 2048)
+    found = MemoryPlan(tokens=4096 + 2048)
     assert found.smaller(2048).tokens == 2048
     with pytest.raises(OutOfBudget):
         found.smaller(2048).smaller(2048)

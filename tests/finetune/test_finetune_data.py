@@ -61,7 +61,7 @@ def corpus(tmp_path):
 
 def test_documents_that_stand_in_validation_are_not_trained_on(corpus):
     everything = CptParams(**(CPT | {"documents": None, "validation_documents": None}))
-    found = data.documents(corpus, everything)
+    found = data.draw_documents(corpus, everything)
     assert found.removed == {"overlap_validation": 0, "overlap_train": 1}
     assert {d.text for d in found.train} == set(map(sentence, range(19)))
     assert len(found.validation) == 5
@@ -70,7 +70,7 @@ def test_documents_that_stand_in_validation_are_not_trained_on(corpus):
 
 def test_the_draw_depends_on_seed_and_texts_but_not_on_their_order(corpus):
     def drawn(seed):
-        found = data.documents(corpus, CptParams(**(CPT | {"seed": seed})))
+        found = data.draw_documents(corpus, CptParams(**(CPT | {"seed": seed})))
         return [d.text for d in found.train], [d.text for d in found.validation]
 
     first = drawn(3)
@@ -82,14 +82,14 @@ def test_the_draw_depends_on_seed_and_texts_but_not_on_their_order(corpus):
 
 def test_a_larger_draw_holds_the_smaller_one(corpus):
     few, many = (
-        data.documents(corpus, CptParams(**(CPT | {"documents": n}))).train for n in (5, 10)
+        data.draw_documents(corpus, CptParams(**(CPT | {"documents": n}))).train for n in (5, 10)
     )
     assert {d.text for d in few} <= {d.text for d in many}
 
 
 def test_fewer_documents_than_asked_for_is_an_error(corpus):
     with pytest.raises(ValueError, match="asked for 99, there are 20: train split of the corpus"):
-        data.documents(corpus, CptParams(**(CPT | {"documents": 99})))
+        data.draw_documents(corpus, CptParams(**(CPT | {"documents": 99})))
 
 
 def test_pairs_are_split_eighty_ten_ten(tmp_path):
@@ -166,7 +166,7 @@ def test_splits_are_read_back_as_they_were_written(tmp_path, corpus):
     assert [p.name for p in pairs.write(tmp_path / "p")] == [
         "train.jsonl", "validation.jsonl", "test.jsonl"
     ]  # fmt: skip
-    assert data.read(tmp_path / "p", "test", Pair) == pairs.test
-    documents = data.documents(corpus, CptParams(**CPT))
+    assert data.read_split(tmp_path / "p", "test", Pair) == pairs.test
+    documents = data.draw_documents(corpus, CptParams(**CPT))
     assert [p.name for p in documents.write(tmp_path / "d")] == ["train.jsonl", "validation.jsonl"]
-    assert data.read(tmp_path / "d", "train", Document) == documents.train
+    assert data.read_split(tmp_path / "d", "train", Document) == documents.train

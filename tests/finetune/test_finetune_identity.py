@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from brnb.finetune.identity import identity
+from brnb.finetune.identity import data_identity
 from brnb.finetune.packing import IGNORE, Example, pack
 
 
@@ -20,13 +20,13 @@ def test_the_name_covers_base_start_data_and_masks(tmp_path):
         save_file({"w": torch.full((2,), value)}, tmp_path / name / "model.safetensors")
     a, b = str(tmp_path / "a"), str(tmp_path / "b")
     names = [
-        identity(a, None, None, packs(1), packs(1)),
-        identity(b, None, None, packs(1), packs(1)),
-        identity(a, None, b, packs(1), packs(1)),
-        identity("hub/name", None, None, packs(1), packs(1)),
-        identity("hub/name", "1a2b", None, packs(1), packs(1)),
-        identity(a, None, None, packs(2), packs(1)),
-        identity(a, None, None, packs(1), packs(2)),
+        data_identity(a, None, None, packs(1), packs(1)),
+        data_identity(b, None, None, packs(1), packs(1)),
+        data_identity(a, None, b, packs(1), packs(1)),
+        data_identity("hub/name", None, None, packs(1), packs(1)),
+        data_identity("hub/name", "1a2b", None, packs(1), packs(1)),
+        data_identity(a, None, None, packs(2), packs(1)),
+        data_identity(a, None, None, packs(1), packs(2)),
     ]
     assert len(set(names)) == len(names)
-    assert identity(a, None, None, packs(1), packs(1)) == names[0]
+    assert data_identity(a, None, None, packs(1), packs(1)) == names[0]

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from brnb.bases.attention import packed_attention
 from brnb.bases.maps import quantised as is_quantised
 from brnb.finetune import layers
-from brnb.finetune.budget import Plan
-from brnb.finetune.forward import Losses, PlainStack, check_head
+from brnb.finetune.budget import MemoryPlan
+from brnb.finetune.forward import PackLosses, PlainStack, check_head
 from brnb.finetune.layers import LlamaStack, supported
 from brnb.finetune.lora import base_of, trained
 from brnb.ops import frozen_head
@@ -166,7 +166,7 @@ def test_dropout_is_left_to_peft():
 
 def test_a_head_that_is_not_ours_is_refused():
     model = tiny.model()
-    losses = Losses(model, Plan(tokens=24))
+    losses = PackLosses(model, MemoryPlan(tokens=24))
     check_head(model, losses, tiny.pack((20,)))
     losses.head = losses.head * 3
     with pytest.raises(ValueError, match="differ from its own logits by"):

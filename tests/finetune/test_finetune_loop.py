@@ -15,12 +15,12 @@ from brnb.bases.attention import packed_attention
 from brnb.bases.load import OutOfBudget, load_model, random_base
 from brnb.finetune import gradients as cut
 from brnb.finetune import loop
-from brnb.finetune.budget import Plan
+from brnb.finetune.budget import MemoryPlan
 from brnb.finetune.gradients import micro_batches
 from brnb.finetune.loop import Finetuning, finetune
 from brnb.finetune.lora import adapt, base_of, trained
-from brnb.train.loop import TrainingDiverged
 from brnb.train.optimizer import warmup_and_cosine
+from brnb.train.progress import TrainingDiverged
 
 TRAIN, VALIDATION = tiny.packs(7), tiny.packs(2, seed=90)
 
@@ -34,7 +34,7 @@ def run(folder, **changed):
 def gradients(packs, tokens, folder):
     """Gradients of one step in micro-batches of `tokens`."""
     training = Finetuning(tiny.model(), TRAIN, tiny.params(), folder, "data")
-    training.gradients.plan = Plan(tokens)
+    training.gradients.plan = MemoryPlan(tokens)
     with packed_attention(base_of(training.model)):
         training.gradients(packs)
     return [p.grad for p in training.parameters]
@@ -96,7 +96,7 @@ def test_memory_that_runs_out_splits_the_step_and_nothing_else(tmp_path, monkeyp
     monkeypatch.setattr(cut.Losses, "__call__", short_of_memory)
     monkeypatch.setattr(loop, "check_head", lambda *_: None)
     training = Finetuning(tiny.model(), TRAIN, tiny.params(), tmp_path / "b", "data")
-    training.gradients.plan = Plan(72)
+    training.gradients.plan = MemoryPlan(72)
     with packed_attention(base_of(training.model)):
         training.gradients(TRAIN[:3])
     assert (training.gradients.plan.tokens, training.gradients.out_of_memory) == (24, 1)

@@ -32,7 +32,7 @@ def base(nf4=True):
 def test_merged_onto_what_it_was_trained_on(nf4, maps):
     model = tiny.model(nf4, target_modules=maps)
     expected = logits(model)
-    merged = merge.merge(model, torch.float32)
+    merged = merge.merge_adapters(model, torch.float32)
     assert not any(quantised(m) for m in merged.modules())
     assert not list(adapted_layers(merged))
     torch.testing.assert_close(logits(merged), expected, rtol=1e-4, atol=1e-4)
@@ -78,7 +78,7 @@ class Tokenizer:
 def test_the_export_is_what_transformers_loads(tmp_path):
     model = tiny.model()
     expected = logits(model)
-    difference = merge.export(model, Tokenizer(), tmp_path, torch.float32, IDS)
+    difference = merge.export_merged(model, Tokenizer(), tmp_path, torch.float32, IDS)
     assert difference < 1e-5
     assert "quantization_config" not in json.loads((tmp_path / "config.json").read_text())
     loaded = AutoModelForCausalLM.from_pretrained(tmp_path)
@@ -92,7 +92,7 @@ def test_no_warnings_no_bars_and_files_that_others_may_read(tmp_path, capfd):
         merge.save_adapter(model, tmp_path / "adapter")
         adapt(base(), tiny.params(), start=tmp_path / "adapter")
         merge.load_adapted(base(), tmp_path / "adapter", torch.float32)
-        merge.export(model, Tokenizer(), tmp_path / "hf", torch.float32, IDS)
+        merge.export_merged(model, Tokenizer(), tmp_path / "hf", torch.float32, IDS)
     assert capfd.readouterr().err == ""
     plain = tmp_path / "plain"
     plain.touch()

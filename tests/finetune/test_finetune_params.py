@@ -8,7 +8,7 @@ from brnb.bases.locate import locate
 from brnb.finetune.params import SftParams
 from brnb.params import ParameterError
 from brnb.pipeline import Pipeline, portable
-from brnb.studies.adaptation_params import Ablation, vary
+from brnb.studies.adaptation_params import Ablation, variant_params
 
 
 def test_a_base_is_a_runs_export_a_folder_or_a_name_of_the_hub(tmp_path):
@@ -40,10 +40,10 @@ def test_a_parameter_that_names_a_run_is_a_need(project):
 
 def test_a_variant_changes_what_it_names_and_is_checked():
     base = SftParams(**SFT)
-    varied = vary(base, Ablation(name="rank_4", changes={"rank": 2}))
+    varied = variant_params(base, Ablation(name="rank_4", changes={"rank": 2}))
     assert varied.model_dump() == base.model_dump() | {"rank": 2, "run_id": "rank_4"}
     with pytest.raises(ParameterError, match=r"ablation big: .*\n.*rank = 'big'"):
-        vary(base, Ablation(name="big", changes={"rank": "big"}))
+        variant_params(base, Ablation(name="big", changes={"rank": "big"}))
 
 
 def test_a_variant_keeps_the_data():

@@ -20,10 +20,10 @@ from transformers import (
 )
 
 from brnb.evaluate.statistics import Rate
-from brnb.extrinsic.examine import identity
+from brnb.extrinsic.examine import answers_identity
 from brnb.extrinsic.flips import by_transformers, flips, one_at_a_time, same, spread
 from brnb.extrinsic.params import ExtrinsicParams
-from brnb.extrinsic.predictions import TestSetChanged, answer, encode, write
+from brnb.extrinsic.predictions import TestSetChanged, answer_items, encode_prompt, write_answers
 from brnb.extrinsic.testsets import Item
 from brnb.generate.continuous import answer as answer_all
 from brnb.generate.continuous import generate
@@ -195,11 +195,11 @@ def test_the_answers_to_check_come_from_all_tasks():
 def test_answers_of_other_settings_are_not_taken_for_these():
     values = {"precision": "fp32", "max_new_tokens": 96, "slots": 128, "prefill_tokens": 8192}
     p = ExtrinsicParams.model_construct(**values, resamples=100)
-    name = identity("training", p)
-    assert identity("training", p.model_copy(update={"resamples": 200})) == name
-    assert identity("another", p) != name
+    name = answers_identity("training", p)
+    assert answers_identity("training", p.model_copy(update={"resamples": 200})) == name
+    assert answers_identity("another", p) != name
     for other in ({"precision": "bf16"}, {"max_new_tokens": 32}, {"slots": 64}):
-        assert identity("training", p.model_copy(update=other)) != name
+        assert answers_identity("training", p.model_copy(update=other)) != name
 
 
 def test_samples_follow_the_distribution_and_the_seed():
@@ -253,19 +253,19 @@ def items(count=9):
 
 def ask(net, tokenizer, asked, path):
     shape = lambda length: Batching(4, length, 128)  # noqa: E731
-    return answer(net, tokenizer, asked, path, GREEDY, shape, progress=False)
+    return answer_items(net, tokenizer, asked, path, GREEDY, shape, progress=False)
 
 
 def test_prompts_are_written_by_the_chat_template(tokenizer):
-    assert tokenizer.decode(encode(tokenizer, items()[0])) == "w3 w4 w9 w1"
+    assert tokenizer.decode(encode_prompt(tokenizer, items()[0])) == "w3 w4 w9 w1"
     tokenizer.chat_template = None
     with pytest.raises(ValueError, match="no chat template"):
-        encode(tokenizer, items()[0])
+        encode_prompt(tokenizer, items()[0])
 
 
 def test_a_prompt_that_spells_a_special_token_is_an_error(tokenizer):
     with pytest.raises(ValueError, match="'x' spells the special token '</s>'"):
-        encode(tokenizer, Item("x", "qa", "w3 </s> w4", "", ("w5",)))
+        encode_prompt(tokenizer, Item("x", "qa", "w3 </s> w4", "", ("w5",)))
 
 
 @pytest.mark.parametrize("cut", [0, 1, 3])
@@ -289,7 +289,7 @@ def ask_slowly(path):
     net = model()
     net.register_forward_hook(lambda *_: time.sleep(0.02))
     shape = lambda length: Batching(2, length, 128)  # noqa: E731
-    return answer(net, word_tokenizer(), items(), Path(path), GREEDY, shape, progress=False)
+    return answer_items(net, word_tokenizer(), items(), Path(path), GREEDY, shape, progress=False)
 
 
 def start(path):
@@ -318,7 +318,7 @@ def test_a_process_that_was_killed_goes_on_and_ends_with_the_same_bytes(tmp_path
     assert len(lines_of(killed)) == len(items())
     whole = ask_slowly(tmp_path / "whole.jsonl")
     for name, said in (("whole", whole), ("again", again)):
-        write(tmp_path / f"{name}.out", items(), said.predictions)
+        write_answers(tmp_path / f"{name}.out", items(), said.predictions)
     assert (tmp_path / "again.out").read_bytes() == (tmp_path / "whole.out").read_bytes()
 
 
@@ -353,9 +353,9 @@ def test_items_of_two_sources_may_share_an_id(tokenizer, tmp_path):
 def test_strange_prompts_and_answers_are_text(tokenizer, tmp_path, text):
     item = Item("x", "qa", text, "", (text,))
     wanted = tokenizer(f"{text} w1", add_special_tokens=False)["input_ids"]
-    assert encode(tokenizer, item) == wanted  # a template does not run what it is given
+    assert encode_prompt(tokenizer, item) == wanted  # a template does not run what it is given
     (found,) = ask(model(), tokenizer, [item], tmp_path / "a.jsonl").predictions
-    write(tmp_path / "out.jsonl", [item], [replace(found, text=text)])
+    write_answers(tmp_path / "out.jsonl", [item], [replace(found, text=text)])
     (line,) = (tmp_path / "out.jsonl").read_text(encoding="utf-8").rstrip("\n").split("\n")
     assert (json.loads(line)["prompt"], json.loads(line)["prediction"]) == (text, text)
 

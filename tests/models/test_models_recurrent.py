@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from brnb.models.likelihood import likelihood
-from brnb.models.load import load
+from brnb.models.load import load_language_model
 from brnb.models.recurrent import RecurrentLM
 from brnb.models.store import save
 from brnb.models.transformer import TransformerLM
@@ -117,7 +117,7 @@ def test_an_lstm_remembers_by_default():
 def test_a_stored_model_comes_back(cell, tmp_path):
     model, ids = build(cell, dropout=0.1), ids_for()
     files = save(model, tmp_path / "one")
-    again = load(tmp_path / "one")
+    again = load_language_model(tmp_path / "one")
     assert torch.equal(model(ids)[0], again(ids)[0])
     assert [f.read_bytes() for f in files] == [
         f.read_bytes() for f in save(again, tmp_path / "two")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from model_forms import FORMS, LLAMA, SHAPE, build, forms, ids_for
 
 from brnb.models.choices import Choices
-from brnb.models.load import load
+from brnb.models.load import load_language_model
 from brnb.models.store import save
 from brnb.models.transformer import Attention, TransformerLM
 from brnb.ops.rope import rope_table, rotate
@@ -256,7 +256,7 @@ def test_every_parameter_has_one_kind(form):
 @forms
 def test_a_stored_model_comes_back(form, tmp_path):
     model = build(**FORMS[form])
-    again = load(save(model, tmp_path)[0].parent)
+    again = load_language_model(save(model, tmp_path)[0].parent)
     ids = ids_for(model)
     assert torch.equal(model(ids)[0], again(ids)[0])
     assert again.choices == model.choices

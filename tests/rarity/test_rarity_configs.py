@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from brnb.rarity import Traits, from_config, read_models
+from brnb.rarity import Traits, read_models, row_from_config
 from brnb.rarity.configs import TRAITS
 
 # Configuration classes whose defaults are one published model, and the row of that model.
@@ -79,7 +79,7 @@ def skeleton(model_type):
 
 @pytest.mark.parametrize(("model_type", "name"), DEFAULTS.items())
 def test_the_row_is_what_the_default_configuration_says(rows, model_type, name):
-    derived = from_config(defaults(model_type).to_dict())
+    derived = row_from_config(defaults(model_type).to_dict())
     columns = ["attention", "mixer", "experts", "experts_active", "activation", "norm", "qk_norm"]
     columns += ["position"] + (["context", "window"] if model_type in SAME_CONTEXT else [])
     own = rows.loc[name, columns]
@@ -136,20 +136,20 @@ def llama(**changes):
 @pytest.mark.parametrize(("kv", "kind"), [(None, "MHA"), (32, "MHA"), (8, "GQA"), (1, "MQA")])
 def test_attention_follows_the_key_value_heads(kv, kind):
     # Ainslie et al. 2023 (arXiv:2305.13245): one per head, per group, for all.
-    assert from_config(llama(num_key_value_heads=kv))["attention"] == kind
+    assert row_from_config(llama(num_key_value_heads=kv))["attention"] == kind
 
 
 def test_a_window_that_sees_everything_is_none():
-    assert from_config(llama(sliding_window=4096))["window"] == 4096
-    assert from_config(llama(sliding_window=8192))["window"] is None
-    assert from_config(llama(sliding_window=4096, use_sliding_window=False))["window"] is None
+    assert row_from_config(llama(sliding_window=4096))["window"] == 4096
+    assert row_from_config(llama(sliding_window=8192))["window"] is None
+    assert row_from_config(llama(sliding_window=4096, use_sliding_window=False))["window"] is None
 
 
 def test_the_language_model_of_a_multimodal_file(tmp_path):
     file = tmp_path / "config.json"
     outer = {"model_type": "mistral3", "text_config": llama(), "vision_config": {}}
     file.write_text(json.dumps(outer), encoding="utf-8")
-    row = from_config(file, name="Ours 8B", licence="MIT")
+    row = row_from_config(file, name="Ours 8B", licence="MIT")
     assert row["attention"] == "GQA"
     assert (row["name"], row["licence"]) == ("Ours 8B", "MIT")
 
@@ -158,8 +158,8 @@ def test_an_unknown_model_type_names_the_file_the_nearest_and_the_fix(tmp_path):
     file = tmp_path / "config.json"
     file.write_text(json.dumps(llama(model_type="lama")), encoding="utf-8")
     with pytest.raises(ValueError, match=r"config\.json: .*'lama'.*did you mean llama.*traits="):
-        from_config(file)
-    own = from_config(file, Traits(norm="LayerNorm"))
+        row_from_config(file)
+    own = row_from_config(file, Traits(norm="LayerNorm"))
     assert own["norm"] == "LayerNorm"
 
 
@@ -170,7 +170,7 @@ def test_an_unknown_model_type_names_the_file_the_nearest_and_the_fix(tmp_path):
 ])  # fmt: skip
 def test_a_missing_key_is_named(lost, said):
     with pytest.raises(ValueError, match=said):
-        from_config(llama(**{lost: None}))
+        row_from_config(llama(**{lost: None}))
 
 
 @pytest.mark.parametrize("text", ["{bad", "[]", "\xe7"])
@@ -178,9 +178,9 @@ def test_a_file_that_is_no_configuration_is_named(tmp_path, text):
     file = tmp_path / "config.json"
     file.write_text(text, encoding="latin-1")
     with pytest.raises(ValueError, match=r"config\.json: not a config\.json: "):
-        from_config(file)
+        row_from_config(file)
 
 
 def test_an_activation_without_a_name_is_refused():
     with pytest.raises(ValueError, match=r"'tanh' has no name here; known: .*gelu"):
-        from_config(llama(hidden_act="tanh"))
+        row_from_config(llama(hidden_act="tanh"))

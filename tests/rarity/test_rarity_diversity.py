@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from brnb.rarity import read_models
 from brnb.rarity.diversity import (
-    compare,
+    compare_choices,
     coverage,
     gower,
     max_min,
@@ -95,14 +95,14 @@ def test_random_sets_repeat_with_their_seed():
 
 def test_choosing_everything_covers_everything(models):
     group = models[models["size"].between(32, 70)]
-    end = compare(group, [], [len(group)], 20, seed=0)
+    end = compare_choices(group, [], [len(group)], 20, seed=0)
     assert (end["coverage"] == 1).all()
     assert (end["radius"] == 0).all()
     assert presence(group).any(axis=0).all()
 
 
 def test_all_methods_agree_when_only_baselines_are_chosen(models):
-    start = compare(models, ["Llama 3.1 8B"], [0], 10, seed=0)
+    start = compare_choices(models, ["Llama 3.1 8B"], [0], 10, seed=0)
     assert start["coverage"].nunique() == 1
 
 

@@ -111,4 +111,4 @@ def test_no_two_runs_look_the_same_and_versions_differ_in_grey_print():
     assert len(set(figures.LOOKS.values())) == len(figures.LOOKS)
     markers = [marker for run, (_, marker) in figures.LOOKS.items() if run.startswith("v")]
     assert len(set(markers)) == len(markers)
-    assert figures.look("v5_main") == {"color": "C2", "marker": "X"}
+    assert figures.look("v5_main") == {"color": "C2", "marker": "X", "linestyle": "-"}

@@ -11,9 +11,10 @@ from tiny_training import TRAIN, VALIDATION, prepare
 from torch.distributed.fsdp import FSDPModule
 
 from brnb.train import gradients, sharding
-from brnb.train.loop import Training, TrainingDiverged, train
+from brnb.train.loop import Training, train
 from brnb.train.muon import Muon
 from brnb.train.parallel import GradientSum, World
+from brnb.train.progress import TrainingDiverged
 
 HALF = 6
 

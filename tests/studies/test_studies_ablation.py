@@ -13,7 +13,7 @@ from brnb.evaluate.intrinsic import bits_per_nat, evaluate
 from brnb.evaluate.statistics import student_interval
 from brnb.models.transformer import TransformerLM
 from brnb.params import ParameterError, validate
-from brnb.studies.ablation import Row, ablate, race, worth
+from brnb.studies.ablation import AblationRow, ablate_recipe, race, worth
 from brnb.studies.params import AblationParams
 from brnb.train.history import History
 from brnb.train.loop import train
@@ -50,7 +50,7 @@ ROWS = Rows(SimpleNamespace(vocab_size=19), row(400, 0), row(90, 1), "data")
 
 def test_every_row_is_the_training_that_it_names(tmp_path):
     p = params()
-    whole, muon, embeddings = ablate(p, ROWS, tmp_path)
+    whole, muon, embeddings = ablate_recipe(p, ROWS, tmp_path)
     assert [r.ingredient for r in (whole, muon, embeddings)] == [None, "muon", "value_embeddings"]
     assert whole.parameters == muon.parameters
     assert whole.parameters - embeddings.parameters == 19 * 8 + 2  # one table and its mix
@@ -67,20 +67,20 @@ def test_every_row_is_the_training_that_it_names(tmp_path):
 
 def test_finished_trainings_are_read_back_and_leave_no_checkpoint(tmp_path):
     short = params(ablation={})
-    found = list(ablate(short, ROWS, tmp_path))
+    found = list(ablate_recipe(short, ROWS, tmp_path))
     notes = sorted(tmp_path.iterdir())
     assert [note.suffix for note in notes] == [".json"] * 3
     assert len(found) == 1
     for note in notes:
         note.write_text(json.dumps({"parameters": 1, "bits_per_byte": 2.0}))
-    again = list(ablate(short, ROWS, tmp_path))
+    again = list(ablate_recipe(short, ROWS, tmp_path))
     assert [r.bits_per_byte for r in again] == [(2.0, 2.0, 2.0)]
-    other = ablate(short, replace(ROWS, identity="other"), tmp_path)
+    other = ablate_recipe(short, replace(ROWS, identity="other"), tmp_path)
     assert [r.bits_per_byte for r in other] == [r.bits_per_byte for r in found]
 
 
 def test_rows_come_as_they_are_done(tmp_path):
-    rows = ablate(params(), ROWS, tmp_path)
+    rows = ablate_recipe(params(), ROWS, tmp_path)
     assert next(rows).ingredient is None
     assert len(list(tmp_path.iterdir())) == 3  # the three seeds of the whole recipe, and no more
 
@@ -107,7 +107,11 @@ def test_student_interval_has_the_quantiles_of_the_tables(count, confidence, qua
 
 def test_worth_compares_seed_by_seed():
     # differences 0.1, 0.2, 0.3: mean 0.2, deviation 0.1, reach 4.3027 * 0.1 / sqrt(3) = 0.2484
-    rows = [Row(None, 9, (1.0, 2.0, 3.0)), Row("a", 9, (1.1, 2.2, 3.3)), Row("b", 9, (2, 3, 4.01))]
+    rows = [
+        AblationRow(None, 9, (1.0, 2.0, 3.0)),
+        AblationRow("a", 9, (1.1, 2.2, 3.3)),
+        AblationRow("b", 9, (2, 3, 4.01)),
+    ]
     whole, a, b = worth(rows)
     assert (whole.mean, whole.deviation, whole.change) == (2.0, 1.0, 0.0)
     assert (a.change, a.low, a.high) == pytest.approx((0.2, -0.0484, 0.4484), abs=1e-4)

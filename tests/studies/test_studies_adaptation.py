@@ -11,7 +11,7 @@ from brnb.bases import template
 from brnb.bases.load import load_base
 from brnb.evaluate.losses import losses
 from brnb.finetune import chat
-from brnb.finetune.identity import identity
+from brnb.finetune.identity import data_identity
 from brnb.finetune.loop import finetune
 from brnb.finetune.lora import adapt
 from brnb.finetune.merge import save_adapter
@@ -20,7 +20,7 @@ from brnb.finetune.pairs import draw_pairs
 from brnb.finetune.params import SftParams
 from brnb.finetune.texts import from_texts
 from brnb.receipt import write_json
-from brnb.studies.adaptation import ablate, evaluate_adapter, read_training
+from brnb.studies.adaptation import evaluate_adapter, read_training, variant_losses
 from brnb.studies.adaptation_params import Ablation
 from brnb.text import sample
 from brnb.text.finished import Document
@@ -64,7 +64,7 @@ def runs(tmp_path_factory) -> Path:
         for pairs in (splits.train, splits.validation)
     ]
     adapted = adapt(model, PARAMS)
-    finetune(adapted, *packs, PARAMS, folder / "work", identity(str(hf), None, None, *packs))
+    finetune(adapted, *packs, PARAMS, folder / "work", data_identity(str(hf), None, None, *packs))
     save_adapter(adapted, folder / "sft/adapter")
     return folder
 
@@ -106,7 +106,7 @@ def test_the_same_values_again_are_no_ablation_and_others_are(runs, evaluated, t
         Ablation(name="twice", changes={"start": "run:sft"}),
     ]
     splits = draw_pairs(PARAMS)
-    found = ablate(PARAMS, ablations, splits, lambda run: runs / run, tmp_path)
+    found = variant_losses(PARAMS, ablations, splits, lambda run: runs / run, tmp_path)
     reference = evaluated.adapted["text_sft"]
     np.testing.assert_allclose(found["same"].nats, reference.nats, rtol=1e-5)
     assert not np.allclose(found["rank_2"].nats, reference.nats, rtol=1e-5)
@@ -116,7 +116,7 @@ def test_the_same_values_again_are_no_ablation_and_others_are(runs, evaluated, t
     def forbidden(run):
         raise AssertionError(run)
 
-    again = ablate(PARAMS.model_copy(update={"base": str(runs / "base/hf")}), ablations[:1],
+    again = variant_losses(PARAMS.model_copy(update={"base": str(runs / "base/hf")}), ablations[:1],
                    splits, forbidden, tmp_path)  # fmt: skip
     np.testing.assert_array_equal(again["same"].nats, found["same"].nats)
 

@@ -6,14 +6,17 @@ import pytest
 from brnb.evaluate.intrinsic import DocumentNats, Intrinsic
 from brnb.evaluate.records import Record
 from brnb.generate.samples import Sample
-from brnb.studies.finding import Change, finding, verdict
+from brnb.studies.finding import MeasureChange, finding, verdict
 from brnb.tokenizers.char import CharTokenizer
 from brnb.train.history import History
 
-FELL = Change("bits_per_byte", -0.2, -0.3, -0.1)
-WORSE = [Change("repetition", 0.1, 0.05, 0.2), Change("dictionary_share", -0.1, -0.2, -0.05)]
-BETTER = Change("short_piece_ratio", -0.1, -0.2, -0.05)
-UNSURE = Change("language_share", -0.3, -0.7, 0.1)
+FELL = MeasureChange("bits_per_byte", -0.2, -0.3, -0.1)
+WORSE = [
+    MeasureChange("repetition", 0.1, 0.05, 0.2),
+    MeasureChange("dictionary_share", -0.1, -0.2, -0.05),
+]
+BETTER = MeasureChange("short_piece_ratio", -0.1, -0.2, -0.05)
+UNSURE = MeasureChange("language_share", -0.3, -0.7, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -23,8 +26,8 @@ UNSURE = Change("language_share", -0.3, -0.7, 0.1)
         ([FELL, WORSE[0], BETTER], False),
         ([FELL, *WORSE, BETTER], True),
         ([FELL, UNSURE], False),
-        ([Change("bits_per_byte", -0.2, -0.5, 0.1), *WORSE], False),
-        ([Change("bits_per_byte", 0.2, 0.1, 0.3), *WORSE], False),
+        ([MeasureChange("bits_per_byte", -0.2, -0.5, 0.1), *WORSE], False),
+        ([MeasureChange("bits_per_byte", 0.2, 0.1, 0.3), *WORSE], False),
     ],
 )
 def test_the_finding_is_a_lower_loss_with_more_measures_worse_than_better(changes, shown):

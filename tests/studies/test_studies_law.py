@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from brnb.models.transformer import TransformerLM
 from brnb.params import ParameterError
 from brnb.pipeline import Pipeline, find_root
-from brnb.studies.law import Law, fit, predict_largest, published_law
+from brnb.studies.law import Law, fit_law, predict_largest, published_law
 from brnb.studies.params import ScalingParams, Size
-from brnb.studies.sweep import Trained, non_embedding, resized, sweep
+from brnb.studies.sweep import SweepTraining, non_embedding, resized, sweep
 from brnb.train.history import History
 from brnb.train.loop import Training
 from brnb.train.params import V6Params
@@ -46,7 +46,7 @@ def noisy(law, random, noise=0.002):
 
 def trained(sizes, losses):
     return [
-        Trained(1, 1, 0, 0.1, int(n), int(n), float(loss), 0.0, History())
+        SweepTraining(1, 1, 0, 0.1, int(n), int(n), float(loss), 0.0, History())
         for n, loss in zip(sizes, losses, strict=True)
     ]
 
@@ -55,7 +55,7 @@ def trained(sizes, losses):
 @given(floor=st.floats(0, 4), reducible=st.floats(0.5, 4), exponent=st.floats(0.05, 1.0))
 def test_exact_points_give_the_law_back(floor, reducible, exponent):
     law = Law(floor, reducible * SIZES[0] ** exponent, exponent)
-    found = fit(SIZES, law.loss(SIZES), floor=True, **OPTIONS).law
+    found = fit_law(SIZES, law.loss(SIZES), floor=True, **OPTIONS).law
     assert found.exponent == pytest.approx(exponent, rel=1e-3)
     assert found.floor == pytest.approx(floor, abs=1e-3 * (floor + reducible / exponent))
     assert found.loss(4e8) == pytest.approx(law.loss(4e8), rel=1e-4)
@@ -64,7 +64,7 @@ def test_exact_points_give_the_law_back(floor, reducible, exponent):
 def test_a_pure_power_law_is_the_line_through_the_logarithms():
     sizes, losses = noisy(Law(0.0, 11.0, 0.08), np.random.default_rng(0))
     slope, intercept = np.polyfit(np.log(sizes), np.log(losses), 1)
-    found = fit(sizes, losses, floor=False, **OPTIONS).law
+    found = fit_law(sizes, losses, floor=False, **OPTIONS).law
     assert found.floor == 0
     assert found.exponent == pytest.approx(-slope, rel=1e-3)
     assert found.scale == pytest.approx(np.exp(intercept), rel=2e-3)
@@ -86,7 +86,7 @@ def test_the_fit_is_the_one_that_lbfgs_finds():
         return error
 
     optimizer.step(closure)
-    law = fit(sizes, losses, floor=True, **OPTIONS).law
+    law = fit_law(sizes, losses, floor=True, **OPTIONS).law
     assert law.exponent == pytest.approx(logs[2].item(), rel=1e-3)
     assert law.floor == pytest.approx(logs[0].exp().item(), rel=1e-3)
 
@@ -96,24 +96,26 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
     random = np.random.default_rng(7)
     held = 0
     for _ in range(60):
-        low, high = fit(*noisy(law, random), floor=True, **OPTIONS).interval("exponent")
+        low, high = fit_law(*noisy(law, random), floor=True, **OPTIONS).interval("exponent")
         held += low <= law.exponent <= high
     assert held >= 48  # 57 expected of exact 95% intervals
 
 
 def test_exact_points_leave_no_doubt_and_noise_widens_the_band():
     law = Law(0.0, 11.0, 0.08)
-    low, high = fit(SIZES, law.loss(SIZES), floor=False, **OPTIONS).band([1e7, 1e9])
+    low, high = fit_law(SIZES, law.loss(SIZES), floor=False, **OPTIONS).band([1e7, 1e9])
     assert high - low == pytest.approx([0, 0], abs=1e-6)
-    low, high = fit(*noisy(law, np.random.default_rng(1)), floor=False, **OPTIONS).band([1e7, 1e9])
+    low, high = fit_law(*noisy(law, np.random.default_rng(1)), floor=False, **OPTIONS).band(
+        [1e7, 1e9]
+    )
     assert 0 < (high - low)[0] < (high - low)[1]
 
 
 def test_too_few_sizes_and_values_that_no_law_has_are_refused():
     with pytest.raises(ValueError, match="3 sizes cannot fit 3 values: train at least 4"):
-        fit([1, 2, 2, 3], [3, 2, 2, 1], floor=True, **OPTIONS)
+        fit_law([1, 2, 2, 3], [3, 2, 2, 1], floor=True, **OPTIONS)
     with pytest.raises(ValueError, match="must be positive"):
-        fit([1, 2, 3, 4], [3, 2, 1, 0], floor=False, **OPTIONS)
+        fit_law([1, 2, 3, 4], [3, 2, 1, 0], floor=False, **OPTIONS)
 
 
 def test_the_largest_size_is_predicted_from_the_others_alone():

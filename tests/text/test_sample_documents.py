@@ -232,7 +232,7 @@ def test_eight_registers_each_with_its_own_words(docs: list[dict]) -> None:
 
 
 def test_lexicon_covers_what_documents_say(docs: list[dict]) -> None:
-    lexicon = sample.lexicon()
+    lexicon = sample.word_forms()
     assert {"da", "no", "pelo", "à", "obra", "gols", "fundada", "segunda-feira"} <= lexicon
     assert all(word == word.lower() for word in lexicon)
     known = total = 0

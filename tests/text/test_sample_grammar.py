@@ -93,12 +93,12 @@ def test_malformed_templates_are_refused(source: str) -> None:
 
 
 def test_every_template_can_be_said() -> None:
-    from brnb.text.sample.articles import COMMON, shared, stage
+    from brnb.text.sample.articles import COMMON, shared_templates, stage
     from brnb.text.sample.content import REGISTERS
 
     for name in REGISTERS:
         register, on = stage(0, name, Random(1))
         for template in chain(register.title, register.lead, *register.paragraphs):
             assert len(on.say(template)) >= 20
-        for template in (t for block in COMMON for t in shared(block)):
+        for template in (t for block in COMMON for t in shared_templates(block)):
             assert len(on.say(template)) >= 20

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from brnb.text import formats
-from brnb.text.reader import Document, Quarantine, input_files, read
+from brnb.text.reader import Document, Quarantine, input_files, read_documents
 
 BRWAC = {
     "doc_id": "netg-1afc73",
@@ -30,7 +30,9 @@ class Reading:
         self, source: object, documents: int | None = None, max_share: float = 1.0
     ) -> list[Document]:
         with Quarantine(self.path, max_share) as quarantine:
-            found = list(read(str(source), documents=documents, seed=0, quarantine=quarantine))
+            found = list(
+                read_documents(str(source), documents=documents, seed=0, quarantine=quarantine)
+            )
             quarantine.check()
         return found
 

@@ -55,11 +55,11 @@ def test_the_printed_count_is_half():
 
 @pytest.mark.parametrize(("causal", "share"), [(False, 1.0), (True, 0.5)])
 def test_crossover_is_where_both_take_the_same(causal, share):
-    n = cost.crossover(512, causal)
+    n = cost.crossover_length(512, causal)
     parts = cost.layer_flops(n, 512)
     scores = share * (parts["scores"] + parts["mixing"])
     assert scores == pytest.approx(parts["qkv"] + parts["output"] + parts["feedforward"])
-    assert cost.crossover(512) == 3072  # A.1.3.2
+    assert cost.crossover_length(512) == 3072  # A.1.3.2
 
 
 def test_bytes_are_those_of_tensors():

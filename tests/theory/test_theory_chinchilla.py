@@ -62,7 +62,7 @@ def test_exponents_are_slopes_of_the_optimum():
 
 
 def test_the_printed_extrapolation():
-    N, D = c.printed_allocation(1e26)
+    N, D = c.printed_compute_allocation(1e26)
     np.testing.assert_allclose([N, D], 4.1e12, rtol=0.01)
     # 406.4 / 4.08e12^0.34 = 0.0209; 410.7 / 4.08e12^0.28 = 0.121: C.43 prints 0.012 and 0.018
     assert c.chinchilla_loss(4.1e12, 4.1e12) == pytest.approx(1.69 + 0.0209 + 0.1208, abs=2e-4)

@@ -8,7 +8,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from brnb.theory.kv_cache import (
     append,
-    attend,
+    attend_cached,
     cache_bytes,
     sequences_that_fit,
     shape_cache_bytes,
@@ -38,7 +38,7 @@ def test_steps_with_a_cache_are_causal_attention():
     cache = (np.empty((0, 4)), np.empty((0, 4)))
     for t in range(6):
         cache = append(cache, keys[t], values[t])
-        assert attend(query[t], *cache) == pytest.approx(whole[t])
+        assert attend_cached(query[t], *cache) == pytest.approx(whole[t])
 
 
 def test_a_models_own_cache():

@@ -29,11 +29,11 @@ def test_gradient_through_time_is_autograds():
 def test_singular_values_bound_the_product_and_eigenvalues_do_not():
     jacobians = [DRAW.normal(size=(4, 4)) for _ in range(5)]
     product = np.linalg.multi_dot(jacobians)
-    assert np.linalg.norm(product, 2) <= r.gradient_bound(jacobians)
+    assert np.linalg.norm(product, 2) <= r.recurrent_gradient_bound(jacobians)
     shear = np.array([[0.5, 4.0], [0.0, 0.5]])
     grown = np.linalg.norm(np.linalg.matrix_power(shear, 3), 2)
     assert r.printed_gradient_bound(shear, 3) == pytest.approx(0.125)
-    assert 0.125 < grown <= r.gradient_bound([shear] * 3)
+    assert 0.125 < grown <= r.recurrent_gradient_bound([shear] * 3)
 
 
 def test_residual_gradient_is_autograds():

@@ -52,7 +52,7 @@ def test_multiplied_weights_are_those_of_pytorch(cell, layers):
 
     network = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[cell](6, 16, layers, bias=False)
     weights = sum(p.numel() for p in network.parameters()) + 16 * 50
-    assert measured.multiplied(cell, 50, 6, 16, layers) == weights
+    assert measured.recurrent_weights(cell, 50, 6, 16, layers) == weights
 
 
 shares = st.floats(0.1, 20)
@@ -104,7 +104,9 @@ def speed(receipt, known):
     return 1 / found.seconds, found.evidence
 
 
-@pytest.mark.parametrize("more", [(), tuple(fact.measured for fact in measured.facts())])
+@pytest.mark.parametrize(
+    "more", [(), tuple(fact.measured for fact in measured.measured_trainings())]
+)
 def test_a_small_model_says_what_launches_cost_and_a_large_one_what_operations_do(more):
     """34 M parameters at 123,000 tokens/s once made 8B ten times slower than it is."""
     known = [*more, SMALL, LARGE]
@@ -113,14 +115,14 @@ def test_a_small_model_says_what_launches_cost_and_a_large_one_what_operations_d
 
 
 def test_a_small_model_alone_says_nothing_of_the_operations_of_a_large_one():
-    known = [fact.measured for fact in measured.facts()]
+    known = [fact.measured for fact in measured.measured_trainings()]
     assert speed(LARGE, [*known, SMALL]) == (pytest.approx(speed(LARGE, known)[0], rel=0.05), 0)
     assert speed(LARGE, [*known, SMALL])[0] == pytest.approx(7_576, rel=0.25)
 
 
 def test_what_was_measured_of_large_models_predicts_the_launches_of_a_small_one():
     """Steps of one sequence of 8B wait for them too; a roofline alone says 1.4 million."""
-    known = [fact.measured for fact in measured.facts()]
+    known = [fact.measured for fact in measured.measured_trainings()]
     assert speed(SMALL, known) == (pytest.approx(123_000, rel=0.4), 0)
 
 
@@ -165,7 +167,7 @@ def test_sizes_assumed_for_the_dissertation_are_those_of_profile_paper():
 
 
 def test_hours_and_tokens_of_the_dissertation_make_its_speeds():
-    known = {fact.measured.name: fact for fact in measured.facts()}
+    known = {fact.measured.name: fact for fact in measured.measured_trainings()}
     assert 1 / known["v1"].measured.seconds == pytest.approx(13.88e9 / (1.1 * 3600))
     assert 1 / known["v6_rc16k_v5b"].measured.seconds == pytest.approx(3.76e9 / (13.3 * 3600))
     assert "cpt_qlora_llama31_8b_brwac10k" not in known  # its tokens are not printed

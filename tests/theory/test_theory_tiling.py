@@ -6,7 +6,7 @@ from brnb.theory.tiling import (
     printed_tile_reuse,
     tile_reuse,
     tiled_traffic,
-    traffic_reduction,
+    tiling_reduction,
     untiled_traffic,
 )
 
@@ -28,7 +28,7 @@ def test_traffic_is_that_of_the_algorithm(sizes):
 
 
 def test_tiles_save_t_times_and_not_a_third_of_it():
-    assert traffic_reduction(8192, 8192, 8192, 128) == pytest.approx(128, rel=0.01)
+    assert tiling_reduction(8192, 8192, 8192, 128) == pytest.approx(128, rel=0.01)
     assert tile_reuse(128) == 128
     assert printed_tile_reuse(128) == pytest.approx(42.7, abs=0.1)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brnb.tokenizers import load
+from brnb.tokenizers import load_tokenizer
 from brnb.tokenizers.char import CharTokenizer
 
 
@@ -70,7 +70,7 @@ def test_saved_and_loaded_again(tmp_path, portuguese, nasty):
     files = tokenizer.save(tmp_path)
     assert [path.name for path in files] == ["char_vocabulary.json"]
     assert json.loads(files[0].read_text(encoding="utf-8"))["specials"] == ["<unk>", "</s>"]
-    again = load(tmp_path)
+    again = load_tokenizer(tmp_path)
     assert (again.name, again.vocab_size) == ("letras", tokenizer.vocab_size)
     assert again.encode_batch(nasty) == tokenizer.encode_batch(nasty)
 
@@ -84,6 +84,6 @@ def test_errors_name_the_cause_and_the_fix(tmp_path):
         CharTokenizer("aa")
     (tmp_path / CharTokenizer.FILE).write_text('{"name": "x"}', encoding="utf-8")
     with pytest.raises(ValueError, match=r"char_vocabulary\.json: .*03_tokenizer"):
-        load(tmp_path)
+        load_tokenizer(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"no tokenizer in this folder.*03_tokenizer"):
-        load(tmp_path / "nowhere")
+        load_tokenizer(tmp_path / "nowhere")

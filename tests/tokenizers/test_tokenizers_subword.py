@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sentencepiece import SentencePieceProcessor
 
-from brnb.tokenizers import load
+from brnb.tokenizers import load_tokenizer
 from brnb.tokenizers.params import DISSERTATION_VOCABULARIES, SubwordSpec
 from brnb.tokenizers.subword import ALPHABET, SubwordTokenizer, passages
 
@@ -72,7 +72,7 @@ def test_saved_model_is_plain_sentencepiece_and_loads_again(subword, tmp_path, n
     model, spec = subword.save(tmp_path)
     assert (model.name, spec.name) == ("tokenizer.model", "tokenizer_spec.json")
     reference = SentencePieceProcessor(model_file=str(model))
-    again = load(tmp_path)
+    again = load_tokenizer(tmp_path)
     assert again.name == subword.name
     assert again.encode_batch(nasty) == [reference.encode(text) for text in nasty]
 

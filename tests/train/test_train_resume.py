@@ -6,8 +6,9 @@ import torch
 from tiny_training import COMMON, LLAMA, TRAIN, VALIDATION, VOCABULARY, prepare
 
 from brnb.models.likelihood import likelihood
-from brnb.train.loop import Training, TrainingDiverged, train
+from brnb.train.loop import Training, train
 from brnb.train.params import TransformerParams
+from brnb.train.progress import TrainingDiverged
 
 KINDS = ("v2", "v4", "v6")
 

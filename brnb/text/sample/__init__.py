@@ -10,19 +10,11 @@ module; `grammar` explains their notation.
 ['doc_id', 'text', 'title', 'uri']
 """
 
-from brnb.text.sample.articles import document, documents
-from brnb.text.sample.content import lexicon
-from brnb.text.sample.noise import RATES, planted
-from brnb.text.sample.pairs import instructions
-from brnb.text.sample.world import Fact, facts
-
-__all__ = [
-    "RATES",
-    "Fact",
-    "document",
-    "documents",
-    "facts",
-    "instructions",
-    "lexicon",
-    "planted",
-]
+from brnb.text.sample.articles import document as document
+from brnb.text.sample.articles import documents as documents
+from brnb.text.sample.content import word_forms as word_forms
+from brnb.text.sample.noise import RATES as RATES
+from brnb.text.sample.noise import planted as planted
+from brnb.text.sample.pairs import instructions as instructions
+from brnb.text.sample.world import Fact as Fact
+from brnb.text.sample.world import facts as facts

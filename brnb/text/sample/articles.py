@@ -6,7 +6,7 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from brnb.text.sample.content import REGISTERS, Register, load, register, templates
+from brnb.text.sample.content import REGISTERS, Register, read_templates, register, templates
 from brnb.text.sample.grammar import Scene, Template
 from brnb.text.sample.noise import duplicate_of, kinds, plant
 from brnb.text.sample.phrase import Phrase
@@ -29,9 +29,9 @@ def document(index: int, seed: int = 0) -> dict[str, Any]:
 
     Parameters
     ----------
-    index : int
+    index
         0 or more; there is no last one.
-    seed : int
+    seed
         Fixes the world and every document.
 
     Returns
@@ -75,10 +75,10 @@ def sentence(scene: Scene, template: Template, first: bool = False) -> str:
         return said
     scene.picks.clear()
     if chance < CLOSER_SHARE:
-        return said.removesuffix(".") + scene.choice(shared("closers"))(scene)
+        return said.removesuffix(".") + scene.choice(shared_templates("closers"))(scene)
     if first or not said.startswith(_ARTICLES):
         return said
-    return f"{scene.say(scene.choice(shared('openers')))} {said[0].lower()}{said[1:]}"
+    return f"{scene.say(scene.choice(shared_templates('openers')))} {said[0].lower()}{said[1:]}"
 
 
 def statements(scene: Scene, kind: str, entity: Phrase, relations: list[str]) -> list[str]:
@@ -93,7 +93,9 @@ def statements(scene: Scene, kind: str, entity: Phrase, relations: list[str]) ->
 @cache
 def wordings(kind: str) -> dict[str, list[Template]]:
     """The statements of each relation that a kind of entity has."""
-    return {name: templates(r["statements"]) for name, r in load("relations")[kind].items()}
+    return {
+        name: templates(r["statements"]) for name, r in read_templates("relations")[kind].items()
+    }
 
 
 def stage(seed: int, name: str, random: Random) -> tuple[Register, Scene]:
@@ -117,9 +119,9 @@ def _lists(seed: int, name: str) -> dict[str, list[Phrase]]:
 
 
 @cache
-def shared(name: str) -> list[Template]:
+def shared_templates(name: str) -> list[Template]:
     """The templates of that name that every register may use."""
-    source = load("shared")
+    source = read_templates("shared")
     return templates(source.get(name) or source["paragraphs"][name])
 
 
@@ -134,7 +136,7 @@ def compose(seed: int, index: int) -> tuple[str, Scene, str, list[list[str]]]:
     first = scene.integer(1, 2)
     lead = [scene.say(scene.choice(spoken.lead))]
     paragraphs = [lead + statements(scene, spoken.about, entity, known[:first])]
-    pools: list[Any] = [*spoken.paragraphs, *map(shared, COMMON)]
+    pools: list[Any] = [*spoken.paragraphs, *map(shared_templates, COMMON)]
     pools.append((spoken.about, entity, known[first:]))
     if spoken.about != "city":
         pools.append(("city", city, scene.shuffled(wordings("city"))[: scene.integer(2, 6)]))
@@ -149,4 +151,6 @@ def _edit(paragraphs: list[list[str]], scene: Scene) -> None:
     longest = max(paragraphs, key=len)
     del longest[scene.integer(0, len(longest) - 1)]
     changed = scene.choice(paragraphs)
-    changed[scene.integer(0, len(changed) - 1)] = scene.say(scene.choice(shared("opiniao")))
+    changed[scene.integer(0, len(changed) - 1)] = scene.say(
+        scene.choice(shared_templates("opiniao"))
+    )

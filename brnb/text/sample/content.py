@@ -40,7 +40,7 @@ class Register:
 
 
 @cache
-def load(name: str) -> dict[str, Any]:
+def read_templates(name: str) -> dict[str, Any]:
     """A YAML file of this folder, by name without suffix."""
     content: dict[str, Any] = data.read("text/sample", f"{name}.yaml")
     return content
@@ -66,7 +66,7 @@ def lists(source: Mapping[str, Any]) -> dict[str, list[Phrase]]:
 @cache
 def register(name: str) -> Register:
     """The register of that name, compiled."""
-    source = load(name)
+    source = read_templates(name)
     return Register(
         name=name,
         about=source["about"],
@@ -89,13 +89,13 @@ def _strings(value: Any) -> Iterator[str]:
         yield value
 
 
-def words(text: str, lower: bool = True) -> list[str]:
+def split_words(text: str, lower: bool = True) -> list[str]:
     """The word forms of a text; a hyphenated word is one form."""
     return re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", text.lower() if lower else text)
 
 
 @cache
-def lexicon() -> frozenset[str]:
+def word_forms() -> frozenset[str]:
     """Every lower-case word form that the sample can write, proper names apart.
 
     Function words, contractions and the unabridged forms of agreement are in; the invented names
@@ -104,8 +104,8 @@ def lexicon() -> frozenset[str]:
     files = ["shared", "relations", "noise", "instructions", *REGISTERS]
     forms = {word for entry in CONTRACTIONS.values() for form in entry for word in form.split()}
     forms |= {"nº", "milhão", "milhões", "bilhão", "bilhões"}
-    for text in (string for name in files for string in _strings(load(name))):
-        forms.update(words(re.sub(r"\{[\w.]+[|#:]?(?:\d+:\d+:?)?([^{}]*)\}", r" \1 ", text)))
-    for text in _strings(load("names")):
-        forms.update(word for word in words(text, lower=False) if word[0].islower())
+    for text in (string for name in files for string in _strings(read_templates(name))):
+        forms.update(split_words(re.sub(r"\{[\w.]+[|#:]?(?:\d+:\d+:?)?([^{}]*)\}", r" \1 ", text)))
+    for text in _strings(read_templates("names")):
+        forms.update(word for word in split_words(text, lower=False) if word[0].islower())
     return frozenset(forms)

@@ -40,11 +40,11 @@ class Scene:
 
     Parameters
     ----------
-    random : callable
+    random
         Uniform numbers in [0, 1): the only source of chance.
-    cast : mapping of str to Phrase
+    cast
         Roles that stay the same for a whole document.
-    lists : mapping of str to sequence of Phrase
+    lists
         What any other slot is picked from.
     """
 
@@ -64,7 +64,7 @@ class Scene:
         return low + int(self.random() * (high - low + 1))
 
     def choice(self, options: Sequence[Any]) -> Any:
-        """One of the options."""
+        """Draw one of the options."""
         return options[int(self.random() * len(options))]
 
     def shuffled(self, items: Iterable[Any]) -> list[Any]:
@@ -73,8 +73,8 @@ class Scene:
 
     def get(self, name: str) -> Phrase:
         """The phrase that a slot stands for: a role, an earlier pick or a new one."""
-        found = self.cast.get(name) or self.picks.get(name)
-        return found if found is not None else self._pick(name)
+        phrase = self.cast.get(name) or self.picks.get(name)
+        return phrase if phrase is not None else self._pick(name)
 
     def _pick(self, name: str) -> Phrase:
         kind = name.rstrip("0123456789")
@@ -87,7 +87,7 @@ class Scene:
         return pick
 
     def say(self, template: "Template") -> str:
-        """One sentence, with picks of its own."""
+        """Say one sentence, with picks of its own."""
         self.picks.clear()
         return capitalise(template(self))
 
@@ -150,10 +150,10 @@ def _slot(code: str) -> Part:
     form = path.pop() if path and path[-1] in FORMS else ""
 
     def render(scene: Scene) -> str:
-        found = scene.get(name)
+        value = scene.get(name)
         for step in path:
-            found = found[step]
-        return found[form]
+            value = value[step]
+        return value[form]
 
     return render
 

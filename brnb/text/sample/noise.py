@@ -11,7 +11,7 @@ from functools import cache
 from random import Random
 from types import MappingProxyType
 
-from brnb.text.sample.content import load, templates
+from brnb.text.sample.content import read_templates, templates
 from brnb.text.sample.grammar import Scene, Template
 from brnb.text.sample.phrase import phrase
 from brnb.text.sample.world import key
@@ -76,11 +76,11 @@ def planted(count: int, seed: int = 0) -> dict[str, int]:
         Every kind of `RATES`, with the number of documents that have it. What a copy inherits
         from its original counts again: it is in the text again.
     """
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for index in range(count):
-        found.update(kinds(seed, index))
-        found[duplicate_of(seed, index)[0]] += 1
-    return {kind: found[kind] for kind in RATES}
+        counts.update(kinds(seed, index))
+        counts[duplicate_of(seed, index)[0]] += 1
+    return {kind: counts[kind] for kind in RATES}
 
 
 def plant(paragraphs: list[list[str]], chosen: list[str], scene: Scene) -> None:
@@ -97,7 +97,7 @@ def plant(paragraphs: list[list[str]], chosen: list[str], scene: Scene) -> None:
 
 @cache
 def _wordings(kind: str) -> list[Template]:
-    return templates(load("noise")[kind])
+    return templates(read_templates("noise")[kind])
 
 
 def _cpf(scene: Scene) -> str:

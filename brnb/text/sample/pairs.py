@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from brnb.text.sample.articles import paragraph, stage, statements, wordings
-from brnb.text.sample.content import REGISTERS, load, register, templates
+from brnb.text.sample.content import REGISTERS, read_templates, register, templates
 from brnb.text.sample.grammar import Scene, Template
 from brnb.text.sample.phrase import FORMS, capitalise, phrase
 from brnb.text.sample.world import SPLITS, Fact, facts, key, split_of, world
@@ -25,11 +25,11 @@ def instructions(count: int, seed: int = 0, split: str = "train") -> Iterator[di
 
     Parameters
     ----------
-    count : int
+    count
         How many; there is no last one.
-    seed : int
+    seed
         Fixes the world and every pair.
-    split : {"train", "validation", "test"}
+    split
         Facts and inputs of one split are in no other.
 
     Yields
@@ -73,12 +73,12 @@ def _facts_of(seed: int, split: str) -> list[Fact]:
 
 @cache
 def _entities(seed: int) -> dict[str, dict[str, Any]]:
-    return {kind: {x["o"]: x for x in found} for kind, found in world(seed).entities.items()}
+    return {kind: {x["o"]: x for x in entities} for kind, entities in world(seed).entities.items()}
 
 
 @cache
 def _wordings(*path: str) -> list[Template]:
-    block: Any = load("instructions")
+    block: Any = read_templates("instructions")
     for step in path:
         block = block[step]
     return templates(block)
@@ -98,7 +98,7 @@ def _summaries(kind: str) -> list[tuple[list[str], Template]]:
 def _rewrites(style: str) -> list[tuple[Template, Template]]:
     pairs = (
         line.split(" => ")
-        for line in load("instructions")["rewriting"][style]["pairs"].splitlines()
+        for line in read_templates("instructions")["rewriting"][style]["pairs"].splitlines()
     )
     return [(Template(source), Template(target)) for source, target in pairs]
 
@@ -138,7 +138,7 @@ def _summary(seed: int, random: Random) -> Pair:
 def _rewriting(seed: int, random: Random) -> Pair:
     """A sentence in another style or voice, or with its punctuation and capitals restored."""
     scene = world(seed).scene(random.random, "company")
-    style = scene.choice(list(load("instructions")["rewriting"]))
+    style = scene.choice(list(read_templates("instructions")["rewriting"]))
     if style == "spelling":
         return _spelling(seed, random)
     source, target = scene.choice(_rewrites(style))
@@ -167,4 +167,4 @@ def _label(seed: int, random: Random) -> Pair:
         scene.say(t) for t in scene.shuffled(scene.choice(register(name).paragraphs))[:2]
     )
     instruction = scene.choice(_wordings("classification", "register"))(scene)
-    return instruction, given, load("instructions")["labels"][name]
+    return instruction, given, read_templates("instructions")["labels"][name]

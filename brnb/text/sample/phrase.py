@@ -36,9 +36,9 @@ def phrase(text: str, gender: int | None = None, **attributes: Any) -> Phrase:
 
     Parameters
     ----------
-    text : str
+    text
         ``"a ponte"``, ``"os trilhos"``; without an article (``"Goiás"``) prepositions stay whole.
-    gender : int, optional
+    gender
         0 masculine, 1 feminine: for phrases without an article.
     **attributes
         What else a template may ask of it, such as ``river`` of a city.
@@ -54,7 +54,7 @@ def phrase(text: str, gender: int | None = None, **attributes: Any) -> Phrase:
 
 
 def integer(value: int) -> str:
-    """``1234567`` as ``1.234.567``."""
+    """Write an integer as Portuguese does: ``1234567`` as ``1.234.567``."""
     return f"{value:,}".replace(",", ".")
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from random import Random
 
-from brnb.text.sample.content import items, lists, load, templates
+from brnb.text.sample.content import items, lists, read_templates, templates
 from brnb.text.sample.grammar import Scene
 from brnb.text.sample.phrase import MONTHS, Phrase, capitalise, decimal, integer, money, phrase
 
@@ -36,15 +36,15 @@ class Fact:
 
     Attributes
     ----------
-    kind, subject, relation : str
+    kind, subject, relation
         What the fact is about: ``"city"``, ``"Santa Lídia do Umbu"``, ``"population"``.
-    value : str
+    value
         As documents write it: ``"48.210"``.
-    questions : tuple of str
+    questions
         Ways to ask for it.
-    answer : str
+    answer
         A short answer: ``"48.210 habitantes"``.
-    split : {"train", "validation", "test"}
+    split
         About 80, 10 and 10 %, by a hash of kind, subject and relation.
     """
 
@@ -68,7 +68,7 @@ def split_of(*parts: object) -> str:
     return SPLITS[max(0, key("split", *parts) % 10 - 7)]
 
 
-class World:
+class InventedWorld:
     """Every entity of a seed, by kind; built once and then only read."""
 
     def __init__(self, seed: int) -> None:
@@ -79,7 +79,7 @@ class World:
         for kind, size in SIZES.items():
             self.entities[kind] = [getattr(self, f"_{kind}")() for _ in range(size)]
         everyone = [self._person() for _ in range(1500)]
-        self.lists = lists(load("shared")) | self.entities
+        self.lists = lists(read_templates("shared")) | self.entities
         self.lists |= {
             "river": [city["river"] for city in self.entities["city"]],
             "date": [phrase(f"{d} de {m}", gender=0) for m in MONTHS for d in range(2, 29)],
@@ -100,7 +100,7 @@ class World:
         return Scene(random, cast, self.lists)
 
     def _pick(self, name: str) -> str:
-        return self._scene.choice(items(load("names")[name]))
+        return self._scene.choice(items(read_templates("names")[name]))
 
     def _unique(self, make: Callable[[], str]) -> str:
         name = make()
@@ -131,7 +131,7 @@ class World:
     def _person(self) -> Phrase:
         gender = int(self._scene.random() < 0.5)
         given = partial(self._pick, "given_f" if gender else "given_m")
-        first, last = self._scene.shuffled(items(load("names")["family"]))[:2]
+        first, last = self._scene.shuffled(items(read_templates("names")["family"]))[:2]
         return phrase(self._unique(lambda: f"{given()} {first} {last}"), gender=gender)
 
     def _city(self) -> Phrase:
@@ -237,13 +237,13 @@ class World:
 
 
 @cache
-def world(seed: int) -> World:
+def world(seed: int) -> InventedWorld:
     """The world of a seed."""
-    return World(seed)
+    return InventedWorld(seed)
 
 
-def _facts(current: World) -> Iterator[Fact]:
-    for kind, relations in load("relations").items():
+def _facts(current: InventedWorld) -> Iterator[Fact]:
+    for kind, relations in read_templates("relations").items():
         for relation, wording in relations.items():
             asked = templates(wording["questions"])
             answer = templates(wording.get("answer", "{value}"))[0]

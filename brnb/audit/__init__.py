@@ -1,0 +1,1 @@
+"""The dissertation checks itself: every claim of the documents, recomputed, and its verdict."""

@@ -1,0 +1,122 @@
+"""Statements of appendix A on attention, tried on small examples."""
+
+import math
+import random
+import re
+from functools import cache
+
+from brnb.audit.expression import evaluate
+from brnb.audit.formula import to_expression
+from brnb.audit.properties import same_degrees
+
+_DRAW = random.Random(20260131)
+_SCORES = [_DRAW.uniform(-3, 3) for _ in range(8)]
+_VALUES = [_DRAW.uniform(-1, 1) for _ in range(8)]
+
+
+def softmax(scores: list[float]) -> list[float]:
+    """Shares that are proportional to the exponential of the scores."""
+    powers = [math.exp(score) for score in scores]
+    return [power / sum(powers) for power in powers]
+
+
+def row_sum() -> float:
+    """Sum of a row of the attention matrix."""
+    return sum(softmax(_SCORES))
+
+
+def product_moments(d: float) -> list[float]:
+    """Mean and variance of the scalar product of two standard normal vectors of d components.
+
+    Integrated numerically; the terms are independent, so that their variances add up.
+    """
+    mean, square = _normal_moments()
+    return [d * mean * mean, d * (square * square - mean**4)]
+
+
+@cache
+def _normal_moments() -> tuple[float, float]:
+    step = 1e-3
+    points = [-8 + step * i for i in range(16001)]
+    density = [math.exp(-x * x / 2) / math.sqrt(2 * math.pi) * step for x in points]
+    mean = sum(x * p for x, p in zip(points, density, strict=True))
+    return mean, sum(x * x * p for x, p in zip(points, density, strict=True))
+
+
+def softmax_shift(printed: str) -> bool | str:
+    """Whether a softmax whose exponents are printed is the softmax of the scores."""
+    exponents = re.findall(r"e\^\{([^{}]*(?:\{[^{}]*\})?[^{}]*)\}", printed)
+    if len(exponents) != 2:
+        return "two exponents are expected, of the numerator and of the sum"
+    above, below = (to_expression(exponent) for exponent in exponents)
+    top = max(_SCORES)
+    powers = [math.exp(evaluate(below, {"s_j": s, "s_max": top})) for s in _SCORES]
+    shares = [math.exp(evaluate(above, {"s_i": s, "s_max": top})) / sum(powers) for s in _SCORES]
+    pairs = zip(shares, softmax(_SCORES), strict=True)
+    return all(math.isclose(mine, right, rel_tol=1e-9) for mine, right in pairs)
+
+
+def blocks_join(printed: str) -> bool | str:
+    """Whether two blocks joined by A.46 to A.48, with the printed sign, give the whole softmax."""
+    blocks = [(_SCORES[:4], _VALUES[:4]), (_SCORES[4:], _VALUES[4:])]
+    parts = []
+    for scores, values in blocks:
+        top = max(scores)
+        powers = [math.exp(score - top) for score in scores]
+        out = sum(p * v for p, v in zip(powers, values, strict=True)) / sum(powers)
+        parts.append((top, sum(powers), out))
+    (m1, l1, o1), (m2, l2, o2) = parts
+    top = max(m1, m2)
+    first, second = math.exp(m1 - top) * l1, math.exp(m2 - top) * l2
+    sign = -1 if printed.strip() == "-" else 1
+    joined = (first * o1 + sign * second * o2) / (first + second)
+    whole = sum(p * v for p, v in zip(softmax(_SCORES), _VALUES, strict=True))
+    return math.isclose(joined, whole, rel_tol=1e-12) or f"{joined:.6f} against {whole:.6f}"
+
+
+def shift_is_rotation(printed: str, width: int = 8, position: int = 5) -> bool | str:
+    """Whether the sinusoidal embedding k positions on is a rotation by k of that of `position`."""
+    shift = 3
+
+    def embedding(place: float) -> list[tuple[float, float]]:
+        angles = [place / 10000 ** (2 * i / width) for i in range(width // 2)]
+        return [(math.sin(angle), math.cos(angle)) for angle in angles]
+
+    moved = embedding(position + float(evaluate(printed, {"k": shift})))
+    for i, (sine, cosine) in enumerate(embedding(position)):
+        turn = shift / 10000 ** (2 * i / width)
+        rotated = (
+            sine * math.cos(turn) + cosine * math.sin(turn),
+            cosine * math.cos(turn) - sine * math.sin(turn),
+        )
+        if any(abs(a - b) > 1e-12 for a, b in zip(rotated, moved[i], strict=True)):
+            return f"pair {i} is not turned by k"
+    return True
+
+
+def bounds_powers(printed: str, power: int = 3) -> bool | str:
+    """Whether the powers of a matrix's largest eigenvalue bound the norms of its powers.
+
+    Tried on the triangular matrix with 0.5 on the diagonal and 4 above it; the printed name says
+    whether eigenvalue (λ) or singular value (σ) is meant.
+    """
+    a, b = 0.5, 4.0
+    gram = [a * a, a * b, a * b + 0.0, b * b + a * a]
+    trace, determinant = gram[0] + gram[3], gram[0] * gram[3] - gram[1] * gram[2]
+    singular = math.sqrt((trace + math.sqrt(trace * trace - 4 * determinant)) / 2)
+    corner = power * a ** (power - 1) * b  # of the power of the matrix; its norm is no less
+    bound = (singular if "sigma" in printed else a) ** power
+    return corner <= bound or f"a matrix of eigenvalues 0.5: norm {corner:.3g}, bound {bound:.3g}"
+
+
+def fits_sram(printed: str, b: str, elements: float = 98_304, d: float = 128) -> bool | str:
+    """Whether blocks of the printed side fit into M elements (192 KB of 16 bits)."""
+    side = float(evaluate(b, {"M": elements, "d": d}))
+    used = float(evaluate(printed, {"B_r": side, "B_c": side, "d": d}))
+    return used <= elements or f"{used:.0f} elements of {elements:.0f}"
+
+
+def reads(printed: str, b: str, t: str) -> bool | str:
+    """Whether n d T_c reads, with the text's block, are of the printed order."""
+    blocks = t.replace("B_c", f"({b})")
+    return same_degrees(printed, f"n*d*({blocks})")

@@ -1,0 +1,70 @@
+"""What ``brnb audit`` and ``brnb check paper.tex`` print, and whether all is well."""
+
+from pathlib import Path
+
+from brnb.audit.claims import read_register
+from brnb.audit.engine import audit, changed, recorded
+from brnb.audit.explain import explain, verdict_word
+from brnb.audit.manuscript import Manuscript, check_manuscript, read_numbers
+from brnb.audit.record import record_release
+
+
+def audit_text(id: str = "", lang: str = "pt", record: bool = False) -> tuple[str, bool]:
+    """Audit every claim, or explain one.
+
+    Parameters
+    ----------
+    id
+        Of the claim to explain; empty for all.
+    lang
+        "pt" or "en".
+    record
+        Write the verdicts, and what is found with the documents at hand, as those of the release.
+
+    Returns
+    -------
+    tuple of str and bool
+        The text to print, and whether no claim is broken and no verdict has changed.
+    """
+    audited = audit()
+    if id:
+        return explain(audited, id, lang), True
+    counts = ", ".join(f"{n} {verdict_word(kind, lang)}" for kind, n in audited.counts().items())
+    lines = [str(problem) for problem in audited.problems]
+    if record:
+        lines.append(f"written: {record_release(audited)}")
+    lines += changed(audited, recorded())
+    well = not audited.problems and not changed(audited, recorded())
+    return "\n".join([*lines, f"{len(audited.results)}: {counts}"]), well
+
+
+def manuscript_text(path: Path, exported: Path) -> tuple[str, bool]:
+    """Check a manuscript against ``numbers.tex`` beside it, or else that of a profile.
+
+    Parameters
+    ----------
+    path
+        The main LaTeX file.
+    exported
+        ``reports/<profile>/numbers.tex``, for a manuscript that has none beside it.
+
+    Returns
+    -------
+    tuple of str and bool
+        The text to print, and whether there is no fault.
+    """
+    beside = path.parent / "numbers.tex"
+    numbers = read_numbers(beside if beside.is_file() else exported)
+    checked = check_manuscript(path, numbers, read_register().claims)
+    return _text(checked), not checked.faults
+
+
+def _text(checked: Manuscript) -> str:
+    loose = [number for number in checked.numbers if number.kind == "loose"]
+    lines = [str(fault) for fault in checked.faults]
+    lines += [f"{n.file}:{n.line}: {n.text} is loose: bind, quote or justify it" for n in loose]
+    counts = ", ".join(f"{count} {kind}" for kind, count in checked.counts().items())
+    lines.append(f"{len(checked.numbers)} numbers: {counts}")
+    if checked.uncited:
+        lines.append(f"{len(checked.uncited)} recorded numbers that nobody cites")
+    return "\n".join(lines)

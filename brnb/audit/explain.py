@@ -1,0 +1,108 @@
+"""One claim in a reader's words: what is printed, how it is checked, both values, the verdict."""
+
+import difflib
+from collections.abc import Iterator
+
+from brnb.audit.claims import Both, Claim
+from brnb.audit.engine import Audit, Result
+from brnb.audit.quote import PRINTED
+
+WORDS = {
+    "confirmed": Both(pt="confirmada", en="confirmed"),
+    "rounding": Both(pt="arredondamento", en="rounding"),
+    "wrong": Both(pt="errada", en="wrong"),
+    "inconsistent": Both(pt="contraditória", en="inconsistent"),
+    "false fact": Both(pt="fato falso", en="false fact"),
+    "not checkable": Both(pt="não verificável", en="not checkable"),
+}
+_HEADS = {
+    "says": Both(pt="Afirmação", en="Claim"),
+    "quote": Both(pt="No texto", en="In the text"),
+    "inputs": Both(pt="Entradas", en="Inputs"),
+    "check": Both(pt="Conferência", en="Check"),
+    "printed": Both(pt="Impresso", en="Printed"),
+    "recomputed": Both(pt="Recalculado", en="Recomputed"),
+    "verdict": Both(pt="Veredito", en="Verdict"),
+    "reading": Both(pt="Outra leitura que dá o impresso", en="Another reading that gives it"),
+    "consequence": Both(pt="Consequência", en="Consequence"),
+    "changes": Both(pt="Muda também", en="Changes too"),
+    "source": Both(pt="Fonte", en="Source"),
+    "why": Both(pt="Porque", en="Because"),
+    "where": Both(pt="Registro", en="Register"),
+}
+
+
+def verdict_word(verdict: str, lang: str) -> str:
+    """A verdict in the language of the reader."""
+    return str(getattr(WORDS[verdict], lang))
+
+
+def explain(audited: Audit, id: str, lang: str = "pt") -> str:
+    """Explain one claim.
+
+    Raises
+    ------
+    ValueError
+        If no claim has this id; the message names the nearest.
+    """
+    if id not in audited.results:
+        within = [known for known in audited.results if known.startswith(id)]
+        near = (within or difflib.get_close_matches(id, audited.results, cutoff=0.4))[:5]
+        raise ValueError(f"no claim {id!r}; nearest: {', '.join(near) or 'none'}")
+    result = audited.results[id]
+    lines = (
+        f"{getattr(_HEADS[head], lang)}: {text}" for head, text in _facts(result, lang) if text
+    )
+    return "\n".join([id, *lines])
+
+
+def number(value: float | str | None) -> str:
+    """A recomputed value with six significant digits."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value or "")
+
+
+def check_text(claim: Claim) -> str:
+    """How a claim is checked, as the register has it."""
+    match claim.kind:
+        case "value" | "holds" | "algebra":
+            text = str(getattr(claim, claim.kind))
+            return text + "".join(f"; {name} = {value}" for name, value in claim.where.items())
+        case "fact":
+            return f"= {claim.fact} {claim.unit}".strip()
+        case "shapes":
+            assert claim.shapes is not None
+            sizes = (f"{name}: {' × '.join(size)}" for name, size in claim.shapes.sizes.items())
+            return f"{'; '.join(sizes)} → {' × '.join(claim.shapes.gives)}"
+        case "test":
+            assert claim.test is not None
+            given = (f"{name} = {value}" for name, value in claim.test.arguments.items())
+            return f"{claim.test.function}({', '.join(given)})"
+    return "=" if claim.kind == "same" else ""
+
+
+def _facts(result: Result, lang: str) -> Iterator[tuple[str, str | None]]:
+    claim, judgement = result.claim, result.judgement
+    inputs = {**claim.given, **{k: v for k, v in result.slots.items() if k != PRINTED}}
+    yield "says", claim.says
+    for _, quote in claim.passages:
+        yield "quote", " ".join(quote.text.split())
+    yield "inputs", "; ".join(f"{name} = {value}" for name, value in inputs.items())
+    yield "check", check_text(claim)
+    yield "printed", judgement.printed
+    yield "recomputed", _recomputed(result)
+    yield "verdict", verdict_word(result.verdict, lang)
+    yield "reading", getattr(judgement.reading, lang, None)
+    yield "why", judgement.why
+    if result.verdict not in ("confirmed", "rounding", "not checkable"):
+        yield "consequence", getattr(claim.consequence, lang, None)
+        yield "changes", ", ".join(claim.changes)
+    yield "source", claim.source
+    yield "where", f"brnb/thesis/claims/{claim.file}:{claim.line}"
+
+
+def _recomputed(result: Result) -> str:
+    judgement = result.judgement
+    text = number(judgement.recomputed)
+    if judgement.low is not None and judgement.high is not None:
+        text += f" [{judgement.low:.6g}; {judgement.high:.6g}]"
+    return text

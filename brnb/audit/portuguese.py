@@ -1,0 +1,70 @@
+"""Numbers as Portuguese prose writes them: 1.234,5, 8 bilhões, 3,5 mil, 12,5%."""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+MAGNITUDES = {
+    "mil": 10**3,
+    "milhão": 10**6,
+    "milhões": 10**6,
+    "bilhão": 10**9,
+    "bilhões": 10**9,
+    "trilhão": 10**12,
+    "trilhões": 10**12,
+}
+_GROUPED = r"\d{1,3}(?:[.\u00a0~]\d{3})+|\d{1,3}(?:\\,\d{3})+"
+NUMBER = re.compile(
+    rf"(?P<sign>[-−+]|\\ensuremath\{{-\}})?(?<![\w.,])(?P<digits>(?:{_GROUPED}|\d+)(?:,\d+|\.\d+)?)"
+    r"(?:\s*\\times\s*10\^\{?(?P<power>-?\d+)\}?)?"
+    rf"(?:[\s~]+(?P<magnitude>{'|'.join(sorted(MAGNITUDES, key=len, reverse=True))})\b)?"
+    r"(?P<percent>\s*\\?%)?"
+)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A number in a text.
+
+    Attributes
+    ----------
+    text
+        As written.
+    value, step
+        Its value, and one unit of its last digit; a percentage counts in percent.
+    percent
+        Whether it is a percentage.
+    digits
+        Significant digits written.
+    """
+
+    text: str
+    value: Decimal
+    step: Decimal
+    percent: bool
+    digits: int
+
+    @property
+    def corners(self) -> tuple[float, float]:
+        """What rounds to the written digits lies between these."""
+        return float(self.value - self.step / 2), float(self.value + self.step / 2)
+
+
+def read_written(match: re.Match[str]) -> Written:
+    """Make a number of a match of `NUMBER`; points part thousands, a comma decimals.
+
+    A lone point before other than three digits is taken for a decimal point, as English has it.
+    """
+    digits = re.sub(r"[\u00a0~\s]|\\,", "", match["digits"])
+    digits = re.sub(r"\.(?=\d{3}(?!\d))", "", digits).replace(",", ".")
+    exponent = Decimal(digits).as_tuple().exponent
+    assert isinstance(exponent, int)
+    scale = Decimal(10) ** int(match["power"] or 0) * MAGNITUDES.get(match["magnitude"] or "", 1)
+    sign = -1 if match["sign"] and match["sign"] not in "+" else 1
+    return Written(
+        match[0].strip(),
+        sign * Decimal(digits) * scale,
+        Decimal(1).scaleb(exponent) * scale,
+        bool(match["percent"]),
+        len(digits.replace(".", "").strip("0") or "0"),
+    )

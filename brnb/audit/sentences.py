@@ -1,0 +1,88 @@
+"""Arithmetic in a manuscript's sentences: percentages beside two numbers, means of n whole ones."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from brnb.audit.grim import mean_possible
+from brnb.audit.latex_source import Line
+from brnb.audit.portuguese import NUMBER, Written, read_written
+
+BRNB = re.compile(r"\\brnb\{([^{}]*)\}")
+_VALUE = r"([-−]?\d[\d.,]*\d|\d)(?:\s*\\?%)?"
+_CHANGE = re.compile(rf"\bde\s+{_VALUE}(?:\s+\w+)?\s+(?:para|a)\s+{_VALUE}")
+_BOUND = re.compile(r"\b(mais|acima|menos|abaixo|quase|cerca) de\s+$")
+_SAMPLE = re.compile(r"\bn\s*=\s*(\d+)")
+_MEAN = re.compile(r"médi[ao]s?\b[^.;]*?(\d+,\d+)")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something to mend: where, what and how."""
+
+    file: str
+    line: int
+    kind: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.text}"
+
+
+def sentences(lines: list[Line]) -> Iterator[tuple[Line, str]]:
+    """Sentences of the running text with the line in which they begin."""
+    first, words = None, ""
+    for line in lines:
+        text = line.text.strip()
+        for piece in re.split(r"(?<=[.;!?])\s+|^$", text) if text else [""]:
+            if not words:
+                first = line
+            words = f"{words} {piece}".strip()
+            if re.search(r"[.;!?]$", piece) or not piece:
+                if words and first:
+                    yield first, words
+                words = ""
+    if words and first:
+        yield first, words
+
+
+def percentages(line: Line, sentence: str, numbers: Mapping[str, str]) -> list[Fault]:
+    """Percentages beside "de A para B" that are not the change from A to B."""
+    text = BRNB.sub(lambda m: numbers.get(m[1], m[0]), sentence)
+    change = _CHANGE.search(text)
+    shares = [m for m in NUMBER.finditer(text) if m["percent"]]
+    if change is None or len(shares) != 1:
+        return []
+    ends = [NUMBER.fullmatch(part) for part in change.groups()]
+    first, second = (read_written(end) for end in ends if end)
+    share = read_written(shares[0])
+    if not first.value or _follows(first, second, share, _BOUND.search(text[: shares[0].start()])):
+        return []
+    right = float(100 * (second.value - first.value) / first.value)
+    said = f"{share.text} does not follow from {first.text} and {second.text}: it is {right:.1f}%"
+    return [Fault(line.file, line.number, "percentage", said)]
+
+
+def _follows(first: Written, second: Written, share: Written, bound: re.Match[str] | None) -> bool:
+    """Whether a share rounds to the change from one number to another, either way."""
+    changes = [100 * (b - a) / a for a in first.corners for b in second.corners if a]
+    low, high = sorted(abs(corner) for corner in share.corners)
+    size = sorted(abs(change) for change in changes)
+    if bound and bound[1] in ("mais", "acima"):
+        return size[-1] >= low
+    if bound and bound[1] in ("menos", "abaixo"):
+        return size[0] <= high
+    room = 0.1 * high if bound else 0.0
+    return size[0] <= high + room and size[-1] >= low - room
+
+
+def means(line: Line, sentence: str) -> list[Fault]:
+    """Means of n whole numbers that no n whole numbers have (GRIM)."""
+    sample, mean = _SAMPLE.search(sentence), _MEAN.search(sentence)
+    if not sample or not mean:
+        return []
+    n, decimals = int(sample[1]), len(mean[1].split(",")[1])
+    if n >= 10**decimals or mean_possible(float(mean[1].replace(",", ".")), n, decimals):
+        return []
+    text = f"no {n} whole numbers have the mean {mean[1]}: check n or the mean"
+    return [Fault(line.file, line.number, "mean", text)]

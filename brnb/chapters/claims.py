@@ -1,0 +1,277 @@
+"""Chapter 23: the claims of the documents, their verdicts, errata, and what is reproduced."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from brnb.audit.claims import Claim
+from brnb.audit.engine import Audit, Result
+from brnb.audit.explain import number, verdict_word
+from brnb.audit.programmes import Implied
+from brnb.audit.reproduction import Outcome
+from brnb.audit.verdict import KINDS
+from brnb.report.figures import figure
+from brnb.report.labels import label
+from brnb.report.tables import frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+PARTS = {"14": "A", "15": "B", "16": "B", "17": "B", "18": "B", "19": "B", "20": "C", "21": "C"}
+COLOURS = ("#2e7d32", "#9ccc65", "#c62828", "#ef6c00", "#6a1b9a", "#9e9e9e")  # as KINDS
+
+
+def part(claim: Claim) -> str:
+    """Document of a claim; of the dissertation the chapter or appendix, "refs" for references."""
+    document, place, *rest = claim.id.split(":")
+    if document != "002":
+        return document
+    if place.startswith("Refer"):
+        return "002 refs"
+    if place == "tab":
+        return f"002 {PARTS.get(rest[0], '4')}"
+    if place == "alg":
+        low = int(rest[0])
+        return f"002 {'4' if low < 2 else 'A' if low < 10 else 'B'}"
+    where = re.match(r"[ABC1-5](?=\.|$|:)|[ABC1-5]", rest[0] if place == "eq" else place)
+    return f"002 {where[0]}" if where else "002"
+
+
+def tab_verdicts(audited: Audit, lang: str) -> "pd.DataFrame":
+    """Claims by part of the documents and verdict."""
+    results = audited.results.values()
+    counts = Counter((part(result.claim), result.verdict) for result in results)
+    rows = [
+        {"part": _part_name(name, lang), **{kind: counts[name, kind] for kind in KINDS}}
+        for name in sorted({name for name, _ in counts})
+    ]
+    total: dict[str, Any] = {
+        "part": label("total", lang),
+        **{str(k): n for k, n in audited.counts().items()},
+    }
+    return frame([{**row, "claims": sum(row[k] for k in KINDS)} for row in [*rows, total]]).rename(
+        columns={kind: verdict_word(kind, lang).capitalize() for kind in KINDS}
+    )
+
+
+def fig_verdicts(audited: Audit, lang: str) -> "Figure":
+    """Claims by part and verdict, as stacked bars."""
+    table = tab_verdicts(audited, lang).iloc[:-1]
+    drawn, axes = figure(height=0.35 * len(table) + 1.4)
+    left = [0] * len(table)
+    for kind, colour in zip(KINDS, COLOURS, strict=True):
+        word = verdict_word(kind, lang)
+        counts = [int(count) for count in table[word.capitalize()]]
+        axes.barh(list(table["part"]), counts, left=left, color=colour, label=word)
+        left = [start + count for start, count in zip(left, counts, strict=True)]
+    axes.invert_yaxis()
+    axes.set_xlabel(label("claims", lang))
+    axes.legend(loc="lower right", fontsize="small")
+    return drawn
+
+
+def tab_errata(audited: Audit, lang: str) -> "pd.DataFrame":
+    """Every error, the gravest first: place, printed, correct, consequence."""
+    rows = [
+        {
+            "place": result.claim.id,
+            "statement": result.claim.says,
+            "printed": _plain(result.judgement.printed),
+            "correct": _correct(result),
+            "verdict": verdict_word(result.verdict, lang),
+            "consequence": _consequence(result, lang),
+        }
+        for result in audited.errors()
+    ]
+    return frame(rows)
+
+
+def tab_claims_000(audited: Audit, lang: str) -> "pd.DataFrame":
+    """Claims of the document on choosing models, with their verdicts."""
+    return _claims(audited, "000", lang)
+
+
+def tab_claims_001(audited: Audit, lang: str) -> "pd.DataFrame":
+    """Claims of the study material on small, quantised and distilled models."""
+    return _claims(audited, "001", lang)
+
+
+def tab_claims_002(audited: Audit, lang: str) -> "pd.DataFrame":
+    """Claims of the dissertation, with their verdicts."""
+    return _claims(audited, "002", lang)
+
+
+def tab_claims_003(audited: Audit, lang: str) -> "pd.DataFrame":
+    """Claims of the slides on MoE and dense models."""
+    return _claims(audited, "003", lang)
+
+
+def tab_claims_004(audited: Audit, lang: str) -> "pd.DataFrame":
+    """Claims of the lecture on architectures."""
+    return _claims(audited, "004", lang)
+
+
+def tab_coverage(found: Mapping[str, Any], lang: str) -> "pd.DataFrame":
+    """Numbers and comparisons of each document: in a claim, explained, neither."""
+    return frame(
+        {"part": _part_name(name, lang), **row} for name, row in found["documents"].items()
+    )
+
+
+def tab_coverage_reasons(found: Mapping[str, Any], lang: str) -> "pd.DataFrame":
+    """Why what no claim covers states nothing that could be checked."""
+    return frame([{"reason": row[lang], "count": row["count"]} for row in found["reasons"]])
+
+
+def tab_mutations(scores: Mapping[str, Mapping[str, float]], lang: str) -> "pd.DataFrame":
+    """Edits by kind, and the percentages found at all and by recomputation alone."""
+    rows = [
+        {
+            "kind": label(f"edit_{kind}", lang),
+            "edits": int(score["edits"]),
+            "found_percent": 100 * score["found"],
+            "recomputed_percent": 100 * score["recomputed"],
+        }
+        for kind, score in scores.items()
+    ]
+    return frame(rows)
+
+
+def tab_mutations_documents(found: Mapping[str, Any], lang: str) -> "pd.DataFrame":
+    """The same in copies of the documents themselves, as recorded at release."""
+    return tab_mutations(found["mutations"], lang)
+
+
+def tab_reproduces(outcomes: Iterable[Outcome], lang: str) -> "pd.DataFrame":
+    """Published results and findings beside ours, with verdict and reason."""
+    rows = [
+        {
+            "place": outcome.place,
+            "finding": label(f"finding_{outcome.result}", lang),
+            "published": outcome.published,
+            "ours": outcome.ours,
+            "ci_low": outcome.low,
+            "ci_high": outcome.high,
+            "verdict": _outcome_words(outcome, lang),
+        }
+        for outcome in outcomes
+    ]
+    return frame(rows)
+
+
+def tab_portuguese_models(models: Iterable[Implied], lang: str) -> "pd.DataFrame":
+    """Portuguese models and programmes: what their numbers imply, and whether that is plausible."""
+    rows = [
+        {
+            "model": model.name,
+            "gpu_hours": model.gpu_hours,
+            "tokens_per_second": model.tokens_per_second,
+            "share_of_peak": None if model.share is None else 100 * model.share,
+            "watts": model.watts,
+            "our_hours": model.our_hours,
+            "verdict": _plausibility(model, lang),
+            "source": model.source,
+        }
+        for model in models
+    ]
+    return frame(rows)
+
+
+def _claims(audited: Audit, document: str, lang: str) -> "pd.DataFrame":
+    """Every claim of one document with its verdict."""
+    rows = [
+        {
+            "place": result.claim.id.removeprefix(f"{document}:"),
+            "statement": result.claim.says,
+            "printed": _plain(result.judgement.printed),
+            "recomputed": _recomputed(result),
+            "verdict": verdict_word(result.verdict, lang),
+        }
+        for result in audited.results.values()
+        if result.claim.document == document
+    ]
+    return frame(rows)
+
+
+def as_records(audited: Audit) -> list[dict[str, Any]]:
+    """Every claim with its verdict, for a JSON file."""
+    return [
+        {
+            "id": id,
+            "says": result.claim.says,
+            "printed": result.judgement.printed,
+            "recomputed": result.judgement.recomputed,
+            "verdict": result.verdict,
+            "why": result.judgement.why,
+            "source": result.claim.source,
+        }
+        for id, result in audited.results.items()
+    ]
+
+
+def _outcome_words(outcome: Outcome, lang: str) -> str:
+    word = label(f"outcome_{outcome.verdict.replace(' ', '_')}", lang)
+    if not outcome.reason:
+        return word
+    because = label(f"because_{outcome.reason}", lang)
+    share = (
+        ""
+        if outcome.share is None
+        else f" ({100 * outcome.share:.1f}%)".replace(".", "," if lang == "pt" else ".")
+    )
+    return f"{word}: {because}{share}"
+
+
+def _plausibility(model: Implied, lang: str) -> str:
+    if model.plausible is None:
+        names = ", ".join(label(f"missing_{name}", lang) for name in model.missing)
+        return f"{label('not_computable', lang)} ({names})"
+    return label("plausible" if model.plausible else "not_plausible", lang)
+
+
+def _recomputed(result: Result) -> str:
+    """The recomputed value, or why there is none."""
+    judgement = result.judgement
+    if result.verdict == "not checkable":
+        return str(judgement.why)
+    return _plain(number(judgement.recomputed))
+
+
+def _correct(result: Result) -> str:
+    """The right value: recomputed, or the other side of an identity."""
+    claim = result.claim
+    if claim.algebra and claim.algebra.startswith("printed =="):
+        right = claim.algebra.split("==")[1].strip()
+        if not any(re.search(rf"\b{re.escape(name)}\b", right) for name in result.slots):
+            return right.replace("**", "^").replace("*", "·")
+    return _plain(number(result.judgement.recomputed))
+
+
+def _consequence(result: Result, lang: str) -> str:
+    judgement, parts = result.judgement, []
+    if result.claim.consequence:
+        parts.append(str(getattr(result.claim.consequence, lang)))
+    if judgement.reading:
+        parts.append(f"{label('gives_printed', lang)}: {getattr(judgement.reading, lang)}.")
+    if result.claim.changes:
+        parts.append(f"{label('changes', lang)}: {', '.join(result.claim.changes)}.")
+    return " ".join(part for part in parts if part)
+
+
+def _plain(text: str) -> str:
+    """A quotation short enough for a cell, without marks of LaTeX."""
+    text = re.sub(r"\\text\{([^{}]*)\}", r"\1", text)
+    text = re.sub(r"\\([A-Za-z]+)", r"\1", text).replace("\\", "")
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _part_name(part: str, lang: str) -> str:
+    document, _, chapter = part.partition(" ")
+    name = label(f"document_{document}", lang)
+    if not chapter:
+        return name
+    kind = "references" if chapter == "refs" else "appendix" if chapter.isalpha() else "chapter"
+    text = label(kind, lang)
+    return text if chapter == "refs" else f"{text} {chapter}"

@@ -1,0 +1,20 @@
+"""How the function that draws an artefact is named.
+
+Artefact ``tab-x-y`` is drawn by ``tab_x_y``; ``tab-<run>-legibility``, which every version has, by
+``tab_legibility``; and ``tab-<run>`` by ``tab_run``.
+"""
+
+import re
+
+
+def function_names(run: str, id: str) -> list[str]:
+    """Names that the function of an artefact may have: its own, else that of all runs' like it.
+
+    A run's id may be cut to its first word: ``fig-cpt-loss`` is the ``fig_loss`` of
+    ``cpt_qlora_llama31_8b_brwac10k``.
+    """
+    kind, _, rest = id.partition("-")
+    words = [rest, *(rest.removeprefix(f"{name}-") for name in (run, run.partition("_")[0]))]
+    if rest == run:
+        words.append("run")
+    return [re.sub(r"\W", "_", f"{kind}-{word}" if word else kind) for word in dict.fromkeys(words)]

@@ -1,0 +1,85 @@
+"""A manuscript of three chapters: clean it has no fault; planted ones are all found."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from brnb.audit.claims import read_register
+from brnb.audit.latex_source import SourceError
+from brnb.audit.manuscript import Manuscript, check_manuscript, read_numbers
+
+CLEAN = Path(__file__).with_name("manuscript")
+CLAIMS = read_register().claims
+PLANTED = [  # file, what stands there, what is planted, kind of the fault
+    ("cap1.tex", r"\brnb{costs.track2_hours} horas", "5,22 horas", "by hand"),
+    ("cap2.tex", r"\brnb{corpus.documents} documentos", "13.971 documentos", "by hand"),
+    ("cap3.tex", r"\brnb{v6.tokens} tokens", "3.632.144 tokens", "by hand"),
+    ("cap3.tex", r"\brnb{lab.watts} W", "412 W", "by hand"),
+    ("cap1.tex", r"\brnb{costs.track2_usd}", r"\brnb{costs.track2_eur}", "unknown"),
+    ("cap2.tex", r"\brnb{v1.val_ppl}", r"\brnb{v1.valppl}", "unknown"),
+    ("cap1.tex", "custou 0,08 dólar", "custou 0,80 dólar", "misquoted"),
+    ("cap1.tex", "exige 112 GB", "exige 121 GB", "misquoted"),
+    ("cap1.tex", "002:tab:3:v1:custo", "002:tab:3:v0:custo", "unknown claim"),
+    ("cap3.tex", r"48,3\%", r"84,3\%", "percentage"),
+    ("cap3.tex", "de 0,037 para 0,090", "de 0,037 para 0,009", "percentage"),
+    ("cap2.tex", "média 3,45", "média 3,47", "mean"),
+    ("cap2.tex", "n = 20", "n = 23", "mean"),
+]
+
+
+def check(folder: Path) -> Manuscript:
+    return check_manuscript(folder / "tese.tex", read_numbers(folder / "numbers.tex"), CLAIMS)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(CLEAN, tmp_path / "tese"))
+
+
+def test_a_clean_manuscript_has_no_fault_and_no_loose_number() -> None:
+    manuscript = check(CLEAN)
+    assert [str(fault) for fault in manuscript.faults] == []
+    counts = manuscript.counts()
+    assert counts["bound"] == 9
+    assert counts["quoted"] == 2
+    assert counts["loose"] == 0
+    assert manuscript.uncited == ["v5.val_ppl"]
+
+
+@pytest.mark.parametrize(("file", "old", "new", "kind"), PLANTED)
+def test_a_planted_fault_is_found_alone(
+    copy: Path, file: str, old: str, new: str, kind: str
+) -> None:
+    text = (copy / file).read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    (copy / file).write_text(text.replace(old, new), encoding="utf-8")
+    assert [(fault.file, fault.kind) for fault in check(copy).faults] == [(file, kind)]
+
+
+def test_a_number_without_reason_is_loose(copy: Path) -> None:
+    path = copy / "cap1.tex"
+    path.write_text(path.read_text(encoding="utf-8") + "São 8,5 bilhões de tokens.\n")
+    loose = [number for number in check(copy).numbers if number.kind == "loose"]
+    assert [number.text for number in loose] == ["8,5 bilhões"]
+
+
+def test_latin_1_is_refused_with_the_line_and_the_fix(copy: Path) -> None:
+    text = (copy / "cap2.tex").read_text(encoding="utf-8")
+    (copy / "cap2.tex").write_bytes(text.encode("latin-1"))
+    with pytest.raises(SourceError, match=r"cap2\.tex:1: not UTF-8 .*iconv"):
+        check(copy)
+
+
+@pytest.mark.parametrize(("extra", "message"), [("\\textbf{a", "never closed"), ("b}", "without")])
+def test_unbalanced_braces_are_refused_with_the_line(copy: Path, extra: str, message: str) -> None:
+    text = (copy / "cap3.tex").read_text(encoding="utf-8")
+    (copy / "cap3.tex").write_text(text + extra + "\n", encoding="utf-8")
+    with pytest.raises(SourceError, match=rf"cap3\.tex:{text.count(chr(10)) + 1}: .*{message}"):
+        check(copy)
+
+
+def test_a_missing_chapter_is_named(copy: Path) -> None:
+    (copy / "cap3.tex").unlink()
+    with pytest.raises(SourceError, match=r"cap3\.tex does not exist, named in tese\.tex"):
+        check(copy)

@@ -1,0 +1,97 @@
+"""The small tests of formulas against SciPy, NumPy and published values."""
+
+import numpy as np
+import pytest
+from scipy import optimize, stats
+
+from brnb.audit import attention, grim, numeric, properties
+from brnb.audit.programmes import implied
+from brnb.audit.reproduction import outcomes
+
+
+def test_the_clip_of_a_quantiser_is_scipys() -> None:
+    def error(clip: float) -> float:
+        x = np.linspace(-8, 8, 160_001)
+        kept = np.clip(np.round(x / clip * 7), -7, 7) * clip / 7
+        return float(np.sum((x - kept) ** 2 * stats.norm.pdf(x)))
+
+    right = optimize.minimize_scalar(error, bounds=(1.5, 4), method="bounded").x
+    assert numeric.gaussian_clip(4) == pytest.approx(right, abs=0.05)
+    assert numeric.gaussian_clip(8) == pytest.approx(3.92, abs=0.1)  # Banner et al. (2019)
+
+
+def test_two_sided_probability_is_scipys() -> None:
+    assert numeric.two_sided("2*Phi", "1") is True
+    assert numeric.two_sided("2*Phi", "2") is not True
+    assert numeric.normal_inside(0.7) == pytest.approx(stats.norm.cdf(0.7) - stats.norm.cdf(-0.7))
+
+
+def test_a_ring_reduces_with_the_textbooks_chunks_only() -> None:
+    assert numeric.ring_sums("r*a*n*k - i", "r*a*n*k - i + 1") is True
+    assert numeric.ring_sums("r*a*n*k - i", "r*a*n*k - i") is not True
+
+
+def test_means_that_binary_answers_can_have() -> None:
+    assert grim.mean_possible(3.45, 20, 2)
+    assert not grim.mean_possible(3.47, 20, 2)  # Brown and Heathers (2017)
+    assert grim.possible(0.037, 0.013, 200, 3)
+    assert not grim.possible(0.0365, 0.013, 200, 3, decimals=4)
+
+
+def test_eigenvalues_do_not_bound_powers() -> None:
+    matrix = np.array([[0.5, 4.0], [0.0, 0.5]])
+    norm = np.linalg.norm(np.linalg.matrix_power(matrix, 3), 2)
+    assert norm > 0.5**3
+    assert attention.bounds_powers("(lambda_max)") is not True
+    assert attention.bounds_powers("(sigma_max)") is True
+    assert np.linalg.norm(matrix, 2) ** 3 >= norm
+
+
+def test_moments_of_a_product_of_normals() -> None:
+    draw = np.random.default_rng(13)
+    products = (draw.normal(size=(20_000, 64)) * draw.normal(size=(20_000, 64))).sum(1)
+    mean, variance = attention.product_moments(64)
+    assert mean == pytest.approx(0, abs=1e-9)
+    assert variance == pytest.approx(products.var(), rel=0.05)
+
+
+def test_orders_of_growth() -> None:
+    assert properties.same_degrees("n**2*d", "4*n*n*d + n*n") is True
+    assert properties.same_degrees("n**2", "n**2*d") is not True
+    assert properties.degree("n**2*d + n", "n", 2) is True
+    assert properties.leading("n**2/d", "n**2/d + n", ["n"]) is True
+
+
+def test_published_trainings_against_the_peak() -> None:
+    row = {"parameters": 1e9, "tokens": 312e12 * 3600 / 6e9 / 2, "gpus": 1, "gpu": "a100_80gb"}
+    row |= {"hours": 1, "kwh": 0.4, "kg_co2": None, "name": "m", "source": "s"}
+    half = implied(row, 0.65)
+    assert half.share == pytest.approx(0.5)
+    assert half.watts == pytest.approx(400)
+    assert half.plausible
+    assert implied({**row, "hours": 0.5}, 0.65).plausible is False
+    assert implied({**row, "hours": None}, 0.65).missing == ("hours",)
+
+
+def test_an_interval_decides_what_is_reproduced(tmp_path) -> None:
+    (tmp_path / "tab13.csv").write_text(
+        "task,metric,source,baseline,gain,ci_low,ci_high\n"
+        "QA,F1,Publicado,0.1,0.05,,\nQA,F1,Nosso (legacy),0.1,0.04,0.01,0.07\n"
+        "QA,EM,Publicado,0.1,0.05,,\nQA,EM,Nosso (legacy),0.1,0.00,-0.01,0.01\n"
+        "Resumo,R,Publicado,0.1,0.05,,\nResumo,R,Nosso (legacy),0.1,-0.04,-0.06,-0.02\n"
+        "Reescrita,R,Publicado,0.1,0.05,,\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "tab07.csv").write_text(
+        "run,source,tokens_billion,ppl,bits_per_byte\n"
+        "v1,Publicado,10,4.6,\nv1,Nosso,10.5,4.7,1.9\nv2,Publicado,3,4.2,\nv2,Nosso,0.1,4.2,1.8\n",
+        encoding="utf-8",
+    )
+    found = {outcome.place: outcome.verdict for outcome in outcomes(tmp_path)}
+    assert found["Tabela 13: QA, F1"] == "reproduced"
+    assert found["Tabela 13: QA, EM"] == "undecided"
+    assert found["Tabela 13: Resumo, R"] == "differs"
+    assert found["Tabela 13: Reescrita, R"] == "not comparable"
+    assert found["Tabela 7: v1"] == "reproduced"
+    assert found["Tabela 7: v2"] == "not comparable"
+    assert found["Tabela 12"] == "not comparable"

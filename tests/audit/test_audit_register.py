@@ -1,0 +1,92 @@
+"""The register as it stands: every claim judged, every verdict the recorded one, none idle."""
+
+import time
+
+import pytest
+
+from brnb.audit.engine import audit, changed, recorded
+from brnb.audit.explain import explain
+from brnb.audit.mutations import mutate, score
+from brnb.audit.record import recorded_release
+from brnb.audit.verdict import ERRORS
+
+
+@pytest.fixture(scope="module")
+def audited():
+    return audit()
+
+
+def test_every_claim_is_judged_and_none_is_idle(audited):
+    assert [str(problem) for problem in audited.problems] == []
+    assert len(audited.results) >= 550
+
+
+def test_verdicts_are_those_of_the_release(audited):
+    assert changed(audited, recorded()) == []
+
+
+def test_all_five_documents_are_covered(audited):
+    documents = {result.claim.document for result in audited.results.values()}
+    assert documents == {"000", "001", "002", "003", "004"}
+    release = recorded_release()
+    assert sum(row["uncovered"] for row in release["documents"].values()) == 0
+
+
+@pytest.mark.parametrize(
+    ("id", "verdict", "value"),  # by hand, or from the papers
+    [
+        ("002:tab:3:v5_main:custo", "confirmed", 0.416),
+        ("002:eq:C.35", "wrong", 29213.4 / 365),
+        ("002:eq:C.62", "wrong", 6.27917e6),
+        ("002:eq:C.94", "wrong", 0.285),
+        ("002:eq:B.126", "confirmed", 2.147483648),
+        ("002:eq:4.8", "wrong", 167772160),
+        ("003:Modelos MoE:Mixtral total", "false fact", 46702792704),
+        ("004:tab:9:cache:MLA menor", "confirmed", 15552),
+        ("000:Exemplo Prático:score", "confirmed", 3.705),
+    ],
+)
+def test_known_results(audited, id, verdict, value):
+    result = audited.results[id]
+    assert result.verdict == verdict
+    assert result.judgement.recomputed == pytest.approx(value, rel=1e-3)
+
+
+def test_orientation_algebra_and_units_are_checks_of_their_own(audited):
+    for id in ("002:eq:A.2", "002:eq:B.13", "002:eq:B.108", "002:eq:B.71", "002:eq:C.33"):
+        assert audited.results[id].verdict in ERRORS
+    for id in ("002:eq:B.12", "002:eq:B.17", "002:eq:C.22", "002:eq:C.8", "002:eq:B.80"):
+        assert audited.results[id].verdict == "confirmed"
+
+
+def test_another_reading_is_named(audited):
+    reading = audited.results["002:eq:B.23"].judgement.reading
+    assert reading is not None
+    assert reading.en == "a thousand A100s"
+
+
+def test_one_claim_is_explained_in_words(audited):
+    text = explain(audited, "002:eq:C.35")
+    assert "Recalculado: 80.03" in text
+    assert "Veredito: errada" in text
+    assert explain(audited, "002:eq:C.35", "en").count("\n") == text.count("\n")
+    with pytest.raises(ValueError, match="nearest"):
+        explain(audited, "002:eq:C.3")
+
+
+def test_edits_of_the_registered_claims_are_found(audited):
+    scores = score(mutate(audited, 200))
+    assert scores["found"] >= 0.99
+    assert scores["recomputed"] >= 0.6  # by recomputation alone, without the registered words
+
+
+def test_two_seeds_draw_different_edits(audited):
+    first, second = (mutate(audited, 20, seed) for seed in (1, 2))
+    assert [a.edit for a in first] != [a.edit for a in second]
+    assert [a.edit for a in first] == [a.edit for a in mutate(audited, 20, 1)]
+
+
+def test_the_audit_is_fast():
+    start = time.process_time()
+    audit()
+    assert time.process_time() - start < 30
