@@ -1,5 +1,6 @@
 # make thesis   run every chapter of a profile (PROFILE=smoke by default) and gather the results
 # make test     run the test suite
+# make test-gpu run every kernel against its definition, on a GPU
 # Both build .venv from requirements.lock first, if it is not there or the lock file changed: pinned,
 # with hashes.
 
@@ -9,7 +10,7 @@ BIN := .venv/bin
 QUIET := --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: thesis test git lab check clean
+.PHONY: thesis test test-gpu git lab check clean
 
 thesis: .venv/ready
 	@brnb check
@@ -23,6 +24,11 @@ test: .venv/ready
 	lint-imports
 	brnb check
 	pytest
+
+# Where there is a GPU: what `make test` skips.
+test-gpu: .venv/ready
+	@python -c 'import torch; torch.cuda.is_available() or exit("test-gpu: PyTorch sees no GPU here")'
+	pytest tests/ops/test_kernels.py
 
 # Once a clone: readable differences and merges of notebooks, outputs left out, checks before a commit.
 git: .venv/ready

@@ -41,7 +41,7 @@ import torch
 import torch.distributed as dist
 
 from brnb.models.transformer import TransformerLM
-from brnb.train import gradients, sharding
+from brnb.train import fast, gradients, sharding
 from brnb.train.loop import Training
 from brnb.train.parallel import launch
 from brnb.train.params import TransformerParams
@@ -102,7 +102,7 @@ def begin(shape: dict[str, Any], processes: int, folder: str) -> Training:
         model = TransformerLM(**params.choices(size))
     steps = np.random.default_rng(0).integers(-2, 3, size=10_000_000)
     row = (steps.cumsum() % size).astype(np.uint16)
-    training = Training(model, row, params, Path(folder), "bench")
+    training = Training(model, row, params, Path(folder), "bench", fast.parts)
     training.progress.disable = True
     return training
 

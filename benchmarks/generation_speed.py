@@ -4,9 +4,10 @@
 
 A model of Llama 3.1 8B's shape with random bf16 weights answers random prompts of 256 tokens with
 64 new ones; nothing ends early, and no two prompts begin alike. Two rates are given: new tokens a
-second end to end, which counts the reading of the prompts as the peer's does, and of the decoding
-steps alone, whose limit at few slots is memory (the bytes of all weights over the measured speed
-of a copy). Each measurement is printed and written at once; one that fails says why.
+second end to end, which counts the reading of the prompts as the peers' do, and of the decoding
+steps alone, whose limit at few slots is memory (the bytes that a step reads over the measured speed
+of a copy). The peers are Hugging Face generate, and Transformers' own continuous batching with
+PyTorch's attention. Each measurement is printed and written at once; one that fails says why.
 
 The limit end to end is arithmetic. A generation is 4.42 TFLOP: 255 prompt tokens in 32 layers
 (the last one's keys and values alone) 3.46, 64 new tokens with their logits 0.96. An H200 sustains
@@ -27,7 +28,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+)
 
 from brnb.extrinsic.flips import by_transformers, flips, one_at_a_time
 from brnb.generate.continuous import Generation, answer, generate
@@ -106,6 +113,24 @@ def peer(model: LlamaForCausalLM, batch: int) -> dict[str, Any]:
     return rates | {"decoding_tokens_per_second": batch * (NEW - 1) / (total - first)}
 
 
+def continuous_peer(model: LlamaForCausalLM, asked: list[list[int]]) -> dict[str, Any]:
+    """Continuous batching of Transformers, greedy; its faster attention needs other packages."""
+    config = GenerationConfig(
+        max_new_tokens=NEW, do_sample=False, eos_token_id=-1, pad_token_id=0, use_cuda_graph=True
+    )
+    before, answered = model.config._attn_implementation, dict[str, Any]()
+    model.set_attn_implementation("sdpa_paged")
+    try:
+        model.generate_batch(inputs=asked[:64], generation_config=config)  # builds its kernels
+        total = seconds_of(
+            lambda: answered.update(model.generate_batch(inputs=asked, generation_config=config))
+        )
+    finally:
+        model.set_attn_implementation(before)
+    new = sum(len(one.generated_tokens) for one in answered.values())
+    return {"prompts": len(asked), "new_tokens_per_second": new / total}
+
+
 def ours(
     model: LlamaForCausalLM, slots: int, asked: list[list[int]], bandwidth: float
 ) -> dict[str, Any]:
@@ -135,16 +160,21 @@ def ours(
         "prefill_tokens_per_second": len(first) * PROMPT / reading,
         "decoding_tokens_per_second": slots / step,
         "step_milliseconds": 1000 * step,
-        "share_of_bandwidth_limit": weights_of(model) / bandwidth / step,
+        "share_of_bandwidth_limit": step_bytes(model, slots) / bandwidth / step,
         "same_in_another_order": sum(same) / len(same),
         "ready_seconds": ready,
         "projected_seconds": ready + EVALUATION * total / count,
     }
 
 
-def weights_of(model: LlamaForCausalLM) -> int:
-    """Bytes of all weights that a step reads."""
-    return sum(p.numel() * p.element_size() for p in model.parameters())
+def step_bytes(model: LlamaForCausalLM, slots: int) -> int:
+    """Bytes that a decoding step reads: all weights, but of the input embedding one row a token;
+    and of each slot the keys and values of a prompt."""
+    config, table = model.config, model.get_input_embeddings().weight
+    numbers = sum(p.numel() for p in model.parameters()) - table.numel() + slots * table.shape[1]
+    head_dim = config.hidden_size // config.num_attention_heads
+    token = 2 * config.num_hidden_layers * config.num_key_value_heads * head_dim
+    return (numbers + slots * PROMPT * token) * table.element_size()
 
 
 def product_rate() -> float:
@@ -230,10 +260,15 @@ def main() -> None:
     bandwidth = found["copy_bytes_per_second"]
     model = llama(arguments.layers)
     measure("hugging_face_64", lambda: peer(model, 64))
+    measure("hugging_face_continuous_512", lambda: continuous_peer(model, prompts(512)))
     measure("ours_512", lambda: ours(model, 512, prompts(512), bandwidth))
-    rate = "new_tokens_per_second"
-    ratio = lambda: found["ours_512"][rate] / found["hugging_face_64"][rate]  # noqa: E731
-    measure("ours_512_times_hugging_face_64", ratio)
+
+    def times(peer: str) -> float:
+        rate = "new_tokens_per_second"
+        return found["ours_512"][rate] / found[peer][rate]
+
+    measure("ours_512_times_hugging_face_64", lambda: times("hugging_face_64"))
+    measure("ours_512_times_continuous", lambda: times("hugging_face_continuous_512"))
     measure("hugging_face_1", lambda: peer(model, 1))
     measure("ours_1", lambda: ours(model, 1, prompts(2), bandwidth))
     measure("ours_64", lambda: ours(model, 64, prompts(64), bandwidth))

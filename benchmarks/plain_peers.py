@@ -72,9 +72,22 @@ class PlainLSTM(nn.Module):
         return F.cross_entropy(logits.float().flatten(0, 1), y.flatten())
 
 
-def peer(s: Sizes) -> Callable[[], None]:
-    """The plain loop, as a function that takes one step."""
+def peer(s: Sizes, float8: bool = False) -> Callable[[], None]:
+    """The plain loop, as a function that takes one step.
+
+    Parameters
+    ----------
+    float8
+        Products of all blocks in 8 bits, by torchao, at its fastest recipe for such widths.
+    """
     model = (PlainGPT(s) if s.h else PlainLSTM(s)).cuda()
+    if float8:
+        from torchao.float8 import Float8LinearConfig, convert_to_float8_training
+
+        recipe = Float8LinearConfig.from_recipe_name("tensorwise")
+        convert_to_float8_training(
+            model.blocks, config=recipe, module_filter_fn=lambda module, name: True
+        )
     loss_of = torch.compile(model) if s.h else model  # it cannot compile cuDNN's recurrence
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3, fused=True)
     x, y = torch.randint(s.V, (2, s.B, s.T), device="cuda")

@@ -160,7 +160,7 @@ def measure(s: Shape) -> dict[str, float]:
     """One row of the table."""
     with tempfile.TemporaryDirectory() as folder:
         row = text(s, 2_000_000)
-        training = Training(model(s), row, s.params(device=DEVICE), Path(folder), "bench")
+        training = Training(model(s), row, s.params(device=DEVICE), Path(folder), "bench", s.fast)
         training.progress.disable = True
         training.advance()
         found = python_overhead(training)

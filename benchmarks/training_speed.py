@@ -4,9 +4,11 @@
 
 The peer is what a good engineer writes without this project (nanoGPT, or nn.LSTM): bf16 autocast,
 torch.compile, PyTorch's attention and cross-entropy, fused AdamW, one batch that is already on the
-device, nothing else. Ours is `brnb.train.loop.Training` with its data, schedule, clipping and
-history, in bf16 or fp8. All run in this process, in turns, with the same batch; the table shows
-medians. MFU is a share of the peak in bf16 for all.
+device, nothing else. Where torchao is installed, a second peer is the same with the products of
+its blocks in torchao's float8; it stands in the rows in fp8. Ours is `brnb.train.loop.Training`
+with its data, schedule, clipping and history, in bf16 or fp8. All run in this process, in turns,
+with the same batch; the table shows medians, and `ratio` is ours over the plain peer. MFU is a
+share of the peak in bf16 for all.
 
 Then each shape is checked: gradients against those of plain autograd in fp32, and the losses of a
 short training against the same training in fp32, or for fp8 in bf16. The yardstick is how far that
@@ -25,7 +27,7 @@ products                               5.1  10.0
 MLP: products with activation, slopes  1.9   3.5
 attention                              3.0   4.4
 norms, residuals, rounding             2.0   2.1
-turning matrices, in 8 bits            0.4   1.5
+transposing matrices, in 8 bits        0.4   1.5
 loss                                   0.9   1.8
 optimizer, clipping, embedding, rest   0.5   1.1
 ==================================== ===== =====
@@ -43,6 +45,7 @@ queries; the loss in parts that stay in the cache; a norm of our own that adds t
 
 import dataclasses
 import gc
+import importlib.util
 import json
 import math
 import statistics
@@ -62,9 +65,11 @@ from torch import nn
 
 from brnb.models.recurrent import RecurrentLM
 from brnb.models.transformer import TransformerLM
+from brnb.train import fast
 from brnb.train.loop import Training
 from brnb.train.params import RecurrentParams, TrainParams, TransformerParams
 from brnb.train.recorded import make_step
+from brnb.train.swap import FastParts
 
 BF16_PEAK = 989e12  # FLOP/s of an H100 or H200, dense, by the data sheet
 STEPS, ROUNDS, PARITY_STEPS, LAST_STEPS = 8, 5, 150, 20
@@ -98,6 +103,11 @@ class Shape(Sizes):
         return TransformerParams(
             **common | own | {"bias": False, "tied": True} | self.form | change
         )
+
+    @property
+    def fast(self) -> FastParts | None:
+        """What the loop is given to compute a Transformer faster."""
+        return fast.parts if self.h else None
 
     def model(self) -> nn.Module:
         """Our model, from a fixed seed."""
@@ -152,7 +162,7 @@ def check_gradients(s: Shape) -> float:
         loss = F.cross_entropy(logits.flatten(0, 1), y[part : part + 8].flatten())
         gradients = torch.autograd.grad(loss, list(model.parameters()))
         torch._foreach_add_(exact, gradients, alpha=8 / s.B)
-    step = make_step(model, s.precision, torch.device("cuda"))
+    step = make_step(model, s.precision, torch.device("cuda"), s.fast)
     for _ in range(2):  # two micro-batches of half the step each
         step(x, y, None, 0.5)
     off = [p.grad - g for p, g in zip(model.parameters(), exact, strict=True)]
@@ -166,7 +176,7 @@ def losses(s: Shape, row: np.ndarray, precision: str, seed: int = 1) -> float:
     tokens = PARITY_STEPS * s.B * s.T
     params = s.params(tokens=tokens, warmup=0.1, precision=precision, seed=seed, evaluate_every=1)
     with tempfile.TemporaryDirectory() as folder:
-        training = Training(s.model(), row, params, Path(folder), "parity")
+        training = Training(s.model(), row, params, Path(folder), "parity", s.fast)
         training.progress.disable = True
         for _ in range(PARITY_STEPS - LAST_STEPS):
             training.advance()
@@ -213,6 +223,22 @@ def bare(s: Shape, training: Training) -> Callable[[], object]:
     return step
 
 
+def float8_seconds(s: Shape) -> dict[tuple[str, str], float]:
+    """Time of a step of the plain peer with torchao's products in 8 bits, if it is installed.
+
+    Taken after the others: a slower step among them would leave the next one a cooler GPU.
+    """
+    if not s.h or importlib.util.find_spec("torchao") is None:
+        return {}
+    try:
+        step = peer(s, float8=True)
+        seconds(step)
+        return {("torchao", ""): statistics.median(seconds(step) for _ in range(ROUNDS))}
+    except Exception as error:  # the others are still worth their time
+        print(f"torchao.float8: {error!r}"[:500], flush=True)
+        return {}
+
+
 def measure(group: dict[str, Shape]) -> dict[str, dict[str, Any]]:
     """A row of the table for each shape of a group that has one peer."""
     s = next(iter(group.values()))
@@ -221,7 +247,8 @@ def measure(group: dict[str, Shape]) -> dict[str, dict[str, Any]]:
         for name, shape in group.items():
             torch.cuda.reset_peak_memory_stats()
             before, start = torch.cuda.memory_allocated(), time.perf_counter()
-            ours = Training(shape.model(), row, shape.params(), Path(folder) / name, "bench")
+            task = shape.model(), row, shape.params(), Path(folder) / name, "bench"
+            ours = Training(*task, shape.fast)
             ours.progress.disable = True
             try:
                 ours.advance()
@@ -241,7 +268,7 @@ def measure(group: dict[str, Shape]) -> dict[str, dict[str, Any]]:
             seconds(step)
         times = [[seconds(step) for step in kinds.values()] for _ in range(ROUNDS)]
     medians = [statistics.median(column) for column in zip(*times, strict=True)]
-    took = dict(zip(kinds, medians, strict=True))
+    took = dict(zip(kinds, medians, strict=True)) | float8_seconds(s)
     for who, name in took:
         if who == "ours":
             found[name] |= rates(group[name], found[name]["parameters"], took, name)
@@ -255,7 +282,11 @@ def rates(
     mine, least, other = took["ours", name], took["bare", name], took["peer", ""]
     found = {"ratio": round(other / mine, 3), "loop_overhead": round(mine / least - 1, 4)}
     counted = parameters - (s.T * s.d if "learned" in s.form.values() else 0)
-    for who, passed in (("ours", mine), ("peer", other)):
+    peers = {"ours": mine, "peer": other}
+    if s.precision == "fp8" and ("torchao", "") in took:
+        peers["torchao"] = took["torchao", ""]
+        found["ratio_to_torchao"] = round(peers["torchao"] / mine, 3)
+    for who, passed in peers.items():
         found[f"{who}_tokens_per_second"] = round(s.B * s.T / passed)
         if s.h:
             found[f"{who}_mfu"] = round(s.B * s.T / passed * s.flops(counted) / BF16_PEAK, 4)

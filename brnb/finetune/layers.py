@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.utils.checkpoint import checkpoint
 
+from brnb.bases.llama import is_plain_llama
 from brnb.bases.shards import shards_of
 from brnb.finetune.lora import Adapter, Group, adapted_layers, adapters, base_map, base_of
 from brnb.ops.elementwise import rms_norm, rms_norm_backward, rotate, swiglu, swiglu_backward
@@ -25,8 +26,6 @@ from brnb.ops.packed_attention import attend
 
 if TYPE_CHECKING:
     from peft import PeftModel
-
-FAMILIES = ("llama", "mistral")
 
 
 def product(
@@ -234,15 +233,8 @@ class LlamaStack:
 
 def supported(model: "PeftModel") -> bool:
     """Whether `LlamaStack` computes this model: Llama's family, without biases and dropout."""
-    config = base_of(model).config
-    plain = config.model_type in FAMILIES and config.hidden_act == "silu"
-    plain &= not getattr(config, "sliding_window", None)
-    biased = any(
-        getattr(base_map(part), "bias", None) is not None
-        for name, part in model.named_modules()
-        if name.endswith("_proj")
-    )
+    maps = (base_map(part) for name, part in model.named_modules() if name.endswith("_proj"))
     dropped = any(
         getattr(d, "p", 0) for _, part in adapted_layers(model) for d in part.lora_dropout.values()
     )
-    return bool(plain and not biased and not dropped)
+    return not dropped and is_plain_llama(base_of(model).config, maps)

@@ -124,7 +124,7 @@ def _check(
 
 def ends_of(model: "PreTrainedModel") -> frozenset[int]:
     """The tokens that end an answer, as the model's generation settings say."""
-    found = model.generation_config.eos_token_id if model.generation_config else None
-    if found is None:
-        found = model.config.get_text_config().eos_token_id
-    return frozenset([] if found is None else [found] if isinstance(found, int) else found)
+    ends = model.generation_config.eos_token_id if model.generation_config else None
+    if ends is None:
+        ends = model.config.get_text_config().eos_token_id
+    return frozenset([] if ends is None else [ends] if isinstance(ends, int) else ends)

@@ -77,11 +77,11 @@ class Engine:
         self.reader = reader(model)
         self.slots = Slots(model, slots, length)
         self.shared = 0
-        self.nowhere = slots * length  # the first place of the slot that is no one's
-        self.begins = torch.full((slots,), self.nowhere, device=device)
+        self.spare = slots * length  # first row of the extra slot, where padding is written
+        self.begins = torch.full((slots,), self.spare, device=device)
         self.last = torch.zeros(slots, dtype=torch.long, device=device)
         self.position = torch.zeros(slots, dtype=torch.long, device=device)
-        self.luck = torch.zeros(slots, length, dtype=torch.float64, device=device)
+        self.uniforms = torch.zeros(slots, length, dtype=torch.float64, device=device)
         self.graph = self._captured() if batching.graph else None
 
     def share(self, prompts: Sequence[Sequence[int]]) -> None:
@@ -107,14 +107,14 @@ class Engine:
         self.begins[slots] = slots * self.slots.length
         if self.decoding.temperature:
             for slot, prompt in entering.items():
-                luck = _luck(prompt, self.decoding)
-                self.luck[slot, len(prompt) - 1 :][: len(luck)] = torch.from_numpy(luck)
+                uniforms = _uniforms(prompt, self.decoding)
+                self.uniforms[slot, len(prompt) - 1 :][: len(uniforms)] = torch.from_numpy(uniforms)
 
     def release(self, finished: Sequence[int]) -> None:
         """What these slots go on to write is kept nowhere."""
         if finished:
             slots = sent(torch.tensor(finished), self.model.device)
-            self.begins.index_fill_(0, slots, self.nowhere)
+            self.begins.index_fill_(0, slots, self.spare)
             self.position.index_fill_(0, slots, 0)
 
     def _pieces(self, slot: int, ids: Sequence[int]) -> list[Piece]:
@@ -140,7 +140,7 @@ class Engine:
             at = slice(end, end := end + len(tokens))
             ids[at], begins[at] = tokens, slot * self.slots.length
             positions[at] = np.arange(start, start + len(tokens))
-        begins[end:], positions[end:] = self.nowhere, np.arange(rest) % self.slots.length
+        begins[end:], positions[end:] = self.spare, np.arange(rest) % self.slots.length
         whole = torch.from_numpy(np.stack([ids, positions, begins + positions]))
         read, places, rows = sent(whole, self.model.device)
         self.reader.fill(read, places, self.slots.direct(rows, places, pieces))
@@ -172,16 +172,16 @@ class Engine:
         slots = self.slots.direct(self.begins + self.position, self.position)
         logits = self.reader.logits(self.last, self.position, slots)
         self.last.copy_(self._choose(logits))
-        taken = self.begins < self.nowhere  # a free slot stays where it has nothing to attend to
+        taken = self.begins < self.spare  # a free slot stays where it has nothing to attend to
         self.position.add_(taken).clamp_(max=self.slots.length - 1)
 
     def _choose(self, logits: Tensor) -> Tensor:
-        """The most probable tokens, or where each slot's luck falls among the probabilities."""
+        """The most probable tokens, or where the slot's uniform number falls among them."""
         if not self.decoding.temperature:
             return logits.argmax(-1)
         below = (logits.double() / self.decoding.temperature).softmax(-1).cumsum(-1)
-        luck = self.luck.gather(1, self.position[:, None]) * below[:, -1:]
-        return (below <= luck).sum(-1).clamp(max=logits.shape[-1] - 1)
+        drawn = self.uniforms.gather(1, self.position[:, None]) * below[:, -1:]
+        return (below <= drawn).sum(-1).clamp(max=logits.shape[-1] - 1)
 
     def _captured(self) -> torch.cuda.CUDAGraph:
         """The step as one CUDA graph."""
@@ -196,8 +196,8 @@ class Engine:
         return graph
 
 
-def _luck(prompt: Sequence[int], decoding: Decoding) -> "np.ndarray":
-    """A number in [0, 1) for each token to draw, fixed by the prompt and the seed alone."""
+def _uniforms(prompt: Sequence[int], decoding: Decoding) -> "np.ndarray":
+    """Uniform numbers in [0, 1), one for each token to draw, fixed by the prompt and the seed."""
     digest = hashlib.blake2b(np.asarray(prompt, dtype="<i8").tobytes(), digest_size=8).digest()
     entropy = [decoding.seed, int.from_bytes(digest, "little")]
     return np.random.default_rng(entropy).random(decoding.max_new_tokens)

@@ -7,13 +7,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from brnb.bases.attention import attention_by
+from brnb.bases.llama import is_plain_llama
 from brnb.generate.slots import Slots
+from brnb.ops import decoding
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 ATTENTION = "brnb_slots"  # our name among the attention functions of transformers
-FAMILIES = ("llama", "mistral")
 
 
 class Reader(Protocol):
@@ -47,10 +48,10 @@ class PlainReader:
     def logits(self, ids: Tensor, positions: Tensor, slots: Slots) -> Tensor:
         """See `Reader`."""
         with attention_by(self.model, ATTENTION, _interface):
-            found: Tensor = self.model(
+            logits: Tensor = self.model(
                 input_ids=ids[None], position_ids=positions[None], use_cache=False, slots=slots
             ).logits[0]
-        return found
+        return logits
 
 
 class LlamaReader:
@@ -77,7 +78,7 @@ class LlamaReader:
         x, rope = self._begin(ids, positions)
         for layer in self.layers:
             layer(x, rope, slots)
-        return F.linear(_rms_norm(x, self.core.norm), self.model.lm_head.weight)
+        return F.linear(_normed(x, self.core.norm), self.model.lm_head.weight)
 
     def _begin(self, ids: Tensor, positions: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         x = self.core.embed_tokens(ids)
@@ -90,7 +91,7 @@ class _Layer:
 
     def __init__(self, module: Any, number: int) -> None:
         attention, mlp = module.self_attn, module.mlp
-        self.number, self.scale, self.size = number, attention.scaling, attention.head_dim
+        self.number, self.scale = number, attention.scaling
         self.first, self.second = module.input_layernorm, module.post_attention_layernorm
         self.qkv = joined(attention.q_proj, attention.k_proj, attention.v_proj)
         self.out = attention.o_proj.weight
@@ -100,22 +101,14 @@ class _Layer:
     def __call__(self, x: Tensor, rope: tuple[Tensor, Tensor], slots: Slots) -> None:
         heads = slots.attend(self.number, self.queries(x, rope, slots), self.scale)
         x.addmm_(heads.flatten(1), self.out.t())
-        both = F.linear(_rms_norm(x, self.second), self.gate_up)
-        x.addmm_(_swiglu(both), self.down.t())
+        gate_up = F.linear(_normed(x, self.second), self.gate_up)
+        x.addmm_(decoding.swiglu(gate_up), self.down.t())
 
     def queries(self, x: Tensor, rope: tuple[Tensor, Tensor], slots: Slots) -> Tensor:
         """Store keys and values; return the queries (N, H, D)."""
-        both = F.linear(_rms_norm(x, self.first), self.qkv)
-        if x.is_cuda:
-            from brnb.ops.kernels.decoding import turn_and_store
-
-            keys, values = (of[self.number].flatten(0, 1) for of in (slots.keys, slots.values))
-            return turn_and_store(both, rope, slots.rows, keys, values)
-        heads = both.unflatten(1, (-1, self.size))
-        kv = slots.keys[self.number].shape[2]
-        q, k, v = heads.split([heads.shape[1] - 2 * kv, kv, kv], 1)
-        slots.store(self.number, _turn(k, *rope), v)
-        return _turn(q, *rope)
+        qkv = F.linear(_normed(x, self.first), self.qkv)
+        keys, values = (of[self.number].flatten(0, 1) for of in (slots.keys, slots.values))
+        return decoding.rotate_and_store(qkv, *rope, slots.rows, keys, values)
 
 
 def joined(*maps: nn.Linear) -> Tensor:
@@ -138,39 +131,17 @@ def joined(*maps: nn.Linear) -> Tensor:
     return whole
 
 
-def _rms_norm(x: Tensor, norm: Any) -> Tensor:
-    if x.is_cuda:
-        from brnb.ops.kernels.decoding import rms_norm
-
-        return rms_norm(x, norm.weight, norm.variance_epsilon)
-    found: Tensor = norm(x)
-    return found
-
-
-def _swiglu(both: Tensor) -> Tensor:
-    if both.is_cuda:
-        from brnb.ops.kernels.decoding import swiglu
-
-        return swiglu(both)
-    gate, up = both.chunk(2, -1)
-    return F.silu(gate) * up
-
-
-def _turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary positions (Su et al., 2021) of heads (N, H, D)."""
-    low, high = x.chunk(2, -1)
-    return x * cos[:, None] + torch.cat((-high, low), -1) * sin[:, None]
+def _normed(x: Tensor, norm: Any) -> Tensor:
+    return decoding.rms_norm(x, norm.weight, norm.variance_epsilon)
 
 
 def _replayed(model: "PreTrainedModel") -> bool:
     """Whether `LlamaReader` computes this model: Llama's family, in plain maps without biases."""
     config: Any = model.config
-    plain = config.model_type in FAMILIES and config.hidden_act == "silu"
-    plain &= not getattr(config, "sliding_window", None)
     maps = [part for name, part in model.named_modules() if name.endswith(("_proj", "lm_head"))]
-    plain &= all(type(part) is nn.Linear and part.bias is None for part in maps)
     size = config.head_dim or config.hidden_size // config.num_attention_heads
-    return bool(plain and size & (size - 1) == 0)  # the kernels' heads are powers of two
+    fits = size & (size - 1) == 0 and all(type(part) is nn.Linear for part in maps)
+    return fits and is_plain_llama(config, maps)  # the kernels' heads are powers of two
 
 
 def _interface(

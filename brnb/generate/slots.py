@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from brnb.ops.decoding import attend_slots
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
@@ -85,11 +87,7 @@ class Slots:
             if q.is_cuda and q.dtype in (torch.bfloat16, torch.float16):
                 return _flash(q, keys, values, self.edges, self.pieces, scale)
             return _piece_by_piece(q, keys, values, self.pieces, scale)
-        if q.is_cuda and keys.shape[-1] in (16, 32, 64, 128, 256):
-            from brnb.ops.kernels.decoding import attend_slots
-
-            return attend_slots(q, keys, values, self.positions, scale)
-        return _slot_by_slot(q, keys[: self.count], values[: self.count], self.positions, scale)
+        return attend_slots(q, keys, values, self.positions, scale)
 
 
 def sent(values: Tensor, device: torch.device) -> Tensor:
@@ -113,7 +111,7 @@ def _flash(
     counts the causal mask from the last key.
     """
     begin, place, seen = edges
-    found = torch.ops.aten._flash_attention_forward(
+    out: Tensor = torch.ops.aten._flash_attention_forward(
         q,
         keys.flatten(0, 1),
         values.flatten(0, 1),
@@ -127,7 +125,6 @@ def _flash(
         scale=scale,
         seqused_k=seen,
     )[0]
-    out: Tensor = found
     return out
 
 
@@ -145,15 +142,3 @@ def _piece_by_piece(
         out[begin:end] = heads[0].transpose(0, 1)
         begin = end
     return out
-
-
-def _slot_by_slot(
-    q: Tensor, keys: Tensor, values: Tensor, positions: Tensor, scale: float
-) -> Tensor:
-    """Query heads that share a key head are stacked as if they were queries of it."""
-    mask = torch.arange(keys.shape[1], device=q.device) <= positions[:, None]
-    grouped = q.unflatten(1, (keys.shape[2], -1))
-    out = F.scaled_dot_product_attention(
-        grouped, keys.transpose(1, 2), values.transpose(1, 2), mask[:, None, None], scale=scale
-    )
-    return out.flatten(1, 2)

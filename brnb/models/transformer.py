@@ -4,7 +4,6 @@ Every version from v5 on is this one stack of pre-norm blocks, with other `Choic
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from brnb.models.choices import INITIAL_STD, Choices
-from brnb.ops import attention, fp8
 from brnb.ops.activation import activation
 from brnb.ops.loss import fused_cross_entropy
 from brnb.ops.rope import rope_table, rotate
@@ -33,7 +31,6 @@ class TransformerLM(nn.Module):
 
     cos: Tensor
     sin: Tensor
-    in_fp8 = False  # the head's products in training; see `brnb.ops.fp8.use`
 
     def __init__(self, **choices: Any) -> None:
         super().__init__()
@@ -82,16 +79,17 @@ class TransformerLM(nn.Module):
             If the tokens so far are more than the context.
         """
         x, new = self._trunk(ids, state)
-        cap, kept = self.choices.softcap, new if state or not self.training else ()
+        new = new if state or not self.training else ()
         if targets is not None:
-            loss = fused_cross_entropy(
-                x, self.head_weight, targets, softcap=cap, in_fp8=self.in_fp8 and self.training
-            )
-            return loss, kept
-        logits = F.linear(x, self.head_weight)
+            return self.loss(x, targets), new
+        logits, cap = F.linear(x, self.head_weight), self.choices.softcap
         if cap is not None:  # in fp32: bf16 is coarse near the cap
             logits = cap * torch.tanh(logits.float() / cap)
-        return logits, kept
+        return logits, new
+
+    def loss(self, x: Tensor, targets: Tensor) -> Tensor:
+        """Mean cross-entropy of targets (B, T), of what the head reads (B, T, width)."""
+        return fused_cross_entropy(x, self.head_weight, targets, softcap=self.choices.softcap)
 
     def hidden(self, ids: Tensor) -> Tensor:
         """What the head reads (B, T, width), for losses that compute logits in parts: these are
@@ -124,29 +122,20 @@ class TransformerLM(nn.Module):
             )
         rope = self.choices.position == "rope"
         rotation = (self.cos[past:end], self.sin[past:end]) if rope else None
-        start = x = self._embed(ids, past)
-        y: Tensor | None = None
+        x = start = self.embed(ids, past)
         new: list[Tensor] = []
         for i, block in enumerate(self.blocks):
-            own = state[2 * i : 2 * i + 2] if state else ()
-            x, y, *pair = block(x, y, start, ids, rotation, own)
+            x, *pair = block(x, start, ids, rotation, state[2 * i : 2 * i + 2] if state else ())
             new += pair
-        return self._normed(x, y), tuple(new)
+        return self.norm(x), tuple(new)
 
-    def _normed(self, x: Tensor, y: Tensor | None) -> Tensor:
-        """What the head reads, of the stream after the last block."""
-        normed: Tensor = self.norm(_whole(x, y))
-        return normed
-
-    def _embed(self, ids: Tensor, past: int) -> Tensor:
-        """The stream before the first block, from `past` tokens on."""
+    def embed(self, ids: Tensor, past: int) -> Tensor:
+        """The stream before the first block, (B, T, width), of ids after `past` other tokens."""
         x = self.embedding(ids)
         if self.choices.position == "learned":
             x = x + self.position_embedding.weight[past : past + ids.shape[1]]
-        x = self.dropout(x)
-        if x.is_cuda and torch.is_autocast_enabled("cuda"):  # half the traffic of every branch
-            x = x.to(torch.get_autocast_dtype("cuda"))
-        return x
+        dropped: Tensor = self.dropout(x)
+        return dropped
 
     @torch.no_grad()
     def _initialise(self) -> None:
@@ -169,10 +158,7 @@ class TransformerLM(nn.Module):
 
 
 class Block(nn.Module):
-    """x + Attention(norm(x)), then x + MLP(norm(x)); each addition is a branch.
-
-    The last one is left to whoever reads the stream next, with a norm: compiled, that is one pass.
-    """
+    """x + Attention(norm(x)), then x + MLP(norm(x)), of the residual stream x."""
 
     def __init__(self, c: Choices, value_embedding: bool) -> None:
         super().__init__()
@@ -182,35 +168,19 @@ class Block(nn.Module):
         self.mix = nn.Parameter(torch.tensor([1.0, 0.0])) if c.input_skip else None
 
     def forward(
-        self,
-        x: Tensor,
-        y: Tensor | None,
-        start: Tensor,
-        ids: Tensor,
-        rotation: Rotation,
-        past: State,
+        self, x: Tensor, start: Tensor, ids: Tensor, rotation: Rotation, past: State
     ) -> State:
-        """The stream after this block, in two parts to add, and the keys and values so far.
-
-        Parameters
-        ----------
-        x, y
-            The stream, in two parts to add, or one and None.
-        start
-            The stream before the first block.
-        """
-        x = _whole(x, y)
+        """The stream after this block (B, T, width), and the keys and values so far; `start` is
+        the stream before the first block."""
         if self.mix is not None:
             x = self.mix[0] * x + self.mix[1] * start
         y, k, v = self.attention(self.attention_norm(x), ids, rotation, past)
         x = x + self.dropout(y)
-        return x, self.dropout(self.mlp(self.mlp_norm(x))), k, v
+        return x + self.dropout(self.mlp(self.mlp_norm(x))), k, v
 
 
 class Attention(nn.Module):
     """Causal attention in several heads, softmax(QK^T / sqrt(d_k)) V in each (Eq. 3.1)."""
-
-    in_fp8 = False  # see `brnb.ops.fp8.use`
 
     def __init__(self, c: Choices, value_embedding: bool) -> None:
         super().__init__()
@@ -227,59 +197,53 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, ids: Tensor, rotation: Rotation, past: State) -> State:
         """Output (B, T, width), and the keys and values so far (B, kv_heads, tokens, head_dim)."""
+        return self.attend(x, self.query(x), self.key(x), self.value(x), ids, rotation, past)
+
+    def attend(
+        self,
+        x: Tensor,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        ids: Tensor,
+        rotation: Rotation,
+        past: State,
+    ) -> State:
+        """`forward`, of projections (B, T, n·head_dim) that are known."""
         c = self.choices
-        maps, packed = (self.query, self.key, self.value), None
-        found: Sequence[Tensor]
-        if _joins(self, x):
-            packed = fp8.together(x, maps, self.in_fp8)
-            found = packed.split([part.out_features for part in maps], dim=-1)
-        else:
-            found = [part(x) for part in maps]
-        q, k, v = (self._heads(part) for part in found)
+        q, k, v = self.heads(q), self.heads(k), self.heads(v)
         if self.value_embedding is not None:
-            v = self.mix[0] * v + self.mix[1] * self._heads(self.value_embedding(ids)).type_as(v)
+            v = self.mix[0] * v + self.mix[1] * self.heads(self.value_embedding(ids)).type_as(v)
         if c.qk_norm:
             q, k = (F.rms_norm(part, (c.head_dim,), eps=c.norm_eps) for part in (q, k))
         if rotation is not None:
             q, k = rotate(q, *rotation), rotate(k, *rotation)
+        mask = None
         if past:
             k, v = torch.cat((past[0], k), dim=2), torch.cat((past[1], v), dim=2)
-        if packed is not None and self._has_kernel(packed, past):
-            angles = rotation or (None, None)
-            y = self._heads(attention.attention(packed, *angles, c.heads)[0])
-        else:
-            y = self._attend(q, k, v, past)
+            new, seen = q.shape[2], k.shape[2]
+            if new > 1:  # is_causal would align the first query with the first key
+                mask = torch.ones(new, seen, dtype=torch.bool, device=q.device).tril(seen - new)
+        y = F.scaled_dot_product_attention(
+            q, k, v, mask, c.dropout if self.training else 0.0, is_causal=not past,
+            enable_gqa=c.kv_heads < c.heads,
+        )  # fmt: skip
+        return self.output(x, y), k, v
+
+    def output(self, x: Tensor, y: Tensor) -> Tensor:
+        """Output (B, T, width) of what the heads say, (B, heads, T, head_dim), about x."""
         if self.gate is not None:
             y = y * (2 * torch.sigmoid(self.gate(x))).transpose(1, 2).unsqueeze(-1)
-        return self.out(y.transpose(1, 2).flatten(2)), k, v
+        out: Tensor = self.out(y.transpose(1, 2).flatten(2))
+        return out
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, past: State) -> Tensor:
-        c, new, seen, mask = self.choices, q.shape[2], k.shape[2], None
-        if past and new > 1:  # is_causal would align the first query with the first key
-            mask = torch.ones(new, seen, dtype=torch.bool, device=q.device).tril(seen - new)
-        dropout = c.dropout if self.training else 0.0
-        grouped = c.kv_heads < c.heads
-        return F.scaled_dot_product_attention(q, k, v, mask, dropout, not past, enable_gqa=grouped)
-
-    def _has_kernel(self, packed: Tensor, past: State) -> bool:
-        """Whether attention is that of `brnb.ops.attention`; to pack again what was normed or
-        mixed costs more than it saves."""
-        c = self.choices
-        plain = not (past or c.dropout or c.qk_norm or c.value_embeddings)
-        plain = plain and c.kv_heads == c.heads
-        if not (plain and packed.is_cuda and packed.dtype == torch.bfloat16):
-            return False
-        return attention.fits(packed.shape[1], c.head_dim)
-
-    def _heads(self, x: Tensor) -> Tensor:
+    def heads(self, x: Tensor) -> Tensor:
         """(B, T, n·head_dim) to (B, n, T, head_dim)."""
         return x.unflatten(-1, (-1, self.choices.head_dim)).transpose(1, 2)
 
 
 class MLP(nn.Module):
     """down(f(up(x))) with f GELU or ReLU², or down(SiLU(gate(x)) · up(x)) for SwiGLU."""
-
-    in_fp8 = False
 
     def __init__(self, c: Choices) -> None:
         super().__init__()
@@ -291,26 +255,9 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (B, T, width) to the same."""
-        ups = (self.gate, self.up) if self.kind == "swiglu" else (self.up,)
-        if self.in_fp8 and self.training:
-            return fp8.mlp(x, ups, self.down, self.kind)
-        found: Sequence[Tensor]
-        if _joins(self, x):
-            found = fp8.together(x, ups, in_fp8=False).chunk(len(ups), dim=-1)
-        else:
-            found = [part(x) for part in ups]
-        return self.down(activation(self.kind, *reversed(found)))
-
-
-def _joins(part: Attention | MLP, x: Tensor) -> bool:
-    """Whether maps of one input become one product, of weights copied side by side: that is too
-    much for a generated token, and for a CPU."""
-    return part.training and (x.is_cuda or part.in_fp8)
-
-
-def _whole(x: Tensor, y: Tensor | None) -> Tensor:
-    """A stream of one part or two."""
-    return x if y is None else x + y
+        gate = self.gate(x) if self.kind == "swiglu" else None
+        y: Tensor = self.down(activation(self.kind, self.up(x), gate))
+        return y
 
 
 def _norm(c: Choices) -> nn.Module:

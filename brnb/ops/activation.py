@@ -19,8 +19,9 @@ def activation(kind: str, before: Tensor, gate: Tensor | None = None) -> Tensor:
     return F.gelu(before, approximate="tanh")
 
 
-def activation_back(kind: str, d: Tensor, before: Tensor, gate: Tensor | None = None) -> Tensor:
-    """Gradient of `before`, where that of its activation is d; that of a gate to the left of it."""
+def activation_backward(kind: str, d: Tensor, before: Tensor, gate: Tensor | None = None) -> Tensor:
+    """Backward pass of `activation`: from d, the gradient of the output, the gradient of `before`
+    (with a gate: gate's and before's, side by side)."""
     if gate is not None:
         s = torch.sigmoid(gate)
         return torch.cat((d * before * s * (1 + gate * (1 - s)), d * gate * s), dim=-1)

@@ -2,7 +2,7 @@
 
 Reads queries, keys and values where one product left them, side by side, and writes their gradients
 the same way: nothing is transposed, concatenated or converted in between. Queries and keys that
-RoPE turns are written once, turned; their gradients are turned back on the way out.
+RoPE turns are written once, rotated; their gradients are rotated back on the way out.
 
 The definition here, exact and for small CPU tensors, is what `brnb.ops.kernels.attention` does.
 """
@@ -15,7 +15,9 @@ from torch import Tensor
 
 from brnb.ops.rope import rotate
 
-BLOCK, HEAD_DIMS, LONGEST = 64, (32, 64), 2048  # what was measured, and is faster than cuDNN's
+# Tokens that a program owns; head dims that have sizes; tokens up to which these kernels are faster
+# than cuDNN's, on an H200. Constants: to ask for a device's name would break a compiled graph.
+BLOCK, HEAD_DIMS, LONGEST = 64, (32, 64), 2048
 
 
 def fits(length: int, head_dim: int) -> bool:
@@ -35,43 +37,43 @@ def attention(
         Queries, keys and values of all heads side by side, shape (B, T, 3·width); bf16 on a GPU.
     cos, sin
         Of the angles that RoPE turns queries and keys by (`brnb.ops.rope`), fp32 of shape
-        (T, head_dim / 2); None for positions that are not turned.
+        (T, head_dim / 2); None for positions that are not rotated.
     heads
         Number of them.
 
     Returns
     -------
-    out, normalisers, turned
+    out, normalisers, rotated
         Shape (B, T, width), and for the backward pass the logarithms to base 2 of the sums that
-        probabilities were divided by, (B, heads, T), and queries and keys as they were turned,
+        probabilities were divided by, (B, heads, T), and queries and keys as they were rotated,
         (B, T, 2·width); empty if they were not.
     """
     q, k, v = _heads(qkv, heads)
-    turned = qkv.new_empty(_turned_shape(qkv, cos))
+    rotated = qkv.new_empty(_rotated_shape(qkv, cos))
     if cos is not None and sin is not None:
         q, k = rotate(q, cos, sin), rotate(k, cos, sin)
-        turned = _packed(q, k)
+        rotated = _packed(q, k)
     scores = _scores(q, k)
     normalisers = scores.logsumexp(-1)
     out = (scores - normalisers[..., None]).exp() @ v
-    return _packed(out), normalisers / math.log(2), turned
+    return _packed(out), normalisers / math.log(2), rotated
 
 
-@torch.library.custom_op("brnb::attention_back", mutates_args=(), device_types="cpu")
-def attention_back(
+@torch.library.custom_op("brnb::attention_backward", mutates_args=(), device_types="cpu")
+def attention_backward(
     d: Tensor,
     qkv: Tensor,
     out: Tensor,
     normalisers: Tensor,
-    turned: Tensor,
+    rotated: Tensor,
     cos: Tensor | None,
     sin: Tensor | None,
     heads: int,
 ) -> Tensor:
     """Gradient of `qkv`, where that of `out` is d."""
     q, k, v = _heads(qkv, heads)
-    if turned.numel():
-        q, k = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in turned.chunk(2, -1))
+    if rotated.numel():
+        q, k = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in rotated.chunk(2, -1))
     do, y = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (d, out))
     p = (_scores(q, k) - normalisers[..., None] * math.log(2)).exp()
     ds = p * (do @ v.mT - (do * y).sum(-1, keepdim=True)) / math.sqrt(q.shape[-1])
@@ -95,7 +97,7 @@ def _scores(q: Tensor, k: Tensor) -> Tensor:
     return (q @ k.mT / math.sqrt(q.shape[-1])).masked_fill(later, float("-inf"))
 
 
-def _turned_shape(qkv: Tensor, cos: Tensor | None) -> tuple[int, ...]:
+def _rotated_shape(qkv: Tensor, cos: Tensor | None) -> tuple[int, ...]:
     B, T, wide = qkv.shape
     return (0,) if cos is None else (B, T, wide // 3 * 2)
 
@@ -106,16 +108,16 @@ def _(
 ) -> tuple[Tensor, Tensor, Tensor]:
     B, T, wide = qkv.shape
     normalisers = qkv.new_empty(B, heads, T, dtype=torch.float32)
-    return qkv.new_empty(B, T, wide // 3), normalisers, qkv.new_empty(_turned_shape(qkv, cos))
+    return qkv.new_empty(B, T, wide // 3), normalisers, qkv.new_empty(_rotated_shape(qkv, cos))
 
 
-@attention_back.register_fake
+@attention_backward.register_fake
 def _(
     d: Tensor,
     qkv: Tensor,
     out: Tensor,
     normalisers: Tensor,
-    turned: Tensor,
+    rotated: Tensor,
     cos: Tensor | None,
     sin: Tensor | None,
     heads: int,
@@ -129,7 +131,7 @@ def _keep(ctx: Any, inputs: Any, output: Any) -> None:
 
 
 def _gradients(ctx: Any, d: Tensor, *_: Tensor) -> tuple[Tensor, None, None, None]:
-    return attention_back(d.contiguous(), *ctx.saved_tensors, ctx.heads), None, None, None
+    return attention_backward(d.contiguous(), *ctx.saved_tensors, ctx.heads), None, None, None
 
 
 attention.register_autograd(_gradients, setup_context=_keep)
@@ -139,4 +141,4 @@ if torch.cuda.is_available():  # Triton comes with PyTorch for GPUs only
     from brnb.ops.kernels import attention as kernel
 
     attention.register_kernel("cuda", kernel.attention)
-    attention_back.register_kernel("cuda", kernel.attention_back)
+    attention_backward.register_kernel("cuda", kernel.attention_backward)

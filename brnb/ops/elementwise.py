@@ -8,8 +8,10 @@ from functools import cache
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from brnb.ops import rope
+from brnb.ops.activation import activation
 
 
 def fused_on_gpu(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,7 +53,7 @@ def rms_norm_backward(grad: Tensor, x: Tensor, gain: Tensor, eps: float, direct:
 def swiglu(gate_up: Tensor) -> Tensor:
     """silu(gate) * up of rows that hold both."""
     gate, up = gate_up.chunk(2, -1)
-    return (F.silu(gate.float()) * up).to(gate_up.dtype)
+    return activation("swiglu", up, gate.float()).to(gate_up.dtype)
 
 
 @fused_on_gpu
@@ -83,6 +85,5 @@ def rotate(
     half = q.shape[-1] // 2
     c, s = cos[:, None, :half], sin[:, None, :half]
     for heads, out in ((q, q_out), (k, k_out)):
-        low, high = heads[..., :half].float(), heads[..., half:].float()
-        out.copy_(torch.cat([low * c - high * s, high * c + low * s], -1).flatten(1))
+        out.copy_(rope.rotate(heads.float(), c, s).flatten(1))
     v_out.copy_(v.flatten(1))

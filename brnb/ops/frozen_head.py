@@ -65,8 +65,8 @@ def target_nats(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     Tensor
         Nats, fp32, shape (M,).
     """
-    found: Tensor = _FrozenHead.apply(hidden, weight, targets)
-    return found
+    nats: Tensor = _FrozenHead.apply(hidden, weight, targets)
+    return nats
 
 
 def targets_of(labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,5 @@
 """Cross-entropy of a language model's head, in parts that a GPU's memory hardly notices."""
 
-from functools import partial
 from typing import Any
 
 import torch
@@ -8,12 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from brnb.ops import formats, fp8
-
 # At a time, 1 GiB in bf16: enough for matrix products of full speed. Parts that stay in an H200's
 # cache (16 to 64 MiB, on one stream or two) are read faster, yet took 5 to 30% longer in all.
 LOGITS = 2**29
-LOGIT_GRADIENTS = 2.0**14  # of size 1 at most: probabilities down to 1e-9 are seen in 8 bits
 
 
 def fused_cross_entropy(
@@ -22,7 +18,6 @@ def fused_cross_entropy(
     targets: Tensor,
     softcap: float | None = None,
     bias: Tensor | None = None,
-    in_fp8: bool = False,
 ) -> Tensor:
     """Mean cross-entropy of the head's logits, ``hidden @ weight.T + bias``.
 
@@ -40,9 +35,6 @@ def fused_cross_entropy(
         What came, shape (...).
     softcap
         Largest size of a logit, c·tanh(logit/c); None for no limit.
-    in_fp8
-        Products in 8 bits (`brnb.ops.fp8`), of a head without bias; two bytes per logit are
-        kept, for products that the backward pass makes.
 
     Returns
     -------
@@ -50,15 +42,17 @@ def fused_cross_entropy(
         In nats per token, 0-dim, fp32.
     """
     hidden, targets = hidden.flatten(0, -2), targets.flatten()
-    rows = max(256, LOGITS // len(weight) // 256 * 256)
-    if in_fp8 and torch.is_grad_enabled():
-        in_8_bits: Tensor = InPartsIn8Bits.apply(hidden, weight, targets, softcap, rows)
-        return in_8_bits
     if hidden.is_cuda and torch.is_grad_enabled():
+        rows = rows_at_a_time(len(weight))
         loss: Tensor = InParts.apply(hidden, weight, bias, targets, softcap, rows)
         return loss
     logits = F.linear(hidden, weight, bias).float()
     return F.cross_entropy(logits if softcap is None else cap(logits, softcap), targets)
+
+
+def rows_at_a_time(vocab_size: int) -> int:
+    """Tokens whose logits exist together."""
+    return max(256, LOGITS // vocab_size // 256 * 256)
 
 
 def cap(logits: Tensor, softcap: float) -> Tensor:
@@ -106,73 +100,16 @@ class InParts(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of hidden, weight and bias."""
         share = grad / len(ctx.saved_tensors[0])
-        grads = zip(ctx.saved_tensors, ctx.dtypes, strict=True)
-        found = [
-            None if part is None else multiplied(part, share).to(dtype) for part, dtype in grads
+        parts = zip(ctx.saved_tensors, ctx.dtypes, strict=True)
+        gradients = [
+            None if part is None else multiplied(part, share).to(dtype) for part, dtype in parts
         ]
-        return *found, None, None, None
+        return *gradients, None, None, None
 
 
-class InPartsIn8Bits(torch.autograd.Function):
-    """`InParts` with products in 8 bits."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        hidden: Tensor,
-        weight: Tensor,
-        targets: Tensor,
-        softcap: float | None,
-        rows: int,
-    ) -> Tensor:
-        """Mean loss; see `fused_cross_entropy`."""
-        n, v, number = len(hidden), len(weight), partial(fp8.number, like=hidden)
-        x8, x8t = fp8.both_ways(hidden, number(formats.INPUTS), formats.E4M3)
-        w8, w8t = fp8.both_ways(weight, number(formats.WEIGHTS), formats.E4M3)
-        factor = number(1 / (formats.INPUTS * formats.WEIGHTS))
-        g8 = torch.empty(n, v, dtype=formats.E5M2, device=hidden.device)
-        g8t = torch.empty(v, n, dtype=formats.E5M2, device=hidden.device)
-        total = number(0.0)
-        for start in range(0, n, rows):
-            part = slice(start, start + rows)
-            logits = fp8.times(x8[part], w8, factor)
-            total += gradients_in_8_bits(logits, targets[part], softcap, g8[part], g8t[:, part])
-        ctx.save_for_backward(g8, g8t, x8t, w8t)
-        ctx.dtypes = hidden.dtype, weight.dtype
-        return total / n
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradients of hidden and weight."""
-        (g8, g8t, x8t, w8t), (dtype, w_dtype) = ctx.saved_tensors, ctx.dtypes
-        share = grad.float() / (len(g8) * LOGIT_GRADIENTS)
-        dx = fp8.times_back(g8, w8t, share / formats.WEIGHTS, torch.bfloat16)
-        dw = fp8.times_back(g8t, x8t, share / formats.INPUTS, torch.float32)
-        return dx.to(dtype), dw.to(w_dtype), None, None, None
-
-
-def gradients_in_8_bits(
-    logits: Tensor, targets: Tensor, softcap: float | None, g8: Tensor, g8t: Tensor
-) -> Tensor:
-    """Sum of the rows' losses; `g8` becomes its gradient in e5m2, and `g8t` the transpose."""
-    if logits.is_cuda:
-        from brnb.ops.kernels import loss as kernel
-
-        return kernel.gradients_in_8_bits(logits, targets, softcap, LOGIT_GRADIENTS, g8, g8t)
-    logits = logits.float()
-    loss = turn_into_gradient(logits, targets, softcap)
-    g8.copy_(fp8.rounded(logits, LOGIT_GRADIENTS, formats.E5M2))
-    g8t.copy_(g8.t())
-    return loss
-
-
+@torch.library.custom_op("brnb::turn_into_gradient", mutates_args=("logits",), device_types="cpu")
 def turn_into_gradient(logits: Tensor, targets: Tensor, softcap: float | None) -> Tensor:
     """Sum of the rows' losses; the logits (N, V) become its gradient, in place."""
-    if logits.is_cuda:
-        from brnb.ops.kernels import loss as kernel  # Triton comes with PyTorch for GPUs only
-
-        return kernel.turn_into_gradient(logits, targets, softcap)
     z = logits.to(torch.promote_types(logits.dtype, torch.float32))
     z = z if softcap is None else cap(z, softcap)
     normaliser, target = z.logsumexp(-1, keepdim=True), targets[:, None]
@@ -183,12 +120,9 @@ def turn_into_gradient(logits: Tensor, targets: Tensor, softcap: float | None) -
     return loss
 
 
+@torch.library.custom_op("brnb::multiplied", mutates_args=(), device_types="cpu")
 def multiplied(part: Tensor, share: Tensor) -> Tensor:
     """part · share, in the precision of `part`, for a number that the device alone knows."""
-    if part.is_cuda:
-        from brnb.ops.kernels import loss as kernel
-
-        return kernel.multiplied(part, share)
     return (part * share).to(part.dtype)
 
 
@@ -200,3 +134,10 @@ def _add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
         torch.addmm(total, a, b, out_dtype=total.dtype, out=total)
     else:  # CPUs have no product of mixed precision
         total += a.to(total.dtype) @ b.to(total.dtype)
+
+
+if torch.cuda.is_available():  # Triton comes with PyTorch for GPUs only
+    from brnb.ops.kernels import loss as kernels
+
+    turn_into_gradient.register_kernel("cuda", kernels.turn_into_gradient)
+    multiplied.register_kernel("cuda", kernels.multiplied)

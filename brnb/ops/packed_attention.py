@@ -63,7 +63,7 @@ def _varlen(q: Tensor, k: Tensor, v: Tensor, lengths: Sequence[int], scale: floa
     """
     edges = torch.tensor([0, *accumulate(lengths)], dtype=torch.int32).to(q.device)
     longest = max(lengths)
-    found = torch.ops.aten._flash_attention_forward(
+    outputs = torch.ops.aten._flash_attention_forward(
         q, k, v, edges, edges, longest, longest, 0.0, True, False, scale=scale
     )
-    return found[0]
+    return outputs[0]

@@ -4,22 +4,24 @@ A gradient of a small weight has fewer tiles than a GPU has multiprocessors, eac
 A program of `brnb.ops.kernels.split_k` makes a part of a tile's sum instead.
 """
 
-MULTIPROCESSORS = 132  # of an H100 or H200
-ROWS, COLUMNS, TERMS = 128, 256, 128  # of a tile, and at a time, as measured on an H200
+from brnb.ops.kernels.tuned import tuning
+
 MOST, FEWEST = 2**14, 4  # terms of a part; parts worth it
 
 
 def parts(rows: int, columns: int, terms: int) -> int:
-    """Of every sum of a product (rows, columns), so that all tiles' programs run at a time.
+    """How many parts to cut each sum of a product (rows, columns) into, so that all multiprocessors
+    are busy.
 
-    1 stands for one product of PyTorch's: sizes do not fit the tiles, or there are enough of them,
+    1 means: use PyTorch's product. Sizes do not fit the tiles, or there are enough of them,
     or a part would be longer than `MOST`. The matrix units keep 14 bits of what they add up: of so
     many terms, added 32 at a time, at most 3% is lost to that, and rounding them lost up to 12%.
     """
-    if rows % ROWS or columns % COLUMNS:
+    tile_rows, tile_columns, at_a_time = tuning().sum_tile
+    if rows % tile_rows or columns % tile_columns:
         return 1
-    found, tiles = 1, rows // ROWS * (columns // COLUMNS)
-    while 2 * found * tiles <= MULTIPROCESSORS:
-        found *= 2
-    fits = terms % (found * TERMS) == 0 and terms <= found * MOST
-    return found if fits and found >= FEWEST else 1
+    count, tiles = 1, rows // tile_rows * (columns // tile_columns)
+    while 2 * count * tiles <= tuning().multiprocessors:
+        count *= 2
+    fits = terms % (count * at_a_time) == 0 and terms <= count * MOST
+    return count if fits and count >= FEWEST else 1

@@ -15,6 +15,7 @@ from brnb.fingerprint import digest, reached
 from brnb.models.likelihood import likelihood
 from brnb.models.transformer import TransformerLM
 from brnb.receipt import write_json
+from brnb.train import fast
 from brnb.train.loop import Training
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def _train(recipe: "ModernParams", rows: "Rows", folder: Path) -> tuple[int, flo
     if not note.is_file():
         torch.manual_seed(recipe.seed)
         model = TransformerLM(**recipe.choices(rows.tokenizer.vocab_size))
-        training = Training(model, rows.train.ids, recipe, folder / key, rows.identity)
+        data, folder = rows.train.ids, folder / key
+        training = Training(model, data, recipe, folder, rows.identity, fast.parts)
         with training.progress:
             while training.step < recipe.steps:
                 training.advance()

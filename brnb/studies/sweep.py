@@ -9,6 +9,7 @@ import torch
 
 from brnb.models.transformer import TransformerLM
 from brnb.params import ParameterError, validate
+from brnb.train import fast
 from brnb.train.history import History
 from brnb.train.loop import train
 from brnb.train.params import TransformerParams
@@ -64,7 +65,9 @@ def sweep(
             torch.manual_seed(seed)
             model = TransformerLM(**choice.choices(rows.tokenizer.vocab_size))
             ids, held_out = rows.train.ids, rows.validation.ids
-            history = train(model, ids, held_out, choice, checkpoints, rows.identity)
+            history = train(
+                model, ids, held_out, choice, checkpoints, rows.identity, fast=fast.parts
+            )
             loss = history.best["loss"]
             bits = loss * (len(held_out) - 1) / math.log(2)
             trainings.append(

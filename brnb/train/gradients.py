@@ -14,9 +14,10 @@ from brnb.train.history import History
 from brnb.train.parallel import GradientSum, World
 from brnb.train.recorded import make_step
 from brnb.train.step import PlainStep, Step
+from brnb.train.swap import FastParts
 
 State = tuple[Tensor, ...]
-TRIALS = 3  # steps until memory has its final use; the optimizer's comes with the second
+TRIALS = 3  # after so many steps peak memory is known: AdamW allocates its moments in the second
 
 
 class Gradients:
@@ -40,6 +41,8 @@ class Gradients:
         sharded model's processes wait for each other from the first step on.
     history
         Says the precision and the first micro-batch; keeps the last, and how often it was halved.
+    fast
+        The model's fast parts, if it has some.
     """
 
     def __init__(
@@ -49,7 +52,9 @@ class Gradients:
         device: torch.device,
         world: World,
         history: History,
+        fast: FastParts | None = None,
     ) -> None:
+        self.fast = fast
         self.model, self.batch_size, self.device, self.world = model, batch_size, device, world
         self.parameters = list(model.parameters())
         self.history, self.succeeded = history, 0  # steps with this micro-batch
@@ -62,7 +67,7 @@ class Gradients:
     def _make_step(self) -> Step:
         # A CUDA graph would record the weights of one gathering.
         make = PlainStep if self.sharded else make_step
-        return make(self.model, self.history.precision, self.device)
+        return make(self.model, self.history.precision, self.device, self.fast)
 
     def __call__(self, batch: Batch, state: State | None) -> tuple[Tensor, State]:
         """Set ``.grad``; returns this process's part of the mean loss, and the next state.
@@ -76,7 +81,7 @@ class Gradients:
             tried = bool(self.sum) and self.succeeded >= TRIALS
             overlap, why = tried or bool(self.sharded), ""
             try:
-                found = self._accumulate(batch, state, overlap)
+                result = self._accumulate(batch, state, overlap)
             except torch.OutOfMemoryError as error:  # not kept: it would keep the memory
                 why = str(error).splitlines()[0]
             if overlap and why:
@@ -87,7 +92,7 @@ class Gradients:
                 if self.sum is not None:
                     self.sum.finish()
                 self.succeeded += 1
-                return found
+                return result
             self._halve(max(whys))
 
     def _accumulate(self, batch: Batch, state: State | None, overlap: bool) -> tuple[Tensor, State]:

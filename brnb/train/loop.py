@@ -21,6 +21,7 @@ from brnb.train.gradients import Gradients
 from brnb.train.history import History
 from brnb.train.optimizer import make_optimizer, schedule
 from brnb.train.progress import require_finite, save_is_due, token_bar
+from brnb.train.swap import FastParts
 
 if TYPE_CHECKING:
     from brnb.train.params import TrainParams
@@ -34,6 +35,7 @@ def train(
     folder: Path,
     data_identity: str,
     keep: Literal["last", "best"] = "last",
+    fast: FastParts | None = None,
 ) -> History:
     """Train a language model in place; continue from its checkpoint if there is one.
 
@@ -55,6 +57,9 @@ def train(
     keep
         The weights that the model has in the end: of the last step, or of the lowest validation
         loss, as in Table 9.
+    fast
+        What a step on a GPU or in 8 bits computes in other forms: `brnb.train.fast.parts` for a
+        `TransformerLM`, which needs it there; a recurrent network has none.
 
     Raises
     ------
@@ -65,10 +70,10 @@ def train(
     WorkerError
         One of several processes failed; says how.
     """
-    task = data, validation, params, folder, data_identity
+    task = data, validation, params, folder, data_identity, "last", fast
     if shared := (count := parallel.wanted()) > 1:
         parallel.launch(count, pick_device(params.device), train, model, *task)
-    training = Training(model, data, params, folder, data_identity)
+    training = Training(model, data, params, folder, data_identity, fast)
     history = training.history
     if not shared:  # else the processes have just trained: that time is this one's
         history.earlier_seconds = history.spent
@@ -106,13 +111,14 @@ class Training:
         params: "TrainParams",
         folder: Path,
         data_identity: str,
+        fast: FastParts | None = None,
     ) -> None:
         torch.set_flush_denormal(True)  # subnormal numbers cost CPUs up to 100 cycles each
         self.device = pick_device(params.device)
         self.precision = pick_precision(params.precision, self.device)
         self.world = parallel.join(self.device)
         self.params, self.model = params, model.to(self.device).train()
-        name = _identity(model, params, self.precision, data_identity)
+        name = _identity(model, params, self.precision, data_identity, fast)
         self.checkpoint = Checkpoint(folder, name)
         saved = self.checkpoint.load(self.device)
         if saved:
@@ -134,7 +140,9 @@ class Training:
         self.summed, self.loss = 0, torch.zeros((), device=self.device)  # since the last point
         self._resume(saved)
         self.first = self.step + 1
-        self.gradients = Gradients(model, params.batch_size, self.device, self.world, self.history)
+        self.gradients = Gradients(
+            model, params.batch_size, self.device, self.world, self.history, fast
+        )
         total, done = params.steps * self.step_tokens, self.step * self.step_tokens
         self.progress = token_bar(params.run_id, total, done, shown=self.world.rank == 0)
         self.clock = Stopwatch(self.device)
@@ -245,11 +253,18 @@ class Training:
         return require_finite("the loss", loss, self.step, self.checkpoint)
 
 
-def _identity(model: nn.Module, params: "TrainParams", precision: str, data_identity: str) -> str:
+def _identity(
+    model: nn.Module,
+    params: "TrainParams",
+    precision: str,
+    data_identity: str,
+    fast: FastParts | None,
+) -> str:
     """What shapes a training: code of loop and model, the model's form, parameters, data."""
+    modules = [__name__, type(model).__module__, *([fast.__module__] if fast else [])]
     return digest(
         {
-            "code": reached([__name__, type(model).__module__]),
+            "code": reached(modules),
             "model": [(name, list(p.shape)) for name, p in model.named_parameters()],
             "params": identity(params),
             "precision": precision,

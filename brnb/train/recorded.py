@@ -1,23 +1,21 @@
-"""A step as one launch: a Transformer's parts compiled, all kernels recorded as a CUDA graph."""
+"""A step as one launch: a model's fast parts compiled, all kernels recorded as a CUDA graph."""
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache, partial
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from brnb.models.recurrent import RecurrentLM
-from brnb.models.transformer import Block, TransformerLM
 from brnb.train.step import PlainStep, State, Step, detached
+from brnb.train.swap import FastParts, swapped
 
 # PyTorch's autocast has cuDNN compute recurrences in fp16, where the gradient of one token's mean
 # loss (0.02 / 65 536 and less) vanishes before it reaches the first layer: it is made larger on the
 # way (Micikevicius et al., 2018). Gradients of 16 would overflow; clipping begins far below.
 FP16_SCALE = 4096.0
-FORMS = 64  # of compiled functions: value embeddings or none, an ablation's variants, batch sizes
 
 
 class RecordedStep:
@@ -60,7 +58,7 @@ class Recording:
         with (
             torch.random.fork_rng([x.device]),
             aliases(plain.model) as weights,
-            compiled_parts(plain.model),
+            swapped(plain.swaps, compiled=True),
         ):
             with torch.cuda.stream(beside):
                 for _ in range(2):  # compile, and let libraries choose their kernels
@@ -137,56 +135,26 @@ def _set_parameters(parameters: Iterable[tuple[nn.Module, str, nn.Parameter]]) -
             module._flat_weight_refs = [weakref.ref(weight) for weight in weights]
 
 
-@contextmanager
-def compiled_parts(model: nn.Module) -> Iterator[None]:
-    """Run the parts of a Transformer compiled.
+def make_step(
+    model: nn.Module, precision: str, device: torch.device, fast: FastParts | None = None
+) -> Step:
+    """The step of a model on its device: plain, or on a GPU compiled and recorded.
 
-    All blocks share one compilation, and the first, which has no addition left to make, has its
-    own: less to compile than the whole model.
+    On a GPU a call with tokens of a new shape takes seconds: it compiles and records. See
+    `PlainStep` for the parameters.
+
+    Raises
+    ------
+    ValueError
+        If the model cannot be trained in that precision, or a Transformer is to run on a GPU
+        without its fast parts.
     """
-    if not isinstance(model, TransformerLM):  # a recurrent network is one call of cuDNN
-        yield
-        return
-    parts: list[tuple[nn.Module, str, Callable[..., Any]]] = [
-        (model, "_embed", TransformerLM._embed),
-        (model, "_normed", _normed),
-        *((block, "forward", _block) for block in model.blocks),
-    ]
-    for part, name, function in parts:
-        object.__setattr__(part, name, partial(_compiled(function), part))
-    try:
-        with torch._dynamo.config.patch(recompile_limit=FORMS):
-            yield
-    finally:
-        for part, name, _ in parts:
-            object.__delattr__(part, name)
-
-
-@cache
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    return torch.compile(function, dynamic=False)
-
-
-def _block(block: Block, *inputs: Any) -> tuple[Tensor, ...]:
-    """Without keys and values: as results they would get gradients, of zeros."""
-    return Block.forward(block, *inputs)[:2]
-
-
-def _normed(model: TransformerLM, *inputs: Tensor) -> Tensor:
-    """In the precision of the head's products: it would read it in fp32 only to convert it."""
-    found = TransformerLM._normed(model, *inputs)
-    if torch.is_autocast_enabled("cuda"):
-        found = found.to(torch.get_autocast_dtype("cuda"))
-    return found
-
-
-def make_step(model: nn.Module, precision: str, device: torch.device) -> Step:
-    """The step of a model on its device, in ``"fp32"``, ``"bf16"`` (autocast) or ``"fp8"``: bf16
-    with products in 8 bits (`brnb.ops.fp8`, which raises ValueError for models without).
-
-    On a GPU a call with tokens of a new shape takes seconds: it compiles and records.
-    """
-    plain = PlainStep(model, precision, device)
+    plain = PlainStep(model, precision, device, fast)
     if device.type != "cuda":
         return plain
+    if fast is None and not isinstance(model, RecurrentLM):  # one call of cuDNN, nothing to compile
+        raise ValueError(
+            f"a {type(model).__name__} on a GPU trains with its fast parts: pass "
+            "fast=brnb.train.fast.parts to train()"
+        )
     return RecordedStep(plain)

@@ -5,7 +5,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from brnb.ops import fp8
+from brnb.ops.formats import TOKENS
+from brnb.train.swap import FastParts, swapped
 
 State = tuple[Tensor, ...]
 
@@ -36,27 +37,54 @@ class Step(Protocol):
 
 
 class PlainStep:
-    """Forward and backward by autograd."""
+    """Forward and backward by autograd.
 
-    def __init__(self, model: nn.Module, precision: str, device: torch.device) -> None:
+    Parameters
+    ----------
+    model
+        On its device.
+    precision
+        ``"fp32"``, ``"bf16"`` (autocast) or ``"fp8"``: bf16 with products in 8 bits.
+    fast
+        The parts that stand in for the model's own, on a GPU or for 8 bits.
+
+    Raises
+    ------
+    ValueError
+        If the model has no products in 8 bits, or not of its sizes.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        precision: str,
+        device: torch.device,
+        fast: FastParts | None = None,
+    ) -> None:
         self.model, self.device = model, device
         self.bf16, self.fp8 = precision in ("bf16", "fp8"), precision == "fp8"
-        if self.fp8:
-            fp8.use(model)
+        if self.fp8 and fast is None:
+            raise ValueError(
+                f'precision = "fp8" is for models whose fast parts train() is given, and this '
+                f'{type(model).__name__} has none: take "bf16" or "auto"'
+            )
+        # A CPU has nothing to gain, and keeps the results of the model's own code to the bit.
+        self.swaps = fast(model, precision) if fast and (self.fp8 or device.type == "cuda") else []
 
     def __call__(
         self, x: Tensor, y: Tensor, state: State | None, share: float
     ) -> tuple[Tensor, State]:
         """See `Step`."""
-        loss, new = self.forward(x, y, state)
+        with swapped(self.swaps):
+            loss, new = self.forward(x, y, state)
         (loss * share).backward()
         return loss.detach(), detached(new)
 
     def forward(self, x: Tensor, y: Tensor, state: State | None) -> tuple[Tensor, State]:
         """Mean loss and the next state, with their graph."""
-        if self.fp8 and x.numel() % fp8.TOKENS:
+        if self.fp8 and x.numel() % TOKENS:
             raise ValueError(
-                f'precision = "fp8" needs micro-batches of a multiple of {fp8.TOKENS} tokens, not '
+                f'precision = "fp8" needs micro-batches of a multiple of {TOKENS} tokens, not '
                 f'{x.numel()}: change batch_size or seq_len, or take "bf16"'
             )
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):

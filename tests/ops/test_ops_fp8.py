@@ -12,9 +12,11 @@ from torch import nn
 from brnb.models.recurrent import RecurrentLM
 from brnb.models.transformer import TransformerLM
 from brnb.ops import formats, fp8
-from brnb.ops.activation import activation, activation_back
+from brnb.ops.activation import activation, activation_backward
 from brnb.ops.loss import fused_cross_entropy
+from brnb.ops.loss_fp8 import cross_entropy
 from brnb.ops.split_k import parts
+from brnb.train import fast
 from brnb.train.recorded import make_step
 
 CPU = torch.device("cpu")
@@ -54,14 +56,14 @@ def test_a_product_is_that_of_the_rounded_operands(rows, seed, bias):
     if bias:
         linear.bias.data = offset
     x.requires_grad_()
-    y = fp8.together(x, [linear], in_fp8=True)
+    y = fp8.joined_linear(x, [linear], in_fp8=True)
     exact = rounded(x.detach(), 3) @ rounded(weight, 3).T
     exact = exact if offset is None else exact + offset
     assert y.dtype == torch.bfloat16
     torch.testing.assert_close(y.double(), exact, rtol=0.004, atol=1e-4)
     dy = torch.rand(rows, 48, generator=random) + 0.5
     y.backward(dy.bfloat16())
-    gradient, scale = dy.bfloat16().float(), fp8.fitting(dy.bfloat16()[::64])
+    gradient, scale = dy.bfloat16().float(), fp8.gradient_scale(dy.bfloat16()[::64])
     gradient = rounded(gradient * scale, 2) / scale
     torch.testing.assert_close(x.grad.double(), gradient @ rounded(weight, 3), rtol=0.004, atol=0)
     expected = gradient.T @ rounded(x.detach(), 3)
@@ -71,13 +73,13 @@ def test_a_product_is_that_of_the_rounded_operands(rows, seed, bias):
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_maps_together_are_the_maps_side_by_side(bias):
+def test_joined_maps_are_the_maps_side_by_side(bias):
     torch.manual_seed(0)
     maps = [nn.Linear(64, size, bias) for size in (64, 32, 32)]
     x = torch.randn(2, 64, 64)
     expected = torch.cat([part(x) for part in maps], dim=-1)
-    torch.testing.assert_close(fp8.together(x, maps, in_fp8=False), expected)
-    assert distance(fp8.together(x, maps, in_fp8=True), expected) < 0.05
+    torch.testing.assert_close(fp8.joined_linear(x, maps, in_fp8=False), expected)
+    assert distance(fp8.joined_linear(x, maps, in_fp8=True), expected) < 0.05
 
 
 @every_kind
@@ -88,15 +90,15 @@ def test_the_gradient_of_an_activation_is_autograds(kind):
     y = activation(kind, *parts)
     d = torch.randn_like(y)
     expected = torch.cat(torch.autograd.grad(y, parts[::-1], d), dim=-1)
-    torch.testing.assert_close(activation_back(kind, d, *parts), expected)
+    torch.testing.assert_close(activation_backward(kind, d, *parts), expected)
 
 
 @every_kind
 @pytest.mark.parametrize("bias", [True, False])
 def test_inner_values_and_slopes_are_those_of_autograd(kind, bias):
     random = torch.Generator().manual_seed(0)
-    x8 = fp8.rounded(torch.randn(64, 32, generator=random), formats.INPUTS, formats.E4M3)
-    u8 = fp8.rounded(0.3 * torch.randn(96, 32, generator=random), formats.WEIGHTS, formats.E4M3)
+    x8 = fp8.to_fp8(torch.randn(64, 32, generator=random), formats.INPUTS, formats.E4M3)
+    u8 = fp8.to_fp8(0.3 * torch.randn(96, 32, generator=random), formats.WEIGHTS, formats.E4M3)
     offset = torch.randn(96, generator=random) if bias else None
     before = F.linear(
         x8.float() / formats.INPUTS, u8.float() / formats.WEIGHTS, offset
@@ -108,11 +110,11 @@ def test_inner_values_and_slopes_are_those_of_autograd(kind, bias):
         expected = F.gelu(before, approximate="tanh") if kind == "gelu" else F.relu(before) ** 2
     (slopes,) = torch.autograd.grad(expected.sum(), before)
     factor = torch.tensor(1 / (formats.INPUTS * formats.WEIGHTS))
-    found, turned, found_slopes = fp8.activated(x8, u8, offset, factor, kind)
+    found, transposed, found_slopes = fp8.activated(x8, u8, offset, factor, kind)
     near = {"rtol": 1 / 16, "atol": 2**-10 / formats.INPUTS}  # half a unit of e4m3
     torch.testing.assert_close(found.float() / formats.INPUTS, expected.detach(), **near)
     torch.testing.assert_close(found_slopes.float() / formats.INPUTS, slopes, **near)
-    assert torch.equal(turned.float(), found.float().t())
+    assert torch.equal(transposed.float(), found.float().t())
 
 
 @pytest.mark.parametrize("halves", [1, 2])
@@ -121,11 +123,11 @@ def test_a_gradient_goes_back_through_slopes(halves):
     g8 = (4 * torch.randn(64, 32, generator=random)).to(formats.E5M2)
     d8t = (4 * torch.randn(48, 32, generator=random)).to(formats.E4M3)
     slopes = torch.randn(64, 48 * halves, generator=random).to(formats.E4M3)
-    found, turned = fp8.activated_back(g8, d8t, slopes, torch.tensor(0.5))
+    found, transposed = fp8.activated_backward(g8, d8t, slopes, torch.tensor(0.5))
     through = torch.cat([0.5 * g8.float() @ d8t.float().t()] * halves, dim=1)
     expected = through * slopes.float()
     torch.testing.assert_close(found.float(), expected, rtol=1 / 8, atol=1e-4)
-    assert torch.equal(turned.float(), found.float().t())
+    assert torch.equal(transposed.float(), found.float().t())
 
 
 @every_kind
@@ -157,7 +159,7 @@ def test_the_loss_of_a_head_in_8_bits_and_its_gradients(softcap):
     weight = (0.2 * torch.randn(48, 32)).requires_grad_()
     targets = torch.randint(48, (80,))
     expected = fused_cross_entropy(hidden, weight, targets, softcap)
-    found = fused_cross_entropy(hidden, weight, targets, softcap, in_fp8=True)
+    found = cross_entropy(hidden, weight, targets, softcap)
     assert found.item() == pytest.approx(expected.item(), rel=0.01)
     for got, true in zip(
         torch.autograd.grad(0.3 * found, (hidden, weight)),
@@ -168,10 +170,10 @@ def test_the_loss_of_a_head_in_8_bits_and_its_gradients(softcap):
 
 
 def test_what_is_too_large_is_cut_and_no_gradient_has_a_scale():
-    assert fp8.rounded(torch.tensor([1e9, -1e9]), 4.0, formats.E4M3).float().tolist() == [448, -448]
-    assert fp8.rounded(torch.tensor([1e9]), 4.0, formats.E5M2).float().item() == 57344
+    assert fp8.to_fp8(torch.tensor([1e9, -1e9]), 4.0, formats.E4M3).float().tolist() == [448, -448]
+    assert fp8.to_fp8(torch.tensor([1e9]), 4.0, formats.E5M2).float().item() == 57344
     zeros = torch.zeros(4, 4)
-    assert (fp8.rounded(zeros, fp8.fitting(zeros), formats.E5M2).float() == 0).all()
+    assert (fp8.to_fp8(zeros, fp8.gradient_scale(zeros), formats.E5M2).float() == 0).all()
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -180,7 +182,7 @@ def test_a_model_computes_in_8_bits_in_training_only(form):
     x, y = ids[:, :-1], ids[:, 1:]
     exact = copy.deepcopy(model)
     expected, _ = make_step(exact, "fp32", CPU)(x, y, None, 1.0)
-    found, _ = make_step(model, "fp8", CPU)(x, y, None, 1.0)
+    found, _ = make_step(model, "fp8", CPU, fast.parts)(x, y, None, 1.0)
     assert found != expected
     assert found.item() == pytest.approx(expected.item(), rel=0.01)
     for (name, p), true in zip(model.named_parameters(), exact.parameters(), strict=True):
@@ -199,7 +201,7 @@ def test_training_in_8_bits_has_the_losses_of_fp32(form):
     for precision in ("fp32", "fp8"):
         model, losses = build(form), []
         optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
-        step = make_step(model, precision, CPU)
+        step = make_step(model, precision, CPU, fast.parts)
         for part in text:
             optimizer.zero_grad()
             loss, _ = step(part[:, :-1], part[:, 1:], None, 1.0)
@@ -212,15 +214,15 @@ def test_training_in_8_bits_has_the_losses_of_fp32(form):
 
 
 def test_what_cannot_be_in_8_bits_is_an_error():
-    with pytest.raises(ValueError, match='"fp8" is for Transformers, not for a RecurrentLM'):
+    with pytest.raises(ValueError, match=r'"fp8" is for .* this RecurrentLM has none: take "bf16"'):
         make_step(RecurrentLM(32, 16, 1, 16), "fp8", CPU)
     odd = {"width": 64, "layers": 1, "heads": 4, "kv_heads": 4, "context": 32, "hidden": 128}
     with pytest.raises(ValueError, match="multiples of 32, and vocab_size = 97: change it"):
-        make_step(TransformerLM(vocab_size=97, **odd), "fp8", CPU)
+        make_step(TransformerLM(vocab_size=97, **odd), "fp8", CPU, fast.parts)
 
 
 def test_a_micro_batch_that_does_not_fit_the_matrix_units_is_an_error():
-    step, ids = make_step(build("gpt"), "fp8", CPU), torch.zeros(1, 9, dtype=torch.long)
+    step, ids = make_step(build("gpt"), "fp8", CPU, fast.parts), torch.zeros(1, 9, dtype=torch.long)
     with pytest.raises(ValueError, match="multiple of 256 tokens, not 9: change batch_size"):
         step(ids, ids, None, 1.0)
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from brnb.models.recurrent import RecurrentLM
 from brnb.models.transformer import TransformerLM
 from brnb.train import recorded
-from brnb.train.recorded import RecordedStep, Recording, aliases, compiled_parts, make_step
+from brnb.train.recorded import RecordedStep, Recording, aliases, make_step
 from brnb.train.step import PlainStep
 
 CPU = torch.device("cpu")
@@ -115,26 +115,9 @@ def test_weights_that_move_while_recorded_are_an_error():
 def test_aliases_are_taken_back_after_an_error():
     model, _, _ = prepare("gpt")
     own = list(model.parameters())
-    with pytest.raises(torch.OutOfMemoryError), aliases(model), compiled_parts(model):
+    with pytest.raises(torch.OutOfMemoryError), aliases(model):
         raise torch.OutOfMemoryError
     assert all(p is q for p, q in zip(model.parameters(), own, strict=True))
-    assert "_embed" not in model.__dict__
-    assert "forward" not in model.blocks[0].__dict__
-
-
-@pytest.mark.parametrize("kind", ["gpt", "modern"])
-def test_compiled_parts_compute_the_same(kind, monkeypatch):
-    used = []
-    monkeypatch.setattr(recorded, "_compiled", lambda function: used.append(function) or function)
-    model, x, y = prepare(kind)
-    expected, gradients, _ = by_autograd(model, x, y)
-    with compiled_parts(model):
-        loss, state = model(x, None, y)
-    loss.backward()
-    torch.testing.assert_close(loss.detach(), expected)
-    assert_gradients(model, gradients)
-    assert len(used) == 1 + 1 + 3
-    assert state == ()
 
 
 class Graph:

@@ -1,18 +1,25 @@
-"""What stands between the products of a Llama layer, as GPU kernels in Triton; import on a GPU.
+"""`brnb.ops.decoding` as GPU kernels in Triton; import it where there is a GPU.
 
 Each rounds where transformers' own code does, so that answers differ by products alone.
 """
+
+import math
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-KEYS = 32  # keys that a decoding token meets at a time; measured best of 32, 64 and 128
+from brnb.ops.kernels.rope import rotate
+from brnb.ops.kernels.tuned import tuning
+
+LOG2_E = 1 / math.log(2)
+FLAT = 1024  # columns of a program
+HEAD_DIMS = 16, 32, 64, 128, 256  # that a token attends with
 
 
 def rms_norm(x: Tensor, gain: Tensor, eps: float) -> Tensor:
-    """Root-mean-square norm of the rows of (N, d)."""
+    """See `brnb.ops.decoding`."""
     out = torch.empty_like(x)
     width = x.shape[1]
     block = triton.next_power_of_2(width)
@@ -21,49 +28,40 @@ def rms_norm(x: Tensor, gain: Tensor, eps: float) -> Tensor:
 
 
 def swiglu(joined: Tensor) -> Tensor:
-    """silu(gate) * up of rows (N, 2F) that hold both."""
+    """See `brnb.ops.decoding`."""
     width = joined.shape[1] // 2
     out = joined.new_empty(len(joined), width)
-    _swiglu[(len(joined), triton.cdiv(width, 1024))](joined, out, width, 1024, num_warps=4)
+    _swiglu[(len(joined), triton.cdiv(width, FLAT))](joined, out, width, FLAT, num_warps=4)
     return out
 
 
-def turn_and_store(
-    joined: Tensor, rope: tuple[Tensor, Tensor], rows: Tensor, keys: Tensor, values: Tensor
+def rotate_and_store(
+    joined: Tensor, cos: Tensor, sin: Tensor, rows: Tensor, keys: Tensor, values: Tensor
 ) -> Tensor:
-    """Rotate queries and keys of rows (N, (H + 2K) D); store keys and values, return the queries.
-
-    Parameters
-    ----------
-    rope
-        Cosines and sines, (N, D).
-    rows
-        Where the keys and values of each token go, (N,).
-    keys, values
-        (places, K, D), of the same strides.
-    """
+    """See `brnb.ops.decoding`."""
     kv, size = keys.shape[1:]
     heads = joined.shape[1] // size - 2 * kv
     q = joined.new_empty(len(joined), heads, size)
     block = triton.next_power_of_2(heads + 2 * kv)
-    _turn_and_store[(len(joined),)](
-        joined, *rope, rows, q, keys, values, heads, kv, size, block, num_warps=4
-    )
+    _rotate_and_store[(len(joined),)](
+        joined, cos, sin, rows, q, keys, values, heads, kv, size, block,
+        num_warps=4, enable_fp_fusion=False,
+    )  # fmt: skip
     return q
 
 
 def attend_slots(
     q: Tensor, keys: Tensor, values: Tensor, positions: Tensor, scale: float
 ) -> Tensor:
-    """Attention of one token a slot (S, H, D) to the keys (slots, length, K, D) up to its own."""
+    """See `brnb.ops.decoding`."""
     slots, heads, size = q.shape
     length, kv = keys.shape[1:3]
     group = heads // kv
     out = torch.empty_like(q)
     block = max(16, triton.next_power_of_2(group))
     _attend[(slots, kv)](
-        q, keys, values, positions, out, scale * 1.4426950408889634, length, kv, group, size, block,
-        KEYS, num_warps=4, num_stages=3,
+        q, keys, values, positions, out, scale * LOG2_E, length, kv, group, size, block,
+        tuning().decoding_keys, num_warps=4, num_stages=3,
     )  # fmt: skip
     return out
 
@@ -94,7 +92,7 @@ def _swiglu(joined, out, WIDTH: tl.constexpr, BLOCK: tl.constexpr):  # type: ign
 
 
 @triton.jit
-def _turn_and_store(  # type: ignore[no-untyped-def]
+def _rotate_and_store(  # type: ignore[no-untyped-def]
     joined, cos, sin, rows, q, keys, values,
     HEADS: tl.constexpr, KV: tl.constexpr, SIZE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
@@ -110,16 +108,15 @@ def _turn_and_store(  # type: ignore[no-untyped-def]
     high = tl.load(source + half, mask=inside, other=0.0).to(tl.float32)
     c = tl.load(cos + token * SIZE + at).to(tl.float32)
     s = tl.load(sin + token * SIZE + at).to(tl.float32)
-    turned = (low * c).to(dtype).to(tl.float32) - (high * s).to(dtype).to(tl.float32)
-    other = (high * c).to(dtype).to(tl.float32) + (low * s).to(dtype).to(tl.float32)
+    first, second = rotate(low, high, c, s, dtype)
     query = head < HEADS
     target = q + (token * HEADS + head) * SIZE + at
-    tl.store(target, turned.to(dtype), mask=query)
-    tl.store(target + half, other.to(dtype), mask=query)
+    tl.store(target, first.to(dtype), mask=query)
+    tl.store(target + half, second.to(dtype), mask=query)
     key = (head >= HEADS) & (head < HEADS + KV)
     target = keys + (place * KV + head - HEADS) * SIZE + at
-    tl.store(target, turned.to(dtype), mask=key)
-    tl.store(target + half, other.to(dtype), mask=key)
+    tl.store(target, first.to(dtype), mask=key)
+    tl.store(target + half, second.to(dtype), mask=key)
     value = (head >= HEADS + KV) & inside
     target = values + (place * KV + head - HEADS - KV) * SIZE + at
     tl.store(target, low.to(dtype), mask=value)
@@ -142,7 +139,7 @@ def _attend(  # type: ignore[no-untyped-def]
     queries = tl.load(q + at, mask=row < GROUP, other=0.0)
     largest = tl.full([ROWS], float("-inf"), tl.float32)
     total = tl.zeros([ROWS], tl.float32)
-    found = tl.zeros([ROWS, SIZE], tl.float32)
+    summed = tl.zeros([ROWS, SIZE], tl.float32)
     line = (slot * length * KV + head) * SIZE
     for start in range(0, count, KEYS):
         key = start + tl.arange(0, KEYS)
@@ -156,8 +153,8 @@ def _attend(  # type: ignore[no-untyped-def]
         weight = tl.exp2(score - larger[:, None])
         shrink = tl.exp2(largest - larger)
         total = total * shrink + tl.sum(weight, 1)
-        found = found * shrink[:, None]
-        found += tl.dot(weight.to(v.dtype), v, input_precision="ieee")
+        summed = summed * shrink[:, None]
+        summed += tl.dot(weight.to(v.dtype), v, input_precision="ieee")
         largest = larger
-    found = found / total[:, None]
-    tl.store(out + at, found.to(out.dtype.element_ty), mask=row < GROUP)
+    summed = summed / total[:, None]
+    tl.store(out + at, summed.to(out.dtype.element_ty), mask=row < GROUP)

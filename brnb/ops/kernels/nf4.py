@@ -7,7 +7,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-BLOCK = 2048  # numbers of one program
+from brnb.ops.kernels.tuned import tuning
 
 
 def dequantise(packed: Tensor, state: Any, out: Tensor) -> Tensor:
@@ -25,10 +25,12 @@ def dequantise(packed: Tensor, state: Any, out: Tensor) -> Tensor:
     out
         What to fill, shape (N, K), its rows contiguous.
     """
-    outer = state.state2
-    _dequantise[(triton.cdiv(out.numel(), BLOCK),)](
+    outer, block = state.state2, tuning().nf4_block
+    # A fused multiply-add would round a scale once, where bitsandbytes rounds twice.
+    _dequantise[(triton.cdiv(out.numel(), block),)](
         packed, state.code, state.absmax, outer.code, outer.absmax, state.offset, out,
-        out.stride(0), out.numel(), out.shape[1], state.blocksize, outer.blocksize, BLOCK,
+        out.stride(0), out.numel(), out.shape[1], state.blocksize, outer.blocksize, block,
+        enable_fp_fusion=False,
     )  # fmt: skip
     return out
 

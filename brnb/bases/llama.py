@@ -1,0 +1,23 @@
+"""Which models of transformers are Llama's, layer by layer, so that our code may stand in."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from torch import nn
+
+FAMILIES = ("llama", "mistral")
+
+
+def is_plain_llama(config: Any, maps: Iterable[nn.Module]) -> bool:
+    """Whether layers are RMSNorm, RoPE, full attention and SwiGLU, in maps without biases.
+
+    Parameters
+    ----------
+    config
+        Of the model (`transformers.PretrainedConfig`).
+    maps
+        The linear maps of its layers.
+    """
+    family = config.model_type in FAMILIES and config.hidden_act == "silu"
+    full = not getattr(config, "sliding_window", None)
+    return bool(family and full and all(getattr(part, "bias", None) is None for part in maps))

@@ -1,0 +1,86 @@
+"""Sizes that kernels were tuned to, in one table by device.
+
+They change how fast a kernel is, never what it computes but for the order of sums. Another device
+gets a row of its own once somebody has measured it there (`benchmarks/training_speed.py`,
+`benchmarks/generation_speed.py`); until then it runs with `DEFAULT`.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+
+Streamed = dict[int, tuple[int, int, int, int | None]]
+Columns = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuning:
+    """What was measured best on a device.
+
+    Attributes
+    ----------
+    multiprocessors
+        Programs that run at a time: what sums are cut into parts for (`brnb.ops.split_k`).
+    sum_tile
+        Rows and columns of a tile of such a sum, and terms at a time.
+    attention_forward, attention_queries, attention_keys
+        By head_dim: rows that a program looks at in a turn, warps, stages, and, where the compiler
+        takes more than let three programs share a multiprocessor, registers.
+    transpose_tile, loss_tile
+        Largest rows and columns of a tile worth it, of a matrix and of logits.
+    loss_columns
+        Logits that one program holds in registers at a time.
+    mlp_wide, mlp_narrow, mlp_backward
+        Columns and warps of a program, the first that fit: of an input of two parts without a
+        gate, of any other, and backward. Registers and shared memory must be left for another
+        program or two beside it.
+    mlp_weights
+        Bytes of weights that a program keeps in shared memory.
+    decoding_keys
+        Keys that a decoding token meets at a time.
+    nf4_block
+        Numbers that a program dequantises.
+    """
+
+    multiprocessors: int
+    sum_tile: tuple[int, int, int]
+    attention_forward: Streamed
+    attention_queries: Streamed
+    attention_keys: Streamed
+    transpose_tile: tuple[int, int]
+    loss_tile: tuple[int, int]
+    loss_columns: int
+    mlp_wide: Columns
+    mlp_narrow: Columns
+    mlp_backward: Columns
+    mlp_weights: int
+    decoding_keys: int
+    nf4_block: int
+
+
+H200 = Tuning(
+    multiprocessors=132,
+    sum_tile=(128, 256, 128),
+    attention_forward={32: (64, 4, 3, None), 64: (64, 4, 3, None)},
+    attention_queries={32: (32, 4, 3, None), 64: (64, 4, 2, None)},
+    attention_keys={32: (64, 4, 2, None), 64: (64, 4, 2, 168)},
+    transpose_tile=(128, 64),
+    loss_tile=(256, 32),
+    loss_columns=8192,
+    mlp_wide=((128, 8), (64, 4), (32, 4)),
+    mlp_narrow=((64, 4), (32, 4)),
+    mlp_backward=((128, 4), (64, 4), (32, 4)),
+    mlp_weights=2**17,
+    decoding_keys=32,
+    nf4_block=2048,
+)
+BY_DEVICE = {"H200": H200, "H100": H200}  # by a part of CUDA's name for it; both are one die
+DEFAULT = H200  # of a device that nobody has measured: the same numbers, perhaps not as fast
+
+
+@cache
+def tuning() -> Tuning:
+    """The row of this machine's GPU."""
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+    return next((row for part, row in BY_DEVICE.items() if part in name), DEFAULT)
