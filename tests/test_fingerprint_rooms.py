@@ -28,18 +28,21 @@ ROOMS = """
 14_eval_intrinsic       text            ops        train bases finetune theory evaluate studies
 15_eval_extrinsic       text ops train bases finetune theory generate evaluate studies extrinsic
 16_cost_tables          theory
-22_scaling_laws         text tokenizers ops models train generate evaluate studies
+20_attention            text tokenizers ops models train generate evaluate algorithms theory
+21_compute_infrastructure text tokenizers ops models train algorithms theory
+22_scaling_laws         text tokenizers ops models train generate evaluate studies theory
+23_claims_audit         audit theory
 """
 # What of these rooms, and of the data, must not be reached.
 NEVER = """
 0[4-7]_ brnb.models.transformer    a recurrent model is no Transformer
 0[4-7]_ brnb.ops.(attention|fp8|rope|activation|split_k|loss_fp8)   nor has it its operations
-0[4-7]_ brnb.ops.kernels.(?!loss$) or its kernels
+0[4-7]_ brnb.ops.kernels.(?!loss$|tuned$) or its kernels, but for the table of sizes
 0[4-7]_ brnb.train.fast            or its fast parts
 0[1-9]_ .*prices.yaml              a new price makes no training stale
 10_     .*prices.yaml              nor the race
 1[2-5]_ .*prices.yaml              nor an adaptation
-22_     .*prices.yaml              nor a scaling law
+20_     .*prices.yaml              nor what is looked at in trained models
 .*      brnb.(usage|energy)        what a run cost is in its receipt, not in its identity
 12_     brnb.studies               a changed ablation trains no CPT anew
 12_     brnb.finetune.(chat|pairs) nor do the templates and pairs of instructions
