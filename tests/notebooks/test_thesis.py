@@ -5,8 +5,8 @@ import re
 import shutil
 import subprocess
 
-import pytest
 import yaml
+from latex import needs_latex
 from thesis_copy import ENVIRONMENT, ROOT, call
 
 
@@ -77,10 +77,9 @@ def test_a_training_executed_again_leaves_everything_that_reads_it_done(thesis, 
     assert {s["state"] for s in status(project).values()} == {"done"}
 
 
+@needs_latex
 def test_the_document_compiles_and_holds_every_number(thesis):
     reports = thesis / "reports/smoke"
-    if shutil.which("latexmk") is None:
-        pytest.fail("latexmk is missing: apt-get install latexmk texlive-latex-recommended …")
     options = ["-pdf", "-interaction=nonstopmode", "-halt-on-error"]
     done = call(reports, "latexmk", *options, "document")
     assert done.returncode == 0, done.stdout[-3000:]

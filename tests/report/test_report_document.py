@@ -6,6 +6,7 @@ import subprocess
 
 import pandas as pd
 import pytest
+from latex import needs_latex
 
 from brnb.report import figures
 from brnb.report.algorithms import write_algorithms
@@ -23,12 +24,6 @@ HOSTILE = [
 
 
 def latexmk(folder, name):
-    for program in ("latexmk", "pdftotext"):
-        if shutil.which(program) is None:
-            pytest.fail(
-                f"{program} is not installed: apt-get install --no-install-recommends latexmk "
-                "poppler-utils texlive-latex-base texlive-latex-recommended texlive-lang-portuguese"
-            )
     command = ["latexmk", "-pdf", "-interaction=nonstopmode", "-halt-on-error", "-cd", name]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace")
     log = (folder / name).with_suffix(".log").read_text(encoding="latin-1")
@@ -85,6 +80,7 @@ def profile(tmp_path_factory):
     return folder
 
 
+@needs_latex
 @pytest.mark.parametrize("lang", ["pt", "en"])
 def test_everything_compiles_fits_and_is_there(profile, lang):
     path = write_document(profile, lang)
@@ -111,6 +107,7 @@ def test_everything_compiles_fits_and_is_there(profile, lang):
     assert ("Curva de perda" if lang == "pt" else "Loss curve") in text
 
 
+@needs_latex
 def test_numbers_work_in_headings_captions_and_text_and_unknown_ones_show(profile, tmp_path):
     (tmp_path / "results").symlink_to(profile)
     write_document(profile, "pt")
@@ -140,6 +137,7 @@ Text \brnb{v1.val_ppl}; rule \brnb{v4_subword.rule}; lost \brnb{v9.no_such}.
     assert "Number 'v9.no_such' is not in results/numbers.tex" in re.sub(r"\n\(brnb\)\s*", " ", log)
 
 
+@needs_latex
 def test_an_unknown_table_is_an_error(profile, tmp_path):
     write_document(profile, "pt")
     shutil.copy(profile / "brnb.sty", tmp_path)
