@@ -10,7 +10,7 @@ from thesis_copy import call, copy_project
 def thesis(tmp_path_factory) -> Path:
     """The whole thesis, executed small."""
     project = copy_project(tmp_path_factory.mktemp("thesis") / "project")
-    done = call(project, "snakemake", timeout=600)
+    done = call(project, "snakemake", timeout=1800)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
     assert call(project, "brnb", "report").returncode == 0
     return project

@@ -1,12 +1,11 @@
 """Parameters of the cost chapter: what is refused, and with which words."""
 
-import ast
-import json
 from pathlib import Path
 
 import pytest
 
 from brnb.params import ParameterError, validate
+from brnb.pipeline import defaults
 from brnb.theory.params import CostParams
 from brnb.theory.shape import Shape
 
@@ -19,10 +18,7 @@ CASE = {
 
 @pytest.fixture
 def values():
-    cells = json.loads(NOTEBOOK.read_text("utf-8"))["cells"]
-    cell = next(c for c in cells if c["metadata"].get("tags") == ["parameters"])
-    body = ast.parse("".join(cell["source"])).body
-    return {node.targets[0].id: ast.literal_eval(node.value) for node in body}
+    return defaults(NOTEBOOK)
 
 
 def refusal(values, **changes):
