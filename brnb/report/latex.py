@@ -162,10 +162,13 @@ def _fit(natural: list[int], numeric: Sequence[bool]) -> _Layout:
     wrapped = [j for j, w in enumerate(natural) if not numeric[j] and w > _WRAPPED]
     rest = room - sum(w for j, w in enumerate(natural) if j not in wrapped)
     # Square roots: a column ten times longer gets three times the width, not all of it.
-    total = sum(natural[j] ** 0.5 for j in wrapped)
-    widths = list(natural_only)
-    for j in wrapped:
-        widths[j] = min(natural[j], max(_WRAPPED, int(rest * natural[j] ** 0.5 / total)))
+    widths, shared, left = list(natural_only), sorted(wrapped, key=lambda j: natural[j]), rest
+    while shared:  # the narrowest first: what it takes at least is not the others' to share
+        j = shared[0]
+        share = int(left * natural[j] ** 0.5 / sum(natural[i] ** 0.5 for i in shared))
+        widths[j] = min(natural[j], max(_WRAPPED, share))
+        left -= widths[j] or 0
+        shared = shared[1:]
     return _Layout(command, widths, sum(w for w in widths if w) <= rest)
 
 
