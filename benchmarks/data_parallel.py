@@ -102,7 +102,7 @@ def begin(shape: dict[str, Any], processes: int, folder: str) -> Training:
         model = TransformerLM(**params.choices(size))
     steps = np.random.default_rng(0).integers(-2, 3, size=10_000_000)
     row = (steps.cumsum() % size).astype(np.uint16)
-    training = Training(model, row, params, Path(folder), "bench", fast.parts)
+    training = Training(model, row, params, Path(folder), "bench", fast.step_swaps)
     training.progress.disable = True
     return training
 

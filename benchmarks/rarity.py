@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from brnb.rarity import read_models, write_models
-from brnb.rarity.score import latest, score, select
+from brnb.rarity.score import latest, rarity_score, select
 
 
 def lengthened(count: int, path: Path) -> None:
@@ -49,11 +49,11 @@ def main() -> None:
             path = Path(folder) / "models.csv"
             lengthened(count, path)
             models = read_models(path)
-            scored = models.join(score(models))
+            scored = models.join(rarity_score(models))
             steps = (
                 partial(read_models, path),
                 partial(latest, models),
-                partial(score, models),
+                partial(rarity_score, models),
                 partial(select, scored, 8),
             )
             print(f"{count:>8}" + "".join(f"{seconds(step):>10.3f}" for step in steps))

@@ -107,7 +107,7 @@ class Shape(Sizes):
     @property
     def fast(self) -> FastParts | None:
         """What the loop is given to compute a Transformer faster."""
-        return fast.parts if self.h else None
+        return fast.step_swaps if self.h else None
 
     def model(self) -> nn.Module:
         """Our model, from a fixed seed."""

@@ -59,6 +59,6 @@ class Outputs:
 def _listed(place: Path) -> set[str]:
     """What a receipt lists; nothing if there is none that can be read."""
     try:
-        return set(receipt.read(place).artefacts)
+        return set(receipt.read_receipt(place).artefacts)
     except (FileNotFoundError, ValueError):
         return set()

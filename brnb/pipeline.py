@@ -21,7 +21,7 @@ from brnb import fingerprint, receipt
 from brnb.locks import lock_holder
 from brnb.params import ParameterError, literals, nearest
 
-State = Literal["done", "stale", "failed", "missing"]
+RunState = Literal["done", "stale", "failed", "missing"]
 DATA = "BRNB_"  # variables that begin so may name files or folders of data
 
 
@@ -40,7 +40,7 @@ class Status:
 
     run: str
     notebook: str
-    state: State
+    state: RunState
     why: str
     seconds: float | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
@@ -171,7 +171,7 @@ class Pipeline:
         name = self.notebook(run).stem
         attempt = self._attempt(run)
         try:
-            result = receipt.read(self.folder(run) / "receipt.json")
+            result = receipt.read_receipt(self.folder(run) / "receipt.json")
             why = self._why_stale(run, result, stale, verifier)
         except FileNotFoundError:
             return Status(run, name, *(attempt or ("missing", "never ran")))
@@ -182,7 +182,7 @@ class Pipeline:
             state, words = "done", f"{words}; the result of before holds" if attempt else ""
         return Status(run, name, state, words, result.seconds, result.metrics)
 
-    def _attempt(self, run: str) -> tuple[State, str] | None:
+    def _attempt(self, run: str) -> tuple[RunState, str] | None:
         """What became of an execution that began and has not closed, if there is one."""
         note = _read_note(self.folder(run) / "started.json")
         holder = lock_holder(self.work(run) / "lock")
@@ -219,7 +219,7 @@ class Pipeline:
         return why
 
     def _content(self, run: str) -> str:
-        return receipt.read(self.folder(run) / "receipt.json").content()
+        return receipt.read_receipt(self.folder(run) / "receipt.json").content()
 
 
 def portable(path: Path, root: Path) -> str:

@@ -87,7 +87,7 @@ def write_json(path: Path, value: Any) -> None:
     write_atomic(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read(path: Path) -> Receipt:
+def read_receipt(path: Path) -> Receipt:
     """Read a receipt.
 
     Raises

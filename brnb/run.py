@@ -161,7 +161,7 @@ class Run(Generic[P]):
         executed = f"reports/{profile}/notebooks/{run}.ipynb"
         command = f"papermill {source} {executed} -f params/{profile}/{run}.yaml"
         try:
-            result = receipt.read(folder / "receipt.json")
+            result = receipt.read_receipt(folder / "receipt.json")
         except FileNotFoundError:
             raise RunError(
                 f"{self.id} needs {run}, which has not finished. Run: {command}"
@@ -191,7 +191,7 @@ class Run(Generic[P]):
             self._asked.add(run)
             path = self.pipeline.folder(run) / "receipt.json"
             if path.is_file():
-                self._needs[run] = receipt.read(path)
+                self._needs[run] = receipt.read_receipt(path)
             else:
                 print(f"note: {run} has not finished; it is left out")
         return list(self._needs.values())
@@ -308,7 +308,7 @@ class Run(Generic[P]):
             fcntl.flock(handle, fcntl.LOCK_EX)
             recorded: dict[str, dict[str, Any]] = {}
             for path in sorted((home / "runs").glob("*/receipt.json")):
-                recorded |= receipt.read(path).numbers
+                recorded |= receipt.read_receipt(path).numbers
             receipt.write_atomic(home / "numbers.tex", numbers.render(recorded, self.params.lang))
 
     def _say_goodbye(self, result: receipt.Receipt) -> None:

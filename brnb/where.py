@@ -13,7 +13,7 @@ from brnb.chapters.names import function_names
 from brnb.fingerprint import PACKAGE, notebook_cells
 from brnb.params import ParameterError
 from brnb.pipeline import Pipeline
-from brnb.receipt import read
+from brnb.receipt import read_receipt
 from brnb.sources import read_source
 
 
@@ -70,7 +70,7 @@ def _near(id: str, known: set[str]) -> str:
 def _listed(pipeline: Pipeline, run: str) -> set[str]:
     """Tables, figures and numbers in a run's receipt."""
     try:
-        result = read(pipeline.folder(run) / "receipt.json")
+        result = read_receipt(pipeline.folder(run) / "receipt.json")
     except (FileNotFoundError, ValueError):
         return set()
     drawn = {Path(path).stem for path in result.artefacts if path.startswith(("tab", "fig", "alg"))}

@@ -58,4 +58,4 @@ def test_a_damaged_receipt_is_named(tmp_path, text):
     path = tmp_path / "receipt.json"
     path.write_text(text)
     with pytest.raises(ValueError, match=r"receipt\.json: not a valid receipt"):
-        receipt.read(path)
+        receipt.read_receipt(path)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
+def masked_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
     """Scaled dot-product attention, softmax(QK^T / sqrt(d_k)) V (Algorithms 2 and 5, Eq. A.1).
 
     Parameters
@@ -21,18 +21,18 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Te
     Tensor
         Shape (..., n, d_v).
     """
-    return attention_weights(q, k, mask) @ v
+    return masked_attention_weights(q, k, mask) @ v
 
 
-def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tensor:
+def masked_attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tensor:
     """The matrix of weights (..., n, m): rows are not negative and add up to 1 (Eq. A.3)."""
     scores = q @ k.mT / math.sqrt(q.shape[-1])
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf)
-    return stable_softmax(scores)
+    return shifted_softmax(scores)
 
 
-def stable_softmax(scores: Tensor) -> Tensor:
+def shifted_softmax(scores: Tensor) -> Tensor:
     """Softmax along the last dimension, of scores less their largest (Eq. A.63)."""
     powers = (scores - scores.amax(-1, keepdim=True)).exp()
     return powers / powers.sum(-1, keepdim=True)
@@ -57,7 +57,7 @@ def multi_head_attention(
     weights
         Of queries, keys, values and the output, each (d_model, d_model), applied as ``x @ W``.
     mask
-        As in `attention`, the same for every head.
+        As in `masked_attention`, the same for every head.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def multi_head_attention(
         (x @ weight).unflatten(-1, (heads, -1)).transpose(-3, -2)
         for x, weight in zip((q, k, v), into, strict=True)
     )
-    return attention(q, k, v, mask).transpose(-3, -2).flatten(-2) @ out
+    return masked_attention(q, k, v, mask).transpose(-3, -2).flatten(-2) @ out
 
 
 def causal_mask(n: int) -> Tensor:

@@ -37,7 +37,7 @@ def communication_efficiency(
     return compute_seconds / max(compute_seconds, communication)
 
 
-def reduce_scatter(x: Tensor, wire: Wire) -> Tensor:
+def ring_reduce_scatter(x: Tensor, wire: Wire) -> Tensor:
     """This process's part, the rank-th of P, of the sum of all processes' vectors.
 
     The first phase of Algorithm 17: P - 1 messages of 1/P of the vector, which is padded with
@@ -51,7 +51,7 @@ def reduce_scatter(x: Tensor, wire: Wire) -> Tensor:
     return parts[wire.rank].clone()
 
 
-def all_gather(part: Tensor, wire: Wire) -> Tensor:
+def ring_all_gather(part: Tensor, wire: Wire) -> Tensor:
     """The parts of all processes, one after the other: the second phase of Algorithm 17."""
     parts = [part] * wire.size
     for i in range(1, wire.size):
@@ -65,7 +65,7 @@ def ring_all_reduce(x: Tensor, wire: Wire) -> Tensor:
 
     Each process sends 2 (P - 1) messages of 1/P of the tensor (Eq. B.97-B.98), whatever P.
     """
-    return all_gather(reduce_scatter(x, wire), wire)[: x.numel()].view(x.shape)
+    return ring_all_gather(ring_reduce_scatter(x, wire), wire)[: x.numel()].view(x.shape)
 
 
 def hierarchical_all_reduce(x: Tensor, node: Wire, leaders: Wire | None) -> Tensor:
@@ -98,7 +98,7 @@ def broadcast(x: Tensor, wire: Wire) -> Tensor:
         part = parts[0]
     else:
         part = wire.receive(parts[0], 0)
-    return all_gather(part, wire)[: x.numel()].view(x.shape)
+    return ring_all_gather(part, wire)[: x.numel()].view(x.shape)
 
 
 def _padded(x: Tensor, parts: int) -> Tensor:

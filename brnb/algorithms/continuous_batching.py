@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from brnb.algorithms.paged import PagedCache, decode
+from brnb.algorithms.paged import PagedCache, decode_step
 
 
 @dataclass
@@ -68,7 +68,7 @@ def serve(
     Parameters
     ----------
     model
-        As `brnb.algorithms.paged.decode` takes it.
+        As `brnb.algorithms.paged.decode_step` takes it.
     batch
         Most requests at a time.
     continuous
@@ -82,7 +82,7 @@ def serve(
             while waiting and len(active) < batch:
                 number, request = waiting.popleft()
                 active[number] = request
-        logits = decode(model, [request.next for request in active.values()], [*active], cache)
+        logits = decode_step(model, [request.next for request in active.values()], [*active], cache)
         served.steps, served.rows = served.steps + 1, served.rows + len(active)
         slots, filled = cache.slots()
         served.slots, served.filled = served.slots + slots, served.filled + filled

@@ -57,7 +57,7 @@ def delayed_sgd(
     return path
 
 
-def serve(
+def parameter_server(
     weights: Tensor, learning_rate: float, updates: int, wire: Wire
 ) -> tuple[Tensor, list[int]]:
     """The parameter server, rank 0 (Eq. B.63-B.66): update by every gradient as it comes.
@@ -106,5 +106,5 @@ def train_asynchronously(
 ) -> Any:
     """The server's result in rank 0, and in every worker how many gradients it sent."""
     if wire.rank == 0:
-        return serve(start, learning_rate, updates, wire)
+        return parameter_server(start, learning_rate, updates, wire)
     return push_and_pull(gradient, start, wire)

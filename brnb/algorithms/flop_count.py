@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
-def training_flops(L: int, d: int, V: int, D: float) -> float:
+def transformer_training_flops(L: int, d: int, V: int, D: float) -> float:
     """FLOP of a training as Algorithm 10 has it: six a parameter and token, attention left out.
 
     Parameters
@@ -44,7 +44,7 @@ class _Count(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        rule = RULES.get(func.overloadpacket.__name__)  # type: ignore[attr-defined]
+        rule = FLOP_RULES.get(func.overloadpacket.__name__)  # type: ignore[attr-defined]
         if rule is not None:
             self.flops += rule(*[arg for arg in args if isinstance(arg, Tensor)])
         return func(*args, **(kwargs or {}))
@@ -67,7 +67,7 @@ def _attention_back(d: Tensor, q: Tensor, k: Tensor, v: Tensor, *_: Tensor) -> i
     return 2 * pairs * (3 * q.shape[-1] + 2 * v.shape[-1])
 
 
-RULES: dict[str, Callable[..., int]] = {
+FLOP_RULES: dict[str, Callable[..., int]] = {
     "mm": _product,
     "bmm": _product,
     "addmm": lambda bias, a, b: _product(a, b),

@@ -9,7 +9,7 @@ from torch import Tensor
 from brnb.theory.quantisation import levels
 
 State = tuple[Tensor, ...]
-Model = Callable[[Tensor, State | None], tuple[Tensor, State]]
+CachingModel = Callable[[Tensor, State | None], tuple[Tensor, State]]
 
 
 def rounded(cache: Tensor, bits: int, clip: float | None = None) -> Tensor:
@@ -43,7 +43,7 @@ def relative_error(cache: State, bits: int, clip: float | None = None) -> float:
 
 @torch.no_grad()
 def continuation_nats(
-    model: Model, ids: Tensor, prompt: int, rounding: Callable[[Tensor], Tensor]
+    model: CachingModel, ids: Tensor, prompt: int, rounding: Callable[[Tensor], Tensor]
 ) -> Tensor:
     """Nats of each token after the prompt, whose keys and values were rounded.
 
@@ -77,12 +77,12 @@ def continuation_nats(
 
 
 @torch.no_grad()
-def prompt_state(model: Model, ids: Tensor) -> State:
+def prompt_state(model: CachingModel, ids: Tensor) -> State:
     """Keys and values of all tokens, two tensors a layer."""
     return tuple(model(ids, None)[1])
 
 
-def windows(ids: Sequence[int], length: int, count: int) -> Tensor:
+def disjoint_windows(ids: Sequence[int], length: int, count: int) -> Tensor:
     """The first `count` windows of `length` tokens that do not overlap, (count, length).
 
     Raises

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from brnb.algorithms.attention import stable_softmax
+from brnb.algorithms.attention import shifted_softmax
 
 
 def mixed_precision_attention(
@@ -31,7 +31,7 @@ def mixed_precision_attention(
     root = math.sqrt(q.shape[-1])
     q, k, v = (part.to(dtype) for part in (q, k, v))
     scores = (q / root) @ k.mT if scale_first else q @ k.mT / root
-    return stable_softmax(scores.float()).to(dtype) @ v
+    return shifted_softmax(scores.float()).to(dtype) @ v
 
 
 def half_precision_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 
-class Part(NamedTuple):
+class PartialAttention(NamedTuple):
     """Attention of queries to some of the keys; a query may have seen none of them.
 
     Attributes
@@ -32,21 +32,21 @@ class Part(NamedTuple):
         return self.weighted / self.total
 
 
-def partial_attention(scores: Tensor, v: Tensor) -> Part:
+def partial_attention(scores: Tensor, v: Tensor) -> PartialAttention:
     """Attention to the keys that have these scores (..., n, m) and values (..., m, d)."""
     largest = scores.amax(-1, keepdim=True).clamp(min=torch.finfo(scores.dtype).min)
     powers = (scores - largest).exp()
-    return Part(powers @ v, largest, powers.sum(-1, keepdim=True))
+    return PartialAttention(powers @ v, largest, powers.sum(-1, keepdim=True))
 
 
-def nothing(q: Tensor, v: Tensor) -> Part:
+def nothing(q: Tensor, v: Tensor) -> PartialAttention:
     """Attention of queries (..., n, d_k) to none of the values (..., m, d) yet."""
     zero = q.new_zeros(*q.shape[:-1], 1)
     smallest = torch.full_like(zero, torch.finfo(q.dtype).min)
-    return Part(zero.expand(*q.shape[:-1], v.shape[-1]), smallest, zero)
+    return PartialAttention(zero.expand(*q.shape[:-1], v.shape[-1]), smallest, zero)
 
 
-def merge(first: Part, second: Part) -> Part:
+def merge_partial(first: PartialAttention, second: PartialAttention) -> PartialAttention:
     """Attention to the keys of both, in any order, and so for any number of parts in turn.
 
     Eq. A.46-A.48, which divide by the total after every block; once, at the end, is enough (Dao,
@@ -55,10 +55,10 @@ def merge(first: Part, second: Part) -> Part:
     largest = torch.maximum(first.largest, second.largest)
     one, other = ((part.largest - largest).exp() for part in (first, second))
     weighted = one * first.weighted + other * second.weighted
-    return Part(weighted, largest, one * first.total + other * second.total)
+    return PartialAttention(weighted, largest, one * first.total + other * second.total)
 
 
-def flash_attention(
+def blockwise_attention(
     q: Tensor, k: Tensor, v: Tensor, rows: int = 64, columns: int = 64, causal: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Attention in blocks with the softmax as it goes (Algorithm 6); exact, in O(n) memory.
@@ -81,12 +81,12 @@ def flash_attention(
     for i in _blocks(q.shape[-2], rows):
         part = nothing(q[..., i, :], v)
         for j in _blocks(i.stop if causal else k.shape[-2], columns):
-            part = merge(part, partial_attention(_scores(q, k, i, j, causal), v[..., j, :]))
+            part = merge_partial(part, partial_attention(_scores(q, k, i, j, causal), v[..., j, :]))
         out[..., i, :], normalisers[..., i, :] = part.output, part.largest + part.total.log()
     return out, normalisers
 
 
-def flash_attention_backward(
+def blockwise_attention_backward(
     d_out: Tensor,
     q: Tensor,
     k: Tensor,

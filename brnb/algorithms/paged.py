@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from brnb.algorithms.online_softmax import merge, nothing, partial_attention
+from brnb.algorithms.online_softmax import merge_partial, nothing, partial_attention
 
 
 class PagedCache:
@@ -99,7 +99,9 @@ class PagedCache:
             )
             token = number * self.page_size + torch.arange(self.page_size)
             unseen = (token >= lengths[:, None]).to(q.device)[:, None, None]
-            part = merge(part, partial_attention((q @ k.mT).masked_fill(unseen, -torch.inf), v))
+            part = merge_partial(
+                part, partial_attention((q @ k.mT).masked_fill(unseen, -torch.inf), v)
+            )
         return part.output.squeeze(2)
 
     def slots(self) -> tuple[int, int]:
@@ -127,7 +129,9 @@ class PagedCache:
 
 
 @torch.no_grad()
-def decode(model: Any, ids: Sequence[int], sequences: Sequence[int], cache: PagedCache) -> Tensor:
+def decode_step(
+    model: Any, ids: Sequence[int], sequences: Sequence[int], cache: PagedCache
+) -> Tensor:
     """Read one more token of each sequence, of whatever lengths; logits of the next, (B, V).
 
     Parameters

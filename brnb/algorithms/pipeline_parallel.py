@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from brnb.algorithms.processes import Wire
 
 
-class Work(NamedTuple):
+class StageSlot(NamedTuple):
     """What a stage does in one slot of time: a micro-batch, forward or backward."""
 
     stage: int
@@ -21,21 +21,18 @@ class Work(NamedTuple):
     forward: bool
 
 
-def stage_layers(layers: int, stages: int, stage: int) -> range:
-    """The layers of a stage, all counted from 0 (Eq. B.80)."""
-    return range(stage * layers // stages, (stage + 1) * layers // stages)
-
-
-def schedule(stages: int, micro_batches: int) -> list[Work]:
+def gpipe_schedule(stages: int, micro_batches: int) -> list[StageSlot]:
     """Who does what when, if each pass through a stage takes one slot, in order of time."""
     P, M = stages, micro_batches
     half = M + P - 1
-    plan = [Work(p, p + m, m, True) for p in range(P) for m in range(M)]
-    plan += [Work(p, half + (P - 1 - p) + m, M - 1 - m, False) for p in range(P) for m in range(M)]
+    plan = [StageSlot(p, p + m, m, True) for p in range(P) for m in range(M)]
+    plan += [
+        StageSlot(p, half + (P - 1 - p) + m, M - 1 - m, False) for p in range(P) for m in range(M)
+    ]
     return sorted(plan, key=lambda work: (work.slot, work.stage))
 
 
-def efficiency(plan: Sequence[Work]) -> float:
+def schedule_utilisation(plan: Sequence[StageSlot]) -> float:
     """Share of the slots of all stages in which they work: the rest is the bubble (Eq. B.84)."""
     stages = max(work.stage for work in plan) + 1
     return len(plan) / (stages * (max(work.slot for work in plan) + 1))
@@ -48,7 +45,7 @@ def pipeline_step(
     loss: Callable[[Tensor, Tensor], Tensor],
     activation: Tensor,
     wire: Wire,
-) -> list[Work]:
+) -> list[StageSlot]:
     """A batch in micro-batches, forward and backward; gradients add up in ``grad``.
 
     Parameters
@@ -70,7 +67,7 @@ def pipeline_step(
     first, last = wire.rank == 0, wire.rank == wire.size - 1
     entered: dict[int, Tensor] = {}
     left: dict[int, Tensor] = {}
-    plan = [work for work in schedule(wire.size, len(inputs)) if work.stage == wire.rank]
+    plan = [work for work in gpipe_schedule(wire.size, len(inputs)) if work.stage == wire.rank]
     for work in plan:
         m = work.micro_batch
         if work.forward:

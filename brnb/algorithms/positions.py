@@ -30,7 +30,7 @@ def sinusoidal_positions(length: int, width: int) -> Tensor:
     return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1).float()
 
 
-def shift_matrix(offset: int, width: int) -> Tensor:
+def position_shift(offset: int, width: int) -> Tensor:
     """M_k with PE[pos + k] = M_k PE[pos] for every pos (Eq. A.35): a rotation of every pair.
 
     Parameters

@@ -98,7 +98,7 @@ def copy_rate(device: torch.device, megabytes: int, budget: float) -> float:
     return 2 * source.nbytes / best_seconds(lambda: target.copy_(source), device, budget)
 
 
-def product(size: int, dtype: str, device: torch.device) -> Operation:
+def square_product(size: int, dtype: str, device: torch.device) -> Operation:
     """A product of square matrices."""
     a, b = (torch.randn(size, size, device=device).to(DTYPES[dtype]) for _ in range(2))
     out = torch.empty_like(a)
@@ -109,13 +109,13 @@ def product(size: int, dtype: str, device: torch.device) -> Operation:
 
 def matrix_rate(device: torch.device, dtype: str, size: int, budget: float) -> float:
     """FLOP/s of a product of square matrices, large enough to reach the ridge."""
-    operation = product(size, dtype, device)
+    operation = square_product(size, dtype, device)
     return operation.flops / best_seconds(operation.call, device, budget)
 
 
 def basic_operations(sizes: Sequence[int], dtype: str, device: torch.device) -> Iterator[Operation]:
     """Products of rising size, a matrix times a vector, a sum: from the ridge down its slope."""
-    yield from (product(size, dtype, device) for size in sizes)
+    yield from (square_product(size, dtype, device) for size in sizes)
     size = max(sizes)
     matrix = torch.randn(size, size, device=device).to(DTYPES[dtype])
     vector = matrix[0].clone()

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, and_masks, create_block_mask, create_mask
 
-from brnb.algorithms.attention import attention
+from brnb.algorithms.attention import masked_attention
 
-Mask = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+MaskRule = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
 def causal(b: Tensor, h: Tensor, query: Tensor, key: Tensor) -> Tensor:
@@ -25,7 +25,7 @@ def full(b: Tensor, h: Tensor, query: Tensor, key: Tensor) -> Tensor:
     return (key >= 0) & (query >= 0)
 
 
-def sliding_window(width: int) -> Mask:
+def sliding_window(width: int) -> MaskRule:
     """A token sees those up to width/2 away on both sides: Longformer's local attention."""
 
     def mask(b: Tensor, h: Tensor, query: Tensor, key: Tensor) -> Tensor:
@@ -34,7 +34,7 @@ def sliding_window(width: int) -> Mask:
     return mask
 
 
-def longformer(width: int, globals_: int) -> Mask:
+def longformer(width: int, globals_: int) -> MaskRule:
     """A window and global tokens (Beltagy et al., 2020; Eq. A.56).
 
     Parameters
@@ -60,7 +60,7 @@ def bigbird(
     block: int = 1,
     seed: int = 0,
     device: str | torch.device = "cpu",
-) -> Mask:
+) -> MaskRule:
     """A window, global tokens, and random ones for every query (Zaheer et al., 2020; Algorithm 7).
 
     The algorithm as printed lets global tokens see all, but not be seen by all, without which no
@@ -98,17 +98,19 @@ def bigbird(
     return mask
 
 
-def causally(mask: Mask) -> Mask:
+def causally(mask: MaskRule) -> MaskRule:
     """The same mask, looking backwards only."""
     return and_masks(mask, causal)
 
 
-def dense(mask: Mask, n: int, device: str | torch.device = "cpu") -> Tensor:
+def dense(mask: MaskRule, n: int, device: str | torch.device = "cpu") -> Tensor:
     """The mask as a matrix (n, n): rows are queries, columns keys."""
     return create_mask(mask, None, None, n, n, device=device)[0, 0]
 
 
-def blocks(mask: Mask, n: int, size: int = 128, device: str | torch.device = "cpu") -> BlockMask:
+def blocks(
+    mask: MaskRule, n: int, size: int = 128, device: str | torch.device = "cpu"
+) -> BlockMask:
     """The mask by blocks of `size` tokens, as FlexAttention wants it."""
     return create_block_mask(mask, None, None, n, n, device=device, BLOCK_SIZE=size)
 
@@ -131,7 +133,9 @@ def sparse_attention(q: Tensor, k: Tensor, v: Tensor, mask: BlockMask) -> Tensor
         query = row * size + offsets
         key = (columns[:, None] * size + offsets).flatten()
         sees = mask.mask_mod(zero, zero, query[:, None], key)
-        out[..., query, :] = attention(q[..., query, :], k[..., key, :], v[..., key, :], sees)
+        out[..., query, :] = masked_attention(
+            q[..., query, :], k[..., key, :], v[..., key, :], sees
+        )
     return out
 
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 
-from brnb.algorithms.attention import attention
+from brnb.algorithms.attention import masked_attention
 from brnb.algorithms.collectives import ring_all_reduce
 from brnb.algorithms.processes import Wire
 
@@ -26,7 +26,7 @@ def rows(weight: Tensor, wire: Wire) -> Tensor:
     return weight.chunk(wire.size, dim=0)[wire.rank]
 
 
-def mlp(x: Tensor, up: Tensor, down: Tensor, wire: Wire) -> Tensor:
+def megatron_mlp(x: Tensor, up: Tensor, down: Tensor, wire: Wire) -> Tensor:
     """GELU(X W_1) W_2 (Eq. B.75); W_2 is split by rows, where Eq. B.76 prints columns.
 
     Parameters
@@ -39,7 +39,7 @@ def mlp(x: Tensor, up: Tensor, down: Tensor, wire: Wire) -> Tensor:
     return _Summed.apply(F.gelu(_Shared.apply(x, wire) @ up) @ down, wire)
 
 
-def self_attention(
+def megatron_attention(
     x: Tensor, weights: tuple[Tensor, Tensor, Tensor], out: Tensor, heads: int, wire: Wire
 ) -> Tensor:
     """Attention of all heads, of which each process computes its own (Eq. B.77-B.79).
@@ -66,7 +66,7 @@ def self_attention(
     q, k, v = (
         (x @ weight).unflatten(-1, (heads // wire.size, -1)).transpose(-3, -2) for weight in weights
     )
-    return _Summed.apply(attention(q, k, v).transpose(-3, -2).flatten(-2) @ out, wire)
+    return _Summed.apply(masked_attention(q, k, v).transpose(-3, -2).flatten(-2) @ out, wire)
 
 
 class _Shared(Function):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from brnb.algorithms.collectives import all_gather, reduce_scatter
+from brnb.algorithms.collectives import ring_all_gather, ring_reduce_scatter
 from brnb.algorithms.processes import Wire
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # Adam's, PyTorch's defaults
@@ -32,7 +32,7 @@ class _Layer:
         self.first, self.second = torch.zeros_like(self.part), torch.zeros_like(self.part)
 
     def weights(self) -> Tensor:
-        return all_gather(self.part, self.wire) if self.whole is None else self.whole
+        return ring_all_gather(self.part, self.wire) if self.whole is None else self.whole
 
     def __call__(self, weights: Tensor, x: Tensor) -> Tensor:
         sizes = [shape.numel() for shape in self.shapes.values()]
@@ -58,10 +58,10 @@ class _Layer:
         first, second = self.first / (1 - BETAS[0] ** step), self.second / (1 - BETAS[1] ** step)
         self.part -= learning_rate * first / (second.sqrt() + EPSILON)
         if self.whole is not None:
-            self.whole.copy_(all_gather(self.part, self.wire))
+            self.whole.copy_(ring_all_gather(self.part, self.wire))
 
     def _mean(self, gradient: Tensor) -> Tensor:
-        return reduce_scatter(gradient, self.wire) / self.wire.size
+        return ring_reduce_scatter(gradient, self.wire) / self.wire.size
 
 
 class Zero:

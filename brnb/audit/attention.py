@@ -5,7 +5,7 @@ import random
 import re
 from functools import cache
 
-from brnb.audit.expression import evaluate
+from brnb.audit.expression import evaluate_expression
 from brnb.audit.formula import to_expression
 from brnb.audit.properties import same_degrees
 
@@ -50,8 +50,11 @@ def softmax_shift(printed: str) -> bool | str:
         return "two exponents are expected, of the numerator and of the sum"
     above, below = (to_expression(exponent) for exponent in exponents)
     top = max(_SCORES)
-    powers = [math.exp(evaluate(below, {"s_j": s, "s_max": top})) for s in _SCORES]
-    shares = [math.exp(evaluate(above, {"s_i": s, "s_max": top})) / sum(powers) for s in _SCORES]
+    powers = [math.exp(evaluate_expression(below, {"s_j": s, "s_max": top})) for s in _SCORES]
+    shares = [
+        math.exp(evaluate_expression(above, {"s_i": s, "s_max": top})) / sum(powers)
+        for s in _SCORES
+    ]
     pairs = zip(shares, softmax(_SCORES), strict=True)
     return all(math.isclose(mine, right, rel_tol=1e-9) for mine, right in pairs)
 
@@ -82,7 +85,7 @@ def shift_is_rotation(printed: str, width: int = 8, position: int = 5) -> bool |
         angles = [place / 10000 ** (2 * i / width) for i in range(width // 2)]
         return [(math.sin(angle), math.cos(angle)) for angle in angles]
 
-    moved = embedding(position + float(evaluate(printed, {"k": shift})))
+    moved = embedding(position + float(evaluate_expression(printed, {"k": shift})))
     for i, (sine, cosine) in enumerate(embedding(position)):
         turn = shift / 10000 ** (2 * i / width)
         rotated = (
@@ -111,8 +114,8 @@ def bounds_powers(printed: str, power: int = 3) -> bool | str:
 
 def fits_sram(printed: str, b: str, elements: float = 98_304, d: float = 128) -> bool | str:
     """Whether blocks of the printed side fit into M elements (192 KB of 16 bits)."""
-    side = float(evaluate(b, {"M": elements, "d": d}))
-    used = float(evaluate(printed, {"B_r": side, "B_c": side, "d": d}))
+    side = float(evaluate_expression(b, {"M": elements, "d": d}))
+    used = float(evaluate_expression(printed, {"B_r": side, "B_c": side, "d": d}))
     return used <= elements or f"{used:.0f} elements of {elements:.0f}"
 
 

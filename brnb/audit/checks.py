@@ -5,19 +5,19 @@ from typing import Any
 
 from brnb.audit import properties
 from brnb.audit.claims import Both, Claim
-from brnb.audit.expression import ExpressionError, evaluate, magnitude, quantity
+from brnb.audit.expression import ExpressionError, evaluate_expression, magnitude, quantity
 from brnb.audit.formula import FormulaError, to_expression
 from brnb.audit.inputs import ROOMS, corners, folded, inputs, read_input
 from brnb.audit.printed import Printed, UnreadableNumber, read_printed
 from brnb.audit.quote import PRINTED
-from brnb.audit.shapes import ShapeError, shape_of
-from brnb.audit.verdict import Judgement, Kind, agreement, simple_factor
+from brnb.audit.shapes import ShapeError, matrix_size
+from brnb.audit.verdict import Judgement, VerdictKind, agreement, simple_factor
 
-Slots = Mapping[str, str]
-_USUAL: dict[str, Kind] = {"same": "inconsistent", "fact": "false fact"}
+SlotTexts = Mapping[str, str]
+_USUAL: dict[str, VerdictKind] = {"same": "inconsistent", "fact": "false fact"}
 
 
-def judge(claim: Claim, slots: Slots) -> Judgement:
+def judge(claim: Claim, slots: SlotTexts) -> Judgement:
     """Check a claim against what its slots say.
 
     Raises
@@ -28,18 +28,18 @@ def judge(claim: Claim, slots: Slots) -> Judgement:
     return _CHECKS[claim.kind](claim, slots)
 
 
-def _failed(claim: Claim) -> Kind:
+def _failed(claim: Claim) -> VerdictKind:
     return claim.if_not or _USUAL.get(claim.kind, "wrong")
 
 
-def _value(claim: Claim, slots: Slots) -> Judgement:
+def _value(claim: Claim, slots: SlotTexts) -> Judgement:
     assert claim.value is not None
     printed = read_printed(slots[PRINTED])
     unit = _target(printed, claim.unit)
     values = inputs(claim, slots)
 
     def compute(expression: str, given: Mapping[str, Any]) -> float:
-        return _in_unit(evaluate(expression, given), claim.unit, unit)
+        return _in_unit(evaluate_expression(expression, given), claim.unit, unit)
 
     try:
         value = compute(claim.value, values)
@@ -73,17 +73,17 @@ def _target(printed: Printed, unit: str) -> str:
     return "" if quantity(1.0, unit).dimensionless else unit
 
 
-def _holds(claim: Claim, slots: Slots) -> Judgement:
+def _holds(claim: Claim, slots: SlotTexts) -> Judgement:
     assert claim.holds is not None
     values = inputs(claim, slots)
     if PRINTED in slots:
         values[PRINTED] = read_input(slots[PRINTED], values)
-    kind: Kind = "confirmed" if evaluate(claim.holds, values) else _failed(claim)
+    kind: VerdictKind = "confirmed" if evaluate_expression(claim.holds, values) else _failed(claim)
     shown = slots.get(PRINTED) or ", ".join(slots.values())
     return Judgement(kind, shown, why=None if kind == "confirmed" else f"not: {claim.holds}")
 
 
-def _same(claim: Claim, slots: Slots) -> Judgement:
+def _same(claim: Claim, slots: SlotTexts) -> Judgement:
     texts = list(slots.values()) + [str(text) for text in claim.given.values()]
     if len(texts) < 2:
         raise ValueError(f"{claim.id}: `same` needs two slots; name them ⟦a=…⟧, ⟦b=…⟧")
@@ -103,7 +103,7 @@ def _alike(first: str, second: str, unit: str) -> bool:
     return all(abs(gap) <= tolerance * (1 + 1e-9) for gap in gaps)
 
 
-def _algebra(claim: Claim, slots: Slots) -> Judgement:
+def _algebra(claim: Claim, slots: SlotTexts) -> Judgement:
     assert claim.algebra is not None
     left, right = claim.algebra.split("==")
     formulas = {name: _formula(text) for name, text in slots.items()}
@@ -125,22 +125,24 @@ def _formula(text: str) -> str:
         return text
 
 
-def _shapes(claim: Claim, slots: Slots) -> Judgement:
+def _shapes(claim: Claim, slots: SlotTexts) -> Judgement:
     assert claim.shapes is not None
     printed = slots[PRINTED]
     expression = claim.shapes.text or to_expression(printed)
     try:
-        size = shape_of(expression, claim.shapes.sizes)
+        size = matrix_size(expression, claim.shapes.sizes)
     except ShapeError as error:
         return Judgement(_failed(claim), printed, why=str(error))
     right = size == claim.shapes.gives
     return Judgement("confirmed" if right else _failed(claim), printed, " × ".join(size))
 
 
-def _test(claim: Claim, slots: Slots) -> Judgement:
+def _test(claim: Claim, slots: SlotTexts) -> Judgement:
     assert claim.test is not None
     name = claim.test.function
-    test = evaluate(f"audit.{name}" if "." in name else f"audit.properties.{name}", ROOMS)
+    test = evaluate_expression(
+        f"audit.{name}" if "." in name else f"audit.properties.{name}", ROOMS
+    )
     given = {**claim.test.arguments}
     for name, text in slots.items():
         given[name] = _formula(text)
@@ -151,7 +153,7 @@ def _test(claim: Claim, slots: Slots) -> Judgement:
     return Judgement(_failed(claim), shown, why=None if result is False else str(result))
 
 
-def _fact(claim: Claim, slots: Slots) -> Judgement:
+def _fact(claim: Claim, slots: SlotTexts) -> Judgement:
     text = slots[PRINTED]
     if isinstance(claim.fact, (int, float)):
         printed = read_printed(text)
@@ -164,11 +166,11 @@ def _fact(claim: Claim, slots: Slots) -> Judgement:
     return Judgement(kind or _failed(claim), text, right[0])
 
 
-def _open(claim: Claim, slots: Slots) -> Judgement:
+def _open(claim: Claim, slots: SlotTexts) -> Judgement:
     return Judgement("not checkable", slots.get(PRINTED, ""), why=claim.open)
 
 
-_CHECKS: dict[str, Callable[[Claim, Slots], Judgement]] = {
+_CHECKS: dict[str, Callable[[Claim, SlotTexts], Judgement]] = {
     "value": _value,
     "holds": _holds,
     "same": _same,
@@ -180,6 +182,6 @@ _CHECKS: dict[str, Callable[[Claim, Slots], Judgement]] = {
 }
 
 
-def printed_number(slots: Slots) -> Printed:
+def printed_number(slots: SlotTexts) -> Printed:
     """The printed slot as a number."""
     return read_printed(slots[PRINTED])

@@ -14,7 +14,7 @@ from brnb.audit.quote import Quote, read_quote
 from brnb.thesis import load
 
 FOLDER = data.path("thesis/claims")
-KINDS = ("value", "holds", "same", "algebra", "shapes", "test", "fact", "open")
+CHECK_KINDS = ("value", "holds", "same", "algebra", "shapes", "test", "fact", "open")
 _ID = re.compile(r"\d{3}(:[^:\s][^:]*)+")
 _HOLE = re.compile(r"‹(\w+)›")
 
@@ -27,7 +27,7 @@ class Both(BaseModel):
     en: str
 
 
-class Reading(Both):
+class AlternativeReading(Both):
     """Another way to compute, which may give what is printed."""
 
     value: str
@@ -111,7 +111,7 @@ class Claim(BaseModel):
     rounded: list[str] | Literal["all"] = []
     where: dict[str, str] = {}
     about: float = Field(default=0.0, ge=0, le=0.5)
-    readings: list[Reading] = []
+    readings: list[AlternativeReading] = []
     consequence: Both | None = None
     changes: list[str] = []
     if_not: Literal["wrong", "inconsistent", "false fact"] | None = None
@@ -120,10 +120,10 @@ class Claim(BaseModel):
 
     @model_validator(mode="after")
     def _is_checkable(self) -> "Claim":
-        given = [kind for kind in KINDS if getattr(self, kind) is not None]
+        given = [kind for kind in CHECK_KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
             raise ValueError(
-                f"give exactly one check of {', '.join(KINDS)}; here: {given or 'none'}"
+                f"give exactly one check of {', '.join(CHECK_KINDS)}; here: {given or 'none'}"
             )
         if self.fact is not None and not self.source:
             raise ValueError("a fact needs its source")
@@ -139,8 +139,8 @@ class Claim(BaseModel):
 
     @property
     def kind(self) -> str:
-        """How it is checked: one of `KINDS`."""
-        return next(kind for kind in KINDS if getattr(self, kind) is not None)
+        """How it is checked: one of `CHECK_KINDS`."""
+        return next(kind for kind in CHECK_KINDS if getattr(self, kind) is not None)
 
     @property
     def document(self) -> str:
@@ -167,14 +167,14 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Register:
+class ClaimRegister:
     """Claims by id, in the order of the files, and what could not be read."""
 
     claims: dict[str, Claim]
     problems: list[Problem] = field(default_factory=list)
 
 
-def read_register(folder: Path = FOLDER) -> Register:
+def read_register(folder: Path = FOLDER) -> ClaimRegister:
     """Read every claim of a folder of YAML files; problems are collected, none stops it."""
     claims: dict[str, Claim] = {}
     problems: list[Problem] = []
@@ -197,7 +197,7 @@ def read_register(folder: Path = FOLDER) -> Register:
     for claim, id in unknown:
         text = f"{claim.id}: changes names {id!r}, which no claim has"
         problems.append(Problem(claim.file, claim.line, text))
-    return Register(claims, problems)
+    return ClaimRegister(claims, problems)
 
 
 def _items(path: Path, problems: list[Problem]) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,7 @@ import yaml
 from brnb.audit.claims import FOLDER, Claim
 from brnb.audit.quote import occurrences
 
-RULES = "coverage.yaml"
+COVERAGE_RULES = "coverage.yaml"
 Spans = list[tuple[int, int]]
 _CHECKABLE = re.compile(
     r"(?<![A-Za-zÀ-ÿ_\d.])[-+−]?\d+(?:[.,]\d+)*"
@@ -61,8 +61,8 @@ class Coverage:
         return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
 
-def coverage(
-    documents: Mapping[str, str], claims: Iterable[Claim], rules: Path = FOLDER / RULES
+def cover_marks(
+    documents: Mapping[str, str], claims: Iterable[Claim], rules: Path = FOLDER / COVERAGE_RULES
 ) -> Coverage:
     """Sort every mark of the documents into covered, explained and uncovered.
 
@@ -92,7 +92,7 @@ def coverage(
     return found
 
 
-def read_rules(path: Path = FOLDER / RULES) -> list[dict[str, Any]]:
+def read_rules(path: Path = FOLDER / COVERAGE_RULES) -> list[dict[str, Any]]:
     """Rules that explain what states nothing checkable, the first that matches counts."""
     rules: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return rules

@@ -26,7 +26,7 @@ def folder_of_documents() -> Path | None:
     return Path(named) if named else None
 
 
-def read_documents(folder: Path) -> dict[str, str]:
+def read_originals(folder: Path) -> dict[str, str]:
     """Read every document of a folder by the number that its name begins with.
 
     A file that is UTF-8 read as Mac Roman ("quantizaÃ§Ã£o" and the like) is decoded back.
@@ -40,13 +40,13 @@ def read_documents(folder: Path) -> dict[str, str]:
     for path in sorted(folder.glob("*.txt")):
         number = re.match(r"\d{3}", path.name)
         if number:
-            texts[number[0]] = decode(path.read_bytes(), path.name)
+            texts[number[0]] = decoded_text(path.read_bytes(), path.name)
     if not texts:
         raise FileNotFoundError(f"{folder} holds no document such as 002_….txt; check {VARIABLE}")
     return texts
 
 
-def decode(data: bytes, name: str) -> str:
+def decoded_text(data: bytes, name: str) -> str:
     """Text of a document's bytes; undoes UTF-8 that was read as Mac Roman.
 
     Raises
@@ -77,7 +77,7 @@ def from_register(claims: Iterable[Claim]) -> dict[str, str]:
     return {document: "\n\n".join(lines) + "\n" for document, lines in texts.items()}
 
 
-def locate(claim: Claim, documents: Mapping[str, str]) -> tuple[Place, ...]:
+def locate_quotations(claim: Claim, documents: Mapping[str, str]) -> tuple[Place, ...]:
     """Where a claim's quotations stand, the first place of each.
 
     Raises

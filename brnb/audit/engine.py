@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from brnb.audit.checks import judge
-from brnb.audit.claims import FOLDER, Claim, Problem, Register, read_register
+from brnb.audit.claims import FOLDER, Claim, ClaimRegister, Problem, read_register
 from brnb.audit.documents import (
     Place,
     folder_of_documents,
     from_register,
-    locate,
-    read_documents,
+    locate_quotations,
+    read_originals,
     slots_at,
 )
 from brnb.audit.planting import can_fail
-from brnb.audit.verdict import ERRORS, KINDS, Judgement, Kind
+from brnb.audit.verdict import ERRORS, VERDICT_KINDS, Judgement, VerdictKind
 
 RECORDED = "verdicts.json"
 
@@ -44,7 +44,7 @@ class Result:
     judgement: Judgement
 
     @property
-    def verdict(self) -> Kind:
+    def verdict(self) -> VerdictKind:
         """The verdict's kind."""
         return self.judgement.kind
 
@@ -53,15 +53,15 @@ class Result:
 class Audit:
     """All results, what could not be judged, and the texts that they are about."""
 
-    register: Register
+    register: ClaimRegister
     documents: dict[str, str]
     results: dict[str, Result]
     problems: list[Problem] = field(default_factory=list)
 
-    def counts(self) -> dict[Kind, int]:
-        """Claims by verdict, in the order of `brnb.audit.verdict.KINDS`."""
+    def counts(self) -> dict[VerdictKind, int]:
+        """Claims by verdict, in the order of `brnb.audit.verdict.VERDICT_KINDS`."""
         found = Counter(result.verdict for result in self.results.values())
-        return {kind: found[kind] for kind in KINDS}
+        return {kind: found[kind] for kind in VERDICT_KINDS}
 
     def errors(self) -> list[Result]:
         """Results that need an erratum, the gravest first."""
@@ -86,7 +86,7 @@ def audit(folder: Path = FOLDER, documents: Mapping[str, str] | None = None) -> 
     problems = list(register.problems)
     for claim in register.claims.values():
         try:
-            results[claim.id] = examine(claim, texts)
+            results[claim.id] = judge_claim(claim, texts)
             problem = unacceptable(results[claim.id])
             if problem:
                 problems.append(Problem(claim.file, claim.line, f"{claim.id}: {problem}"))
@@ -95,12 +95,12 @@ def audit(folder: Path = FOLDER, documents: Mapping[str, str] | None = None) -> 
     return Audit(register, texts, results, problems)
 
 
-def _texts(register: Register) -> dict[str, str]:
+def _texts(register: ClaimRegister) -> dict[str, str]:
     folder = folder_of_documents()
-    return read_documents(folder) if folder else from_register(register.claims.values())
+    return read_originals(folder) if folder else from_register(register.claims.values())
 
 
-def examine(claim: Claim, documents: Mapping[str, str]) -> Result:
+def judge_claim(claim: Claim, documents: Mapping[str, str]) -> Result:
     """Locate and judge one claim.
 
     Raises
@@ -110,7 +110,7 @@ def examine(claim: Claim, documents: Mapping[str, str]) -> Result:
     ValueError
         If a slot cannot be read, or the check cannot be computed.
     """
-    places = locate(claim, documents)
+    places = locate_quotations(claim, documents)
     slots = slots_at(places, documents)
     return Result(claim, places, slots, judge(claim, slots))
 

@@ -138,7 +138,7 @@ def magnitude(value: Any, unit: str) -> float:
         raise ExpressionError(f"units do not fit: {error}") from error
 
 
-def evaluate(text: str, inputs: Mapping[str, Any]) -> Any:
+def evaluate_expression(text: str, inputs: Mapping[str, Any]) -> Any:
     """Compute an expression.
 
     Parameters

@@ -9,7 +9,7 @@ from typing import Any
 
 from brnb.audit import attention, grim, hardware, models, numeric, properties, words
 from brnb.audit.claims import Claim
-from brnb.audit.expression import ExpressionError, evaluate, quantity
+from brnb.audit.expression import ExpressionError, evaluate_expression, quantity
 from brnb.audit.formula import FormulaError, to_expression
 from brnb.audit.printed import UnreadableNumber, read_printed
 from brnb.audit.quote import PRINTED
@@ -50,7 +50,7 @@ def read_input(text: float | int | str, earlier: Mapping[str, Any]) -> Any:
 
 def _formula_or_word(text: str, earlier: Mapping[str, Any]) -> Any:
     try:
-        return evaluate(to_expression(text), earlier)
+        return evaluate_expression(to_expression(text), earlier)
     except (FormulaError, ExpressionError):
         return folded(text)
 

@@ -31,7 +31,7 @@ _DATE = re.compile(r"[(,;]\s*$|\b(?:em|de|desde|até|entre)\s+$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Printed:
+class ManuscriptNumber:
     """One number of the manuscript, where it stands and what it rests on."""
 
     file: str
@@ -44,7 +44,7 @@ class Printed:
 class Manuscript:
     """All numbers, the faults, and the recorded numbers that nobody cites."""
 
-    numbers: list[Printed]
+    numbers: list[ManuscriptNumber]
     faults: list[Fault]
     uncited: list[str] = field(default_factory=list)
 
@@ -74,16 +74,18 @@ def check_manuscript(
         If a file is missing, is not UTF-8, or its braces do not match.
     """
     lines = read_manuscript(path)
-    found: list[Printed] = []
+    found: list[ManuscriptNumber] = []
     faults: list[Fault] = []
     cited = {id for line in lines for id in BRNB.findall(line.text)}
     recorded = _by_value(numbers)
     for line in lines:
-        found += [Printed(line.file, line.number, id, "bound") for id in BRNB.findall(line.text)]
+        found += [
+            ManuscriptNumber(line.file, line.number, id, "bound") for id in BRNB.findall(line.text)
+        ]
         faults += _unknown(line, numbers)
         for match, written in _written(line):
             kind = _class(line, match, written, claims or {})
-            found.append(Printed(line.file, line.number, written.text, kind))
+            found.append(ManuscriptNumber(line.file, line.number, written.text, kind))
             if kind in ("loose", "justified") and written.digits >= 3:
                 faults += _by_hand(line, written, recorded)
         faults += _misquoted(line, claims or {})

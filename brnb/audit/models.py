@@ -1,10 +1,10 @@
 """Models that the documents name, as shapes, and what claims ask about them."""
 
 from brnb.theory.lora import lora_parameters
-from brnb.theory.memory import Step, memory
+from brnb.theory.memory import MicroBatch, memory
 from brnb.theory.shape import Shape
 
-SHAPES = {
+MODEL_SHAPES = {
     "llama31_8b": Shape(
         vocab=128256, width=4096, layers=32, heads=32, kv_heads=8, head_dim=128, hidden=14336
     ),
@@ -40,21 +40,21 @@ SHAPES = {
 
 
 def parameters(model: str) -> int:
-    """Parameters of a model of `SHAPES`."""
-    return SHAPES[model].parameters
+    """Parameters of a model of `MODEL_SHAPES`."""
+    return MODEL_SHAPES[model].parameters
 
 
 def active_parameters(model: str) -> int:
     """Parameters that a token uses."""
-    return SHAPES[model].active_parameters
+    return MODEL_SHAPES[model].active_parameters
 
 
-def adapters(model: str, rank: int) -> int:
+def trained_parameters(model: str, rank: int) -> int:
     """LoRA parameters on all seven maps of every layer."""
-    return lora_parameters(SHAPES[model], rank)
+    return lora_parameters(MODEL_SHAPES[model], rank)
 
 
 def qlora_peak_gb(model: str, rank: int, seq_len: int) -> float:
     """Peak memory in 10^9 bytes of a QLoRA step on one sequence, every layer recomputed."""
-    step = Step(method="qlora", batch=1, seq_len=seq_len, rank=rank, recomputed=None)
-    return memory(SHAPES[model], step).total / 1e9
+    step = MicroBatch(method="qlora", batch=1, seq_len=seq_len, rank=rank, recomputed=None)
+    return memory(MODEL_SHAPES[model], step).total / 1e9

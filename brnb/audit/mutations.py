@@ -177,7 +177,7 @@ def _judged(claim: Claim, slots: Mapping[str, str]) -> tuple[str, str] | None:
     return judgement.kind, f"{judgement.recomputed}"
 
 
-def score(attempts: Iterable[Attempt]) -> dict[str, float]:
+def mutation_score(attempts: Iterable[Attempt]) -> dict[str, float]:
     """Shares of the edits that were found, and that recomputation found."""
     tried = list(attempts)
     return {

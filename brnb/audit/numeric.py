@@ -4,14 +4,14 @@ import math
 from collections.abc import Callable
 from functools import cache
 
-from brnb.audit.expression import FUNCTIONS, evaluate, names, normal_cdf, normal_inside
+from brnb.audit.expression import FUNCTIONS, evaluate_expression, names, normal_cdf, normal_inside
 
 
 def two_sided(printed: str, b: str) -> bool | str:
     """Whether 2Φ(x) - 1 is the probability that a standard normal lies within ±x."""
     x = 0.7
-    scale = float(evaluate(printed.replace("Phi", "1"), {}))
-    value = scale * normal_cdf(x) - float(evaluate(b, {}))
+    scale = float(evaluate_expression(printed.replace("Phi", "1"), {}))
+    value = scale * normal_cdf(x) - float(evaluate_expression(b, {}))
     return math.isclose(value, normal_inside(x)) or f"{value:.4f} against {normal_inside(x):.4f}"
 
 
@@ -53,8 +53,10 @@ def stages_cover(a: str, b: str, c: str) -> bool | str:
         taken: list[int] = []
         for p in range(1, stages + 1):
             point = {"p": p, "L": layers, "P": stages}
-            first = math.floor(float(evaluate(a, point))) + int(evaluate(c, {}))
-            taken += range(first, math.floor(float(evaluate(b, point))) + 1)
+            first = math.floor(float(evaluate_expression(a, point))) + int(
+                evaluate_expression(c, {})
+            )
+            taken += range(first, math.floor(float(evaluate_expression(b, point))) + 1)
         if taken != list(range(1, layers + 1)):
             return f"{layers} layers on {stages} stages: {taken}"
     return True
@@ -62,15 +64,15 @@ def stages_cover(a: str, b: str, c: str) -> bool | str:
 
 def tends_to(printed: str, f: str, large: str) -> bool | str:
     """Whether a formula tends to a printed share when one symbol grows."""
-    value = float(evaluate(f, {large: 1e9, **dict.fromkeys(_others(f, [large]), 4.0)}))
-    share = float(evaluate(printed, {})) / 100
+    value = float(evaluate_expression(f, {large: 1e9, **dict.fromkeys(_others(f, [large]), 4.0)}))
+    share = float(evaluate_expression(printed, {})) / 100
     return math.isclose(value, share, rel_tol=1e-3) or f"it tends to {value:.4g}"
 
 
 def tends_to_formula(printed: str, a: str, large: list[str]) -> bool | str:
     """Whether one formula tends to another when some symbols grow."""
     point = {**dict.fromkeys(large, 1e9), **dict.fromkeys(_others(a, large), 4.0)}
-    first, second = float(evaluate(a, point)), float(evaluate(printed, point))
+    first, second = float(evaluate_expression(a, point)), float(evaluate_expression(printed, point))
     return math.isclose(first, second, rel_tol=1e-3) or f"{first:.4g} against {second:.4g}"
 
 
@@ -81,8 +83,8 @@ def _others(formula: str, large: list[str]) -> set[str]:
 def maps_ends(s: str, z: str) -> bool | str:
     """Whether a linear quantiser takes the ends of its range to -128 and 127."""
     ends = {"w_min": -0.7, "w_max": 1.9}
-    scale = float(evaluate(s, ends))
-    zero = float(evaluate(z, {**ends, "scale": scale}))
+    scale = float(evaluate_expression(s, ends))
+    zero = float(evaluate_expression(z, {**ends, "scale": scale}))
     low, high = (ends[name] / scale + zero for name in ("w_min", "w_max"))
     fits = math.isclose(low, -128) and math.isclose(high, 127)
     return fits or f"the range goes to {low:.4g} and {high:.4g}"
@@ -90,8 +92,8 @@ def maps_ends(s: str, z: str) -> bool | str:
 
 def within_budget(a: str, b: str, alpha: str) -> bool | str:
     """Whether N and D of C.58 and C.59 cost no more than the budget, ND ≤ B, when it is large."""
-    point = {"B": 1e6, "alpha": float(evaluate(alpha, {}))}
-    cost = float(evaluate(a, point)) * float(evaluate(b, point))
+    point = {"B": 1e6, "alpha": float(evaluate_expression(alpha, {}))}
+    cost = float(evaluate_expression(a, point)) * float(evaluate_expression(b, point))
     return cost <= point["B"] or f"with B = 1e6 the cost is {cost:.2g}"
 
 
@@ -99,7 +101,7 @@ def no_more_than_rank(printed: str) -> bool | str:
     """Whether the rank asked for to keep nine tenths is no more than the whole."""
     point = {name: 0.9 if "epsilon" in name else 1.0 for name in names(printed)}
     point |= {"rank": 100.0, "W": 1.0}
-    asked = float(evaluate(printed, point))
+    asked = float(evaluate_expression(printed, point))
     return asked <= 100 or f"rank {asked:.0f} is asked of a matrix of rank 100"
 
 
@@ -120,7 +122,7 @@ def ring_sums(a: str, b: str, workers: int = 5) -> bool | str:
             sent = []
             for rank in range(workers):
                 point = {"r": rank, "a": 1, "n": 1, "k": 1, "i": step}
-                chunk = int(evaluate(formula, point)) % workers
+                chunk = int(evaluate_expression(formula, point)) % workers
                 sent.append((chunk, data[rank][chunk]))
             for rank, (chunk, value) in enumerate(sent):
                 kept = data[(rank + 1) % workers]

@@ -7,7 +7,7 @@ from typing import Any
 from brnb.theory.compute import gpu_seconds, mfu, training_flops
 from brnb.thesis import load
 
-Row = Mapping[str, Any]
+ProgrammeRow = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Implied:
     our_hours: float | None
 
 
-def implied(row: Row, most: float) -> Implied:
+def implied(row: ProgrammeRow, most: float) -> Implied:
     """Recompute one row of brnb/thesis/portuguese_models.yaml.
 
     Parameters

@@ -8,7 +8,7 @@ from math import isclose, log2
 from types import MappingProxyType
 from typing import Any
 
-from brnb.audit.expression import FUNCTIONS, evaluate, names
+from brnb.audit.expression import FUNCTIONS, evaluate_expression, names
 
 PROBES = 4  # points at which two formulas are compared
 _SEED = 20260131
@@ -32,7 +32,7 @@ def ratio(
     ratios = []
     for _ in range(PROBES):
         point = {**rooms, **{symbol: draw.uniform(1.5, 4.0) for symbol in symbols}}
-        above, below = (float(evaluate(side, point)) for side in sides)
+        above, below = (float(evaluate_expression(side, point)) for side in sides)
         ratios.append(above / below)
     if any(not isclose(r, ratios[0], rel_tol=1e-7) for r in ratios):
         return "not constant"
@@ -64,7 +64,7 @@ def leading(
     point = dict.fromkeys(sorted(symbols - set(FUNCTIONS)), 2.0)
     for rank, name in enumerate(reversed(large), start=1):
         point[name] = 10.0 ** (6 * rank)
-    above, below = (float(evaluate(side, point)) for side in sides)
+    above, below = (float(evaluate_expression(side, point)) for side in sides)
     return True if isclose(above, below, rel_tol=1e-3) else f"ratio {above / below:.4g}"
 
 
@@ -83,7 +83,7 @@ def dimensions(printed: str, units: Mapping[str, str], unit: str) -> bool | str:
 
     point = {name: quantity(2.0, text) for name, text in units.items()}
     try:
-        magnitude(evaluate(printed, point), unit)
+        magnitude(evaluate_expression(printed, point), unit)
     except ExpressionError as error:
         return str(error)
     return True
@@ -93,7 +93,8 @@ def degree(printed: str, by: str, power: float, **others: str) -> bool | str:
     """Whether a formula grows with that power of one of its symbols."""
     symbols = names(printed) - set(FUNCTIONS)
     low, high = (
-        float(evaluate(printed, {**dict.fromkeys(symbols, 2.0), by: value})) for value in (1e9, 2e9)
+        float(evaluate_expression(printed, {**dict.fromkeys(symbols, 2.0), by: value}))
+        for value in (1e9, 2e9)
     )
     found = log2(high / low)
     return True if isclose(found, power, abs_tol=1e-3) else f"grows with power {found:.3g}"
@@ -107,7 +108,9 @@ def same_degrees(printed: str, of: str, **others: str) -> bool | str:
     symbols = sorted((names(printed) | names(of)) - set(FUNCTIONS))
     for sizes in product((10.0, 1e7), repeat=len(symbols)):
         point = dict(zip(symbols, sizes, strict=True))
-        quotient = float(evaluate(printed, point)) / float(evaluate(of, point))
+        quotient = float(evaluate_expression(printed, point)) / float(
+            evaluate_expression(of, point)
+        )
         if not 1 / 64 < quotient < 64:
             where = ", ".join(f"{name} = {size:.0e}" for name, size in point.items())
             return f"({printed}) / ({of}) = {quotient:.3g} at {where}"
@@ -124,7 +127,7 @@ def at_most(printed: str, of: str) -> bool | str:
     symbols = sorted((names(printed) | names(of)) - set(FUNCTIONS))
     for sizes in product((1.0, 1e3, 1e6), repeat=len(symbols)):
         point = dict(zip(symbols, sizes, strict=True))
-        value, limit = (float(evaluate(text, point)) for text in (printed, of))
+        value, limit = (float(evaluate_expression(text, point)) for text in (printed, of))
         if value > limit * (1 + 1e-9):
             return f"{value:.4g} against {limit:.4g} where {point}"
     return True

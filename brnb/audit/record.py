@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from brnb.audit.claims import FOLDER
-from brnb.audit.coverage import coverage, read_rules
+from brnb.audit.coverage import cover_marks, read_rules
 from brnb.audit.engine import Audit, record
-from brnb.audit.mutations import mutate, score
+from brnb.audit.mutations import mutate, mutation_score
 
 FOUND = "found.json"
 
@@ -20,7 +20,7 @@ def record_release(audited: Audit, edits: int = 200, folder: Path = FOLDER) -> P
     """Write the verdicts, and what coverage and mutations of the audited texts say."""
     record(audited, folder)
     english = {rule["reason"]: rule["en"] for rule in read_rules()}
-    covered = coverage(audited.documents, audited.register.claims.values())
+    covered = cover_marks(audited.documents, audited.register.claims.values())
     found = {
         "documents": {
             document: {
@@ -57,7 +57,7 @@ def recorded_release(folder: Path = FOLDER) -> dict[str, Any]:
 
 
 def by_kind(attempts: list[Any]) -> dict[str, dict[str, float]]:
-    """`score` of the edits of each kind, and of all."""
+    """`mutation_score` of the edits of each kind, and of all."""
     kinds = Counter(attempt.edit.kind for attempt in attempts)
     parts = {kind: [a for a in attempts if a.edit.kind == kind] for kind in sorted(kinds)}
-    return {kind: score(part) for kind, part in {**parts, "all": attempts}.items()}
+    return {kind: mutation_score(part) for kind, part in {**parts, "all": attempts}.items()}

@@ -20,7 +20,7 @@ ORDERS = (  # place, label of the finding, table, column, the run that is lower,
     ("4.4.1.7", "alignment_fragments", "tab10", "short_piece_ratio", _NOT_ALIGNED, _ALIGNED),
 )
 
-Rows = list[dict[str, str]]
+TableRows = list[dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def outcomes(tables: Path) -> list[Outcome]:
     return [*_languages(read), *_directions(read), *_adaptations(read), *_extrinsic(read)]
 
 
-def _rows(path: Path) -> Rows:
+def _rows(path: Path) -> TableRows:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
@@ -78,7 +78,7 @@ def _number(row: Mapping[str, str], *names: str) -> float | None:
     return None
 
 
-def _pairs(rows: Rows) -> Iterator[tuple[str, dict[str, str], dict[str, str]]]:
+def _pairs(rows: TableRows) -> Iterator[tuple[str, dict[str, str], dict[str, str]]]:
     """Published and our own row of each run."""
     for row in rows:
         if row.get("source", "").startswith("Publi"):
@@ -87,7 +87,7 @@ def _pairs(rows: Rows) -> Iterator[tuple[str, dict[str, str], dict[str, str]]]:
                 yield row["run"], row, mine[0]
 
 
-def _languages(read: Mapping[str, Rows]) -> Iterator[Outcome]:
+def _languages(read: Mapping[str, TableRows]) -> Iterator[Outcome]:
     """Perplexities of Tables 7 to 9: comparable only after the same tokens."""
     for number in (7, 8, 9):
         for run, theirs, ours in _pairs(read.get(f"tab{number:02d}", [])):
@@ -109,7 +109,7 @@ def _value_verdict(
     return ("reproduced" if abs(ours / published - 1) <= SAME_VALUE else "differs"), ""
 
 
-def _directions(read: Mapping[str, Rows]) -> Iterator[Outcome]:
+def _directions(read: Mapping[str, TableRows]) -> Iterator[Outcome]:
     """Orders that the text reads off its tables, in ours (bits per byte, lower is better)."""
     for place, result, table, column, better, worse in ORDERS:
         if column == "bits_per_byte" and _ALIGNED in (better, worse):
@@ -125,7 +125,7 @@ def _directions(read: Mapping[str, Rows]) -> Iterator[Outcome]:
         yield Outcome(place, result, None, low - high, None, None, verdict)
 
 
-def _adaptations(read: Mapping[str, Rows]) -> Iterator[Outcome]:
+def _adaptations(read: Mapping[str, TableRows]) -> Iterator[Outcome]:
     """Table 12: the change of perplexity by CPT and SFT on their own text, with our interval."""
     published = {
         row["run"][:3]: _number(row, "ppl_change")
@@ -143,7 +143,7 @@ def _adaptations(read: Mapping[str, Rows]) -> Iterator[Outcome]:
         yield Outcome("Tabela 12", result, theirs, ours, low, high, _sign(low, high, -1))
 
 
-def _extrinsic(read: Mapping[str, Rows]) -> Iterator[Outcome]:
+def _extrinsic(read: Mapping[str, TableRows]) -> Iterator[Outcome]:
     """Table 13: the gain of SFT by task and metric, with our interval (legacy metrics)."""
     rows = read.get("tab13", [])
     for theirs in (r for r in rows if r["source"].startswith("Publi")):

@@ -9,7 +9,7 @@ class ShapeError(ValueError):
     """Matrices that cannot be multiplied or added."""
 
 
-def shape_of(expression: str, sizes: Mapping[str, list[str]]) -> list[str]:
+def matrix_size(expression: str, sizes: Mapping[str, list[str]]) -> list[str]:
     """Size of a matrix expression in which ``*`` multiplies matrices and ``**T`` transposes.
 
     A name without size is a number. A call keeps the size of its first argument; Attention of

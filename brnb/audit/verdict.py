@@ -12,8 +12,10 @@ from typing import Literal
 from brnb.audit.claims import Both
 from brnb.audit.printed import Printed
 
-Kind = Literal["confirmed", "rounding", "wrong", "inconsistent", "false fact", "not checkable"]
-KINDS: tuple[Kind, ...] = (
+VerdictKind = Literal[
+    "confirmed", "rounding", "wrong", "inconsistent", "false fact", "not checkable"
+]
+VERDICT_KINDS: tuple[VerdictKind, ...] = (
     "confirmed",
     "rounding",
     "wrong",
@@ -21,7 +23,7 @@ KINDS: tuple[Kind, ...] = (
     "false fact",
     "not checkable",
 )
-ERRORS: tuple[Kind, ...] = ("wrong", "inconsistent", "false fact")
+ERRORS: tuple[VerdictKind, ...] = ("wrong", "inconsistent", "false fact")
 SLACK = 0.05  # a last digit off by one is rounding only where it is worth less than this share
 FACTORS = {  # what a printed number may be too large by, and how to say so
     1000.0: Both(pt="um fator 1000", en="a factor of 1000"),
@@ -42,7 +44,7 @@ class Judgement:
     Attributes
     ----------
     kind
-        One of `KINDS`.
+        One of `VERDICT_KINDS`.
     printed
         What the document prints.
     recomputed
@@ -55,7 +57,7 @@ class Judgement:
         The reason, where nothing can be checked or units do not fit.
     """
 
-    kind: Kind
+    kind: VerdictKind
     printed: str
     recomputed: float | str | None = None
     low: float | None = None
@@ -64,7 +66,9 @@ class Judgement:
     why: str | None = None
 
 
-def agreement(printed: Printed, value: float, low: float, high: float, about: float) -> Kind | None:
+def agreement(
+    printed: Printed, value: float, low: float, high: float, about: float
+) -> VerdictKind | None:
     """Tell whether a number agrees with its recomputation; None where it does not.
 
     Parameters

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from brnb.algorithms.pipeline_parallel import Work
+    from brnb.algorithms.pipeline_parallel import StageSlot
 
 
 def tab_algorithms(lang: str) -> "pd.DataFrame":
@@ -89,7 +89,7 @@ def fig_algorithm_pipeline(needs: Mapping[str, Sequence[str]]) -> "Figure":
     return fig
 
 
-def fig_pipeline_schedule(plan: Sequence["Work"], lang: str) -> "Figure":
+def fig_pipeline_schedule(plan: Sequence["StageSlot"], lang: str) -> "Figure":
     """Algorithm 14: which stage does which micro-batch when; what is white is the bubble."""
     stages = max(work.stage for work in plan) + 1
     fig, axes = figure(0.35 * stages + 0.9)

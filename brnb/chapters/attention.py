@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from brnb.algorithms.sparse_masks import Mask
+    from brnb.algorithms.sparse_masks import MaskRule
     from brnb.evaluate.attention_costs import Cost
     from brnb.evaluate.gradient_paths import Products, Reach
     from brnb.evaluate.heads import Heads
@@ -81,7 +81,7 @@ def fig_attention_crossover(
     return fig
 
 
-def fig_attention_masks(masks: Mapping[str, "Mask"], n: int, lang: str) -> "Figure":
+def fig_attention_masks(masks: Mapping[str, "MaskRule"], n: int, lang: str) -> "Figure":
     """What each query (a row) of a text of n tokens sees."""
     from brnb.algorithms.sparse_masks import dense
 

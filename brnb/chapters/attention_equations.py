@@ -156,7 +156,7 @@ def _differences(random: np.random.Generator) -> list[tuple[str, float]]:
     moved = positions.sinusoidal(m + 3, d)
     scores = 1e3 * random.normal(size=d)
     return [
-        ("A.1", _largest(formulas.attention(q, k, v), weights @ v)),
+        ("A.1", _largest(formulas.scaled_dot_product_attention(q, k, v), weights @ v)),
         ("A.3", _largest(weights.sum(-1), 1)),
         ("A.29", _largest(chained, gradient[0] @ jacobian @ jacobian)),
         ("A.31", _largest(residual, gradient + gradient @ jacobian)),
@@ -165,7 +165,7 @@ def _differences(random: np.random.Generator) -> list[tuple[str, float]]:
         ("A.45", _largest(sum(online_softmax.softmax_of_two(1.0, 900.0)), 1)),
         ("A.46", _largest(online_softmax.new_maximum(first.maximum, second.maximum), both.maximum)),
         ("A.47", _largest(online_softmax.new_total(first, second), both.total)),
-        ("A.48", _largest(both.output, formulas.attention(q, k, v))),
+        ("A.48", _largest(both.output, formulas.scaled_dot_product_attention(q, k, v))),
         ("A.55", _largest(sparse_patterns.sparsity(weights, 2.0), 1)),
         ("A.63", _largest(number_formats.stable_softmax(scores).sum(), 1)),
         ("A.8", _heads_difference(random, n, d)),

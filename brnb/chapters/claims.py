@@ -10,7 +10,7 @@ from brnb.audit.engine import Audit, Result
 from brnb.audit.explain import number, verdict_word
 from brnb.audit.programmes import Implied
 from brnb.audit.reproduction import Outcome
-from brnb.audit.verdict import KINDS
+from brnb.audit.verdict import VERDICT_KINDS
 from brnb.report.figures import figure
 from brnb.report.labels import label
 from brnb.report.tables import frame
@@ -44,16 +44,16 @@ def tab_verdicts(audited: Audit, lang: str) -> "pd.DataFrame":
     results = audited.results.values()
     counts = Counter((part(result.claim), result.verdict) for result in results)
     rows = [
-        {"part": _part_name(name, lang), **{kind: counts[name, kind] for kind in KINDS}}
+        {"part": _part_name(name, lang), **{kind: counts[name, kind] for kind in VERDICT_KINDS}}
         for name in sorted({name for name, _ in counts})
     ]
     total: dict[str, Any] = {
         "part": label("total", lang),
         **{str(k): n for k, n in audited.counts().items()},
     }
-    return frame([{**row, "claims": sum(row[k] for k in KINDS)} for row in [*rows, total]]).rename(
-        columns={kind: verdict_word(kind, lang).capitalize() for kind in KINDS}
-    )
+    return frame(
+        [{**row, "claims": sum(row[k] for k in VERDICT_KINDS)} for row in [*rows, total]]
+    ).rename(columns={kind: verdict_word(kind, lang).capitalize() for kind in VERDICT_KINDS})
 
 
 def fig_verdicts(audited: Audit, lang: str) -> "Figure":
@@ -61,7 +61,7 @@ def fig_verdicts(audited: Audit, lang: str) -> "Figure":
     table = tab_verdicts(audited, lang).iloc[:-1]
     drawn, axes = figure(height=0.35 * len(table) + 1.4)
     left = [0] * len(table)
-    for kind, colour in zip(KINDS, COLOURS, strict=True):
+    for kind, colour in zip(VERDICT_KINDS, COLOURS, strict=True):
         word = verdict_word(kind, lang)
         counts = [int(count) for count in table[word.capitalize()]]
         axes.barh(list(table["part"]), counts, left=left, color=colour, label=word)

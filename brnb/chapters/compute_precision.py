@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
-    from brnb.algorithms.integer_cache import Model
+    from brnb.algorithms.integer_cache import CachingModel
     from brnb.models.transformer import TransformerLM
 
 Array = NDArray[np.float64]
@@ -194,7 +194,7 @@ def validation_windows(
     corpus: Path, tokenizers: Path, params: Mapping[str, Any], length: int, count: int
 ) -> "Tensor":
     """Windows of validation text as the run with these parameters reads it, (count, length)."""
-    from brnb.algorithms.integer_cache import windows
+    from brnb.algorithms.integer_cache import disjoint_windows
     from brnb.text import finished
     from brnb.tokenizers import load_tokenizer as load_tokenizer
 
@@ -204,10 +204,12 @@ def validation_windows(
         ids += [*tokenizer.encode(text), tokenizer.eos_id]
         if len(ids) >= length * count:
             break
-    return windows(ids, length, count)
+    return disjoint_windows(ids, length, count)
 
 
-def tab_integer_cache(model: "Model", ids: "Tensor", prompt: int, lang: str) -> "pd.DataFrame":
+def tab_integer_cache(
+    model: "CachingModel", ids: "Tensor", prompt: int, lang: str
+) -> "pd.DataFrame":
     """Our own model with its cache in integers: error of the cache, and what the loss becomes.
 
     Parameters

@@ -21,15 +21,19 @@ if TYPE_CHECKING:
     from brnb.extrinsic.temperatures import Setting
     from brnb.extrinsic.testsets import Item
 
-TASKS = {"QA (resposta curta)": "qa", "Sumarização": "summarisation", "Reescrita": "rewriting"}
-METRICS = {"EM": "em", "F1": "f1", "ROUGE-L (F1)": "rougeL"}
+TASK_LABELS = {
+    "QA (resposta curta)": "qa",
+    "Sumarização": "summarisation",
+    "Reescrita": "rewriting",
+}
+METRIC_LABELS = {"EM": "em", "F1": "f1", "ROUGE-L (F1)": "rougeL"}
 """Names that Table 13 prints, and ours."""
 
 COLUMNS = [
     *("task", "metric", "source", "n", "baseline", "baseline_sd", "adapted", "adapted_sd"),
     *("gain", "gain_percent", "ci_low", "ci_high", "p_value", "claim"),
 ]
-MODELS = {"baseline": ("C0", "o"), "adapted": ("C1", "s")}
+SYSTEMS = {"baseline": ("C0", "o"), "adapted": ("C1", "s")}
 
 
 def tab13(rows: Sequence["ScoreRow"], lang: str) -> "pd.DataFrame":
@@ -40,7 +44,7 @@ def tab13(rows: Sequence["ScoreRow"], lang: str) -> "pd.DataFrame":
     """
     lines = []
     for printed in load("published", "tab13", "rows"):
-        task, metric = TASKS[printed["task"]], METRICS[printed["metric"]]
+        task, metric = TASK_LABELS[printed["task"]], METRIC_LABELS[printed["metric"]]
         published = {name: printed[name] for name in ("baseline", "baseline_sd", "gain")}
         published |= {"adapted": printed["sft"], "adapted_sd": printed["sft_sd"]}
         published |= {"n": printed["n"], "gain_percent": printed["gain_percent"]}
@@ -205,7 +209,7 @@ def fig_extrinsic_gains(rows: Sequence["ScoreRow"], form: str, lang: str) -> "Fi
     shown = [row for row in rows if row.form == form]
     fig, axis = figure(0.9 + 0.45 * len(shown))
     printed = {
-        (TASKS[r["task"]], METRICS[r["metric"]]): float(r["gain"])
+        (TASK_LABELS[r["task"]], METRIC_LABELS[r["metric"]]): float(r["gain"])
         for r in load("published", "tab13", "rows")
     }
     for place, row in enumerate(reversed(shown)):
@@ -228,7 +232,7 @@ def fig_temperatures(settings: Sequence["Setting"], lang: str) -> "Figure":
     tasks = list(dict.fromkeys((s.task, s.metric) for s in settings))
     fig, axes = figure(2.6, ncols=len(tasks), squeeze=False)
     for axis, (task, metric) in zip(axes[0], tasks, strict=True):
-        for model, (color, marker) in MODELS.items():
+        for model, (color, marker) in SYSTEMS.items():
             shown = [s for s in settings if (s.task, s.metric, s.model) == (task, metric, model)]
             x, y = [s.temperature for s in shown], [s.mean for s in shown]
             bars = [0.0 if s.deviation is None else s.deviation for s in shown]
@@ -246,7 +250,7 @@ def fig_probes(right: Mapping[tuple[str, str], "Rate"], chance: float, lang: str
     """Share of right answers by area and model, with intervals; chance is dashed."""
     areas = list(dict.fromkeys(area for area, _ in right))
     fig, axis = figure(2.8)
-    for offset, (model, (color, marker)) in zip((-0.12, 0.12), MODELS.items(), strict=True):
+    for offset, (model, (color, marker)) in zip((-0.12, 0.12), SYSTEMS.items(), strict=True):
         for place, area in enumerate(areas):
             rate = right[area, model]
             low, high = rate.interval

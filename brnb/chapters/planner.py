@@ -9,7 +9,7 @@ from brnb.report.labels import label
 from brnb.report.tables import frame
 from brnb.theory.costs import price_list_for, rate, to_brl
 from brnb.theory.measured import DISSERTATION, MeasuredTraining
-from brnb.theory.memory import CONTEXT, GIB, Method, Step, memory
+from brnb.theory.memory import CONTEXT, GIB, Method, MicroBatch, memory
 from brnb.theory.params import Case
 from brnb.theory.plan import GRID, PROGRAM, plan
 from brnb.theory.shape import Shape
@@ -187,7 +187,7 @@ def cost_by_size(
             tokens = adaptation
             if name == "from_scratch":
                 tokens = tokens_per_parameter * shape.parameters
-            step = Step(method=method, batch=1, seq_len=2048)
+            step = MicroBatch(method=method, batch=1, seq_len=2048)
             planned = plan(shape, step, tokens, gpu, measured, price_list=price_list)
             if planned.usd is None:
                 where = f"brnb/thesis/prices.yaml, usd_per_hour/{price_list}"

@@ -21,7 +21,12 @@ from brnb.theory.allocation import (
 from brnb.theory.budget import usd_per_flop
 from brnb.theory.chinchilla import published
 from brnb.theory.compute import training_flops
-from brnb.theory.decision import balanced_allocation, efficiency, pareto_front, printed_allocation
+from brnb.theory.decision import (
+    balanced_allocation,
+    cost_efficiency,
+    pareto_front,
+    printed_allocation,
+)
 from brnb.thesis import load
 
 if TYPE_CHECKING:
@@ -185,7 +190,7 @@ def tab_budget_allocation(budgets: Sequence[float]) -> "pd.DataFrame":
                 "n_printed": printed,
                 "n_balanced": balanced,
                 "overspent": printed**2 / budget,
-                "efficiency": efficiency(budget**0.34, budget),
+                "efficiency": cost_efficiency(budget**0.34, budget),
             }
         )
     return frame(rows)

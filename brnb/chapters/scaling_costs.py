@@ -21,7 +21,7 @@ from brnb.theory.budget import (
 )
 from brnb.theory.compute import YEAR, gpu_seconds, training_flops
 from brnb.theory.costs import price_list_for
-from brnb.theory.memory import Step
+from brnb.theory.memory import MicroBatch
 from brnb.theory.params import SHAPES
 from brnb.theory.plan import Plan, plan
 from brnb.theory.shape import Shape
@@ -189,7 +189,9 @@ def tab_roadmap(measured: Sequence[Measured], lang: str) -> "pd.DataFrame":
 
 def _planned(training: dict[str, Any], measured: Sequence[Measured]) -> Plan:
     shape = SHAPES.get(training["shape"]) or Shape(**load("roadmap", "shapes", training["shape"]))
-    step = Step(method=training["method"], batch=training["batch"], seq_len=training["seq_len"])
+    step = MicroBatch(
+        method=training["method"], batch=training["batch"], seq_len=training["seq_len"]
+    )
     gpu = training["gpu"]
     return plan(
         shape, step, float(training["tokens"]), gpu, measured,

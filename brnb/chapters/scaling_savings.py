@@ -9,7 +9,7 @@ from brnb.report.figures import figure
 from brnb.report.labels import label
 from brnb.report.tables import frame
 from brnb.theory.compute import training_flops
-from brnb.theory.decision import efficiency, utility
+from brnb.theory.decision import cost_efficiency, utility
 from brnb.theory.lora import (
     adapter_parameters,
     compression_ratio,
@@ -21,7 +21,7 @@ from brnb.theory.lora import (
     reduction,
 )
 from brnb.theory.measured import MeasuredTraining
-from brnb.theory.memory import Step, memory
+from brnb.theory.memory import MicroBatch, memory
 from brnb.theory.shape import LLAMA_8B, Shape
 from brnb.theory.tradeoffs import (
     allocate_bits,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 Efficiency = tuple[str, float, float, float, float | None]  # see `tab_efficiency`
 WIDTHS = (2, 3, 4, 6, 8, 16)  # bits
 FROZEN_OVERHEAD = 1 / 2  # of a step that trains adapters: a forward and a backward pass
-KINDS = ("embedding", "attention", "feedforward")
+PARAMETER_KINDS = ("embedding", "attention", "feedforward")
 DECIMALS = {
     "lora": {"trained_million": 1, "reduction": 1},
     "rank": {"rank_published": 0, "rank_bound": 0},
@@ -126,7 +126,7 @@ def tab_bits(
     Parameters
     ----------
     importance
-        w of each of `KINDS`, whose errors are those of `rounding_errors`.
+        w of each of `PARAMETER_KINDS`, whose errors are those of `rounding_errors`.
     budgets
         Mean bits a parameter that are allowed.
     """
@@ -164,7 +164,7 @@ def _sizes() -> dict[str, float]:
         "attention": shape.layers * sum(k * d for k, d in shape.attention_maps.values()),
         "feedforward": shape.layers * sum(k * d for k, d in shape.mlp_maps.values()),
     }
-    return {kind: float(count[kind]) for kind in KINDS}
+    return {kind: float(count[kind]) for kind in PARAMETER_KINDS}
 
 
 class _Ran(NamedTuple):
@@ -172,7 +172,7 @@ class _Ran(NamedTuple):
 
     program: str
     shape: Shape
-    step: Step
+    step: MicroBatch
     gib: float
     seconds: float
 
@@ -319,9 +319,9 @@ def tab_efficiency(runs: Sequence[Efficiency]) -> "pd.DataFrame":
             {
                 "run": name,
                 "bits_saved": saved,
-                "per_petaflop": efficiency(saved, flops / 1e15),
-                "per_million_tokens": efficiency(saved, tokens / 1e6),
-                "per_usd": efficiency(saved, usd) if usd else None,
+                "per_petaflop": cost_efficiency(saved, flops / 1e15),
+                "per_million_tokens": cost_efficiency(saved, tokens / 1e6),
+                "per_usd": cost_efficiency(saved, usd) if usd else None,
             }
         )
     return frame(rows)

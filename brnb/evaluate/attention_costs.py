@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import flex_attention
 
 from brnb.algorithms import sparse_masks
-from brnb.algorithms.attention import attention, causal_mask
+from brnb.algorithms.attention import causal_mask, masked_attention
 from brnb.algorithms.memory import peak_bytes
-from brnb.algorithms.sparse_masks import Mask
+from brnb.algorithms.sparse_masks import MaskRule
 
 CALLS = 3
 
@@ -42,7 +42,7 @@ def costs(
     lengths: Sequence[int],
     width: int,
     heads: int,
-    masks: Callable[[int], dict[str, Mask]],
+    masks: Callable[[int], dict[str, MaskRule]],
     block: int,
     device: torch.device,
 ) -> list[Cost]:
@@ -68,7 +68,7 @@ def costs(
         q, k, v = torch.randn(3, 1, heads, n, width // heads, device=device, dtype=dtype)
         x, maps = q.new_ones(n, width), q.new_zeros(width, 12 * width)
         calls: dict[str, Callable[[], Tensor]] = {
-            "naive": partial(attention, q, k, v, causal_mask(n).to(device)),
+            "naive": partial(masked_attention, q, k, v, causal_mask(n).to(device)),
             "flash": _fused(q, k, v),
         }
         for name, mask in masks(n).items():
@@ -80,11 +80,11 @@ def costs(
 
 def cost_masks(
     window: int, block: int, seed: int, device: torch.device
-) -> Callable[[int], dict[str, Mask]]:
+) -> Callable[[int], dict[str, MaskRule]]:
     """The masks of the cost curves for each length: a window, and BigBird with one block more of
     global tokens and one of random ones."""
 
-    def masks(n: int) -> dict[str, Mask]:
+    def masks(n: int) -> dict[str, MaskRule]:
         return {
             "window": sparse_masks.sliding_window(window),
             "bigbird": sparse_masks.bigbird(n, window, block, block, block, seed, device),
@@ -98,12 +98,12 @@ def _fused(q: Tensor, k: Tensor, v: Tensor) -> Callable[[], Tensor]:
     if q.is_cuda:
         from brnb.ops.kernels import flash  # Triton comes with PyTorch for GPUs only
 
-        if flash.fits(q):
+        if flash.has_tiles(q):
             return partial(flash.flash_attention, q, k, v)
     return partial(F.scaled_dot_product_attention, q, k, v, is_causal=True)
 
 
-def _sparse(q: Tensor, k: Tensor, v: Tensor, mask: Mask, block: int) -> Callable[[], Tensor]:
+def _sparse(q: Tensor, k: Tensor, v: Tensor, mask: MaskRule, block: int) -> Callable[[], Tensor]:
     blocks = sparse_masks.blocks(mask, q.shape[-2], block, q.device)
     if q.is_cuda:
         torch.compiler.reset()  # it compiles eight masks, and then no more

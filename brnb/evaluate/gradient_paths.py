@@ -36,7 +36,7 @@ class Reach:
         return float(np.log(0.5) / np.log(self.decay)) if self.decay < 1 else float("inf")
 
 
-def windows(ids: np.ndarray, length: int, count: int) -> Tensor:
+def spaced_windows(ids: np.ndarray, length: int, count: int) -> Tensor:
     """`count` windows of `length` + 1 ids, evenly spaced, (count, length + 1)."""
     starts = np.linspace(0, len(ids) - length - 1, count).astype(int)
     return torch.from_numpy(np.stack([ids[i : i + length + 1] for i in starts]).astype(np.int64))
@@ -50,7 +50,7 @@ def reach(model: Any, texts: Tensor) -> Reach:
     model
         With an ``embedding``; maps ids (B, T) to logits and a state.
     texts
-        As `windows` cuts them; the last id of each is predicted.
+        As `spaced_windows` cuts them; the last id of each is predicted.
     """
     texts = texts.to(next(model.parameters()).device)
     embedded: list[Tensor] = []

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from brnb.algorithms.sparse_masks import Mask, causally, dense
+from brnb.algorithms.sparse_masks import MaskRule, causally, dense
 from brnb.evaluate.intrinsic import DocumentNats, by_document
 from brnb.train.rows import TokenRow
 
@@ -82,7 +82,7 @@ def qualities(
     row: TokenRow,
     window: int,
     end: int,
-    masks: Mapping[str, Mask],
+    masks: Mapping[str, MaskRule],
     resamples: int,
     seed: int,
     confidence: float,

@@ -62,7 +62,7 @@ def read_record(folder: Path) -> Record:
     KeyError
         If the receipt is not that of a training run; names the metric that it lacks.
     """
-    note = receipt.read(folder / "receipt.json")
+    note = receipt.read_receipt(folder / "receipt.json")
     return Record(
         run=note.run,
         params=note.params,

@@ -34,7 +34,7 @@ import numpy.typing as npt
 from brnb.evaluate.ngrams import Integers, numbered, shared_ngrams
 
 Floats = npt.NDArray[np.float64]
-Pair = tuple[str, str | Sequence[str]]
+ScoredPair = tuple[str, str | Sequence[str]]
 Form = Literal["legacy", "pt", "pt_folded"]
 
 METRICS = ("em", "f1", "rouge1", "rouge2", "rougeL", "chrf", "length_ratio")
@@ -56,7 +56,7 @@ _BLANKS = np.array([c for c in range(2**16) if chr(c).isspace()], dtype="<u4")
 _NO_WIDTH = str.maketrans("", "", "\u00ad\u200b\u200c\u200d\u2060\ufeff")
 
 
-class Reading(NamedTuple):
+class ReadText(NamedTuple):
     """What a form sees in a text: its words, its words as a short answer, its characters."""
 
     words: list[str]
@@ -64,24 +64,24 @@ class Reading(NamedTuple):
     characters: str
 
 
-def _legacy(text: str) -> Reading:
+def _legacy(text: str) -> ReadText:
     lower = text.lower()
     words = lower.encode("ascii", "replace").translate(_ASCII_WORD).decode().split()
     plain = lower.encode("utf-8", HALVES).translate(None, _PUNCTUATION).decode("utf-8", HALVES)
-    return Reading(words, _ENGLISH_ARTICLE.sub(" ", plain).split(), text)
+    return ReadText(words, _ENGLISH_ARTICLE.sub(" ", plain).split(), text)
 
 
-def _pt(text: str) -> Reading:
+def _pt(text: str) -> ReadText:
     visible = text if text.isprintable() else text.translate(_NO_WIDTH)
     words = _WORD.findall(unicodedata.normalize("NFC", visible.lower()).replace("_", " "))
     answer = [word for word in words if word not in PORTUGUESE_ARTICLES]
-    return Reading(words, answer or words, unicodedata.normalize("NFC", visible))
+    return ReadText(words, answer or words, unicodedata.normalize("NFC", visible))
 
 
-def _pt_folded(text: str) -> Reading:
+def _pt_folded(text: str) -> ReadText:
     words, answer, characters = _pt(text)  # articles first: "à" is none, though it folds to "a"
     folded, answer = (_fold(" ".join(kept)).split() for kept in (words, answer))
-    return Reading(folded, answer, _fold(characters))
+    return ReadText(folded, answer, _fold(characters))
 
 
 def _fold(text: str) -> str:
@@ -89,12 +89,12 @@ def _fold(text: str) -> str:
     return text if text.isascii() else _MARKS.sub("", unicodedata.normalize("NFD", text))
 
 
-Reader = Callable[[str], Reading]
-FORMS: dict[Form, Reader] = {"legacy": _legacy, "pt": _pt, "pt_folded": _pt_folded}
+TextReader = Callable[[str], ReadText]
+FORMS: dict[Form, TextReader] = {"legacy": _legacy, "pt": _pt, "pt_folded": _pt_folded}
 """How each form reads a text, in the order in which a table shows them."""
 
 
-def score_pairs(pairs: Iterable[Pair], form: Form) -> dict[str, Floats]:
+def score_pairs(pairs: Iterable[ScoredPair], form: Form) -> dict[str, Floats]:
     """Score every prediction against its reference, or the best of its references.
 
     Parameters
@@ -134,7 +134,7 @@ def score_pairs(pairs: Iterable[Pair], form: Form) -> dict[str, Floats]:
     return dict(zip(METRICS, (*best, ratio[nearest]), strict=True))
 
 
-def _flatten(pairs: Iterable[Pair]) -> tuple[list[str], list[str], Integers]:
+def _flatten(pairs: Iterable[ScoredPair]) -> tuple[list[str], list[str], Integers]:
     """One prediction for each reference, the references, and where each pair's first one is."""
     predictions, references, first = list[str](), list[str](), list[int]()
     for number, (prediction, reference) in enumerate(pairs):
@@ -154,7 +154,7 @@ def _flatten(pairs: Iterable[Pair]) -> tuple[list[str], list[str], Integers]:
     return predictions, references, np.array(first, dtype=np.int64)
 
 
-def _scores(predictions: Sequence[str], references: Sequence[str], read: Reader) -> Floats:
+def _scores(predictions: Sequence[str], references: Sequence[str], read: TextReader) -> Floats:
     """The rows are `METRICS`, the columns pairs of a prediction and one reference."""
     readings = [read(text) for pair in zip(predictions, references, strict=True) for text in pair]
     pairs = list(zip(readings[::2], readings[1::2], strict=True))
@@ -232,7 +232,7 @@ class TokenizerEffect:
     changed: float
 
 
-def tokenizer_effect(pairs: Sequence[Pair], seed: int = 0) -> list[TokenizerEffect]:
+def tokenizer_effect(pairs: Sequence[ScoredPair], seed: int = 0) -> list[TokenizerEffect]:
     """Measure how much the legacy tokenizers change EM, F1 and ROUGE.
 
     Parameters

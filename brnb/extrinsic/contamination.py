@@ -13,7 +13,7 @@ from brnb.text.hashing import hash64
 from brnb.text.overlap import Overlap
 
 PROMPT_KINDS = ("exact", "normalised", "near_duplicate")
-KINDS = (*PROMPT_KINDS, "document")
+TEXT_KINDS = (*PROMPT_KINDS, "document")
 
 WORDS, SHARE = 8, 0.7
 """A text stands in documents if they hold this share of its runs of so many words (the measure of
@@ -69,7 +69,8 @@ def exclude(
     Returns
     -------
     clean, excluded
-        The items to keep; and how many were left out by each of `KINDS`, the first that applies.
+        The items to keep; and how many were left out by each of `TEXT_KINDS`, the first that
+        applies.
     """
     held = held_by(documents, {core(item) for items in pool.values() for item in items})
     clean: dict[str, list[Item]] = {}
@@ -78,7 +79,7 @@ def exclude(
         in_document = ("document" if core(item) in held else None for item in items)
         kinds = [seen.overlap(i.prompt) or kind for i, kind in zip(items, in_document, strict=True)]
         clean[task] = [item for item, kind in zip(items, kinds, strict=True) if kind is None]
-        excluded[task] = Counter({name: kinds.count(name) for name in KINDS})
+        excluded[task] = Counter({name: kinds.count(name) for name in TEXT_KINDS})
     return clean, excluded
 
 
@@ -93,7 +94,7 @@ def read_by(base: str, folder: Callable[[str], Path]) -> Iterator[str]:
         Of a run (`brnb.pipeline.Pipeline.folder`).
     """
     if base.startswith(RUN):
-        trained = receipt.read(folder(base.removeprefix(RUN)) / "receipt.json")
+        trained = receipt.read_receipt(folder(base.removeprefix(RUN)) / "receipt.json")
         yield from finished.texts(folder("corpus"), trained.params["cleaning"], "train")
 
 

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, cast
 
-Kind = Literal["email", "cnpj", "cpf", "phone"]
-KINDS: tuple[Kind, ...] = ("email", "cnpj", "cpf", "phone")
+IdentifierKind = Literal["email", "cnpj", "cpf", "phone"]
+IDENTIFIER_KINDS: tuple[IdentifierKind, ...] = ("email", "cnpj", "cpf", "phone")
 
 _HYPHEN = "[-\u2010-\u2013]"
 _NUMBER_STARTS = r"(?<!\w)(?<![0-9][.,/-])"
@@ -46,7 +46,7 @@ _LARGEST_WEIGHT = {"cpf": 11, "cnpj": 9}
 class Finding(NamedTuple):
     """A piece of personal data: ``text[start:end]`` of the text it was found in."""
 
-    kind: Kind
+    kind: IdentifierKind
     start: int
     end: int
 
@@ -57,20 +57,20 @@ def find(text: str) -> list[Finding]:
     CPF and CNPJ by the check digits of the Receita Federal; telephone numbers by Anatel's
     numbering plan (Resolução 749/2022). Numbers such as 0800, without an area code, are nobody's.
     """
-    matches = ((cast(Kind, match.lastgroup), match) for match in _ANY.finditer(text))
+    matches = ((cast(IdentifierKind, match.lastgroup), match) for match in _ANY.finditer(text))
     return [Finding(kind, *match.span()) for kind, match in matches if _valid(kind, match.group())]
 
 
-def count(texts: Iterable[str]) -> dict[Kind, int]:
+def count(texts: Iterable[str]) -> dict[IdentifierKind, int]:
     """Count the personal data in texts by kind; kinds that do not occur are 0."""
-    counts = dict.fromkeys(KINDS, 0)
+    counts = dict.fromkeys(IDENTIFIER_KINDS, 0)
     for text in texts:
         for finding in find(text):
             counts[finding.kind] += 1
     return counts
 
 
-def _valid(kind: Kind, text: str) -> bool:
+def _valid(kind: IdentifierKind, text: str) -> bool:
     if kind not in _LARGEST_WEIGHT:
         return True
     number = "".join(filter(str.isalnum, text))

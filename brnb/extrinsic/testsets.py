@@ -2,8 +2,9 @@
 
 An item asks for one thing and knows one or more right answers. Sets are filtered from pairs in
 the shape of Canarim-Instruct (``instruction``, ``input``, ``output``) by the explicit rules of
-`task_of`, or read from any other JSON Lines in one of the shapes of `SHAPES`. Each item carries a
-hash of its prompt and references, so that answers to another test set are not scored by mistake.
+`task_of`, or read from any other JSON Lines in one of the shapes of `RECORD_FORMS`. Each item
+carries a hash of its prompt and references, so that answers to another test set are not scored by
+mistake.
 """
 
 import hashlib
@@ -108,7 +109,7 @@ def task_of(instruction: str, given: str, output: str) -> str | None:
     return "qa" if answer <= QA_WORDS and "\n" not in output.strip() else None
 
 
-SHAPES: dict[frozenset[str], Callable[[Mapping[str, Any]], tuple[str, str, Any]]] = {
+RECORD_FORMS: dict[frozenset[str], Callable[[Mapping[str, Any]], tuple[str, str, Any]]] = {
     frozenset({"instruction", "references"}): lambda r: (
         r["instruction"],
         r.get("input") or "",
@@ -140,7 +141,7 @@ SHAPES: dict[frozenset[str], Callable[[Mapping[str, Any]], tuple[str, str, Any]]
 
 
 def read_items(path: Path, task: str | None = None) -> list[Item]:
-    """Read the items of `HELD_OUT` from JSON Lines of any of `SHAPES`.
+    """Read the items of `HELD_OUT` from JSON Lines of any of `RECORD_FORMS`.
 
     Parameters
     ----------
@@ -189,11 +190,11 @@ def write_items(path: Path, items: Iterable[Item]) -> None:
 
 
 def _item(row: Mapping[str, Any], task: str | None, where: str) -> Item:
-    shape = next((name for name in SHAPES if name <= row.keys()), None)
+    shape = next((name for name in RECORD_FORMS if name <= row.keys()), None)
     if shape is None:
-        known = "; ".join(", ".join(sorted(names)) for names in SHAPES)
+        known = "; ".join(", ".join(sorted(names)) for names in RECORD_FORMS)
         raise ValueError(f"{where}: the record needs the fields of one of: {known}")
-    instruction, given, output = SHAPES[shape](row)
+    instruction, given, output = RECORD_FORMS[shape](row)
     references = tuple(output) if isinstance(output, list) else (output,)
     texts = (instruction, given, *references)
     if not (references and all(isinstance(text, str) for text in texts)):

@@ -9,7 +9,7 @@ import torch
 
 from brnb.bases.load import OutOfBudget
 from brnb.theory.lora import LLAMA_MAPS
-from brnb.theory.memory import GIB, Step, memory
+from brnb.theory.memory import GIB, MicroBatch, memory
 from brnb.theory.shape import Shape
 
 if TYPE_CHECKING:
@@ -126,13 +126,13 @@ def processes_for(
 
 def _choices(
     shape: Shape, params: "FinetuneParams", replayed: bool, processes: int
-) -> Iterator[tuple[Step, int]]:
+) -> Iterator[tuple[MicroBatch, int]]:
     """All ways to cut a step, with the bytes of each.
 
     Of a base that is recomputed or spread, no layers are kept dequantised.
     """
     nf4 = params.quantization == "nf4"
-    first = Step(
+    first = MicroBatch(
         method="qlora" if nf4 else "lora",
         batch=1,
         seq_len=params.seq_len,
@@ -152,7 +152,7 @@ def _choices(
             yield step, memory(shape, step).total
 
 
-def _time(shape: Shape, step: Step) -> float:
+def _time(shape: Shape, step: MicroBatch) -> float:
     """Time a token, in forward and backward passes of one layer."""
     again = 0.5 * (step.recomputed or 0) / shape.layers
     in_nf4 = (1 - step.dequantised / shape.layers) if step.method == "qlora" else 0.0

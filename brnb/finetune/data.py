@@ -71,7 +71,7 @@ def draw_documents(corpus: Path, params: CptParams) -> Splits[Document]:
     counts = {"train": params.documents, "validation": params.validation_documents}
     drawn = {
         split: draw(
-            finished.documents(corpus, params.cleaning, split),
+            finished.corpus_documents(corpus, params.cleaning, split),
             count,
             params.seed,
             f"{split} split of the corpus; lower documents or validation_documents",

@@ -9,7 +9,7 @@ from torch import Tensor
 from brnb.bases.attention import packed_attention
 from brnb.bases.load import quiet
 from brnb.bases.shards import shards_of
-from brnb.finetune.layers import LlamaStack, supported
+from brnb.finetune.layers import LlamaStack, can_replay
 from brnb.finetune.lora import base_of, trained
 from brnb.ops.frozen_head import target_nats, targets_of
 
@@ -75,7 +75,7 @@ class PackLosses:
     def __init__(self, model: "PeftModel", plan: "MemoryPlan") -> None:
         self.device = next(model.parameters()).device
         self.head: Tensor = base_of(model).get_output_embeddings().weight
-        self.replayed, self.shards = supported(model), shards_of(base_of(model))
+        self.replayed, self.shards = can_replay(model), shards_of(base_of(model))
         self.stack: Stack = (
             LlamaStack(model, plan.recomputed, plan.dequantised)
             if self.replayed

@@ -21,14 +21,14 @@ from torch.utils.checkpoint import checkpoint
 from brnb.bases.llama import is_plain_llama
 from brnb.bases.shards import shards_of
 from brnb.finetune.lora import Adapter, Group, adapted_layers, adapters, base_map, base_of
-from brnb.ops.elementwise import rms_norm, rms_norm_backward, rotate, swiglu, swiglu_backward
+from brnb.ops.elementwise import rms_norm, rms_norm_backward, rotate_into, swiglu, swiglu_backward
 from brnb.ops.packed_attention import attend
 
 if TYPE_CHECKING:
     from peft import PeftModel
 
 
-def product(
+def adapted_product(
     x: Tensor, weight: Tensor, down: Tensor, up: Tensor, plus: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """y = x W' + (x A') B' (+ plus), shape (T, N), and x A', (T, R).
@@ -40,7 +40,7 @@ def product(
     return y.addmm_(x, weight.t()), middle
 
 
-def product_backward(
+def adapted_product_backward(
     grad: Tensor, x: Tensor, middle: Tensor, weight: Tensor, down: Tensor, up: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of x, A and B."""
@@ -58,11 +58,11 @@ class _Inputs(Function):
     def forward(
         ctx: Any, x: Tensor, down: Tensor, up: Tensor, rope: tuple[Tensor, Tensor], layer: "Layer"
     ) -> tuple[Tensor, ...]:
-        joined, middle = product(layer.norm(0, x), layer.qkv.weight(), down, up)
+        joined, middle = adapted_product(layer.norm(0, x), layer.qkv.weight(), down, up)
         ctx.save_for_backward(x, middle, down, up, *rope)
         ctx.layer = layer
         rotated = torch.empty_like(joined)
-        rotate(*layer.heads(joined), *rope, *layer.qkv.split(rotated))
+        rotate_into(*layer.heads(joined), *rope, *layer.qkv.split(rotated))
         return *layer.heads(rotated), x.view_as(x)
 
     @staticmethod
@@ -72,9 +72,11 @@ class _Inputs(Function):
         x, middle, down, up, cos, sin = ctx.saved_tensors
         layer: Layer = ctx.layer
         joined = torch.empty(len(x), sum(layer.qkv.rows), dtype=x.dtype, device=x.device)
-        rotate(dq, dk, dv, cos, -sin, *layer.qkv.split(joined))
+        rotate_into(dq, dk, dv, cos, -sin, *layer.qkv.split(joined))
         weight = layer.qkv.weight()
-        grad, d_down, d_up = product_backward(joined, layer.norm(0, x), middle, weight, down, up)
+        grad, d_down, d_up = adapted_product_backward(
+            joined, layer.norm(0, x), middle, weight, down, up
+        )
         return layer.norm_backward(0, grad, x, direct), d_down, d_up, None, None
 
 
@@ -85,7 +87,7 @@ class _Output(Function):
     def forward(
         ctx: Any, heads: Tensor, x: Tensor, down: Tensor, up: Tensor, layer: "Layer"
     ) -> Tensor:
-        y, middle = product(heads, layer.out.weight(), down, up, plus=x)
+        y, middle = adapted_product(heads, layer.out.weight(), down, up, plus=x)
         ctx.save_for_backward(heads, middle, down, up)
         ctx.layer = layer
         return y
@@ -94,7 +96,7 @@ class _Output(Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         heads, middle, down, up = ctx.saved_tensors
         weight = ctx.layer.out.weight()
-        d_heads, d_down, d_up = product_backward(grad, heads, middle, weight, down, up)
+        d_heads, d_down, d_up = adapted_product_backward(grad, heads, middle, weight, down, up)
         return d_heads, grad, d_down, d_up, None
 
 
@@ -111,8 +113,8 @@ class _Mlp(Function):
         up_out: Tensor,
         layer: "Layer",
     ) -> Tensor:
-        both, first = product(layer.norm(1, x), layer.gate_up.weight(), down_in, up_in)
-        y, second = product(swiglu(both), layer.down.weight(), down_out, up_out, plus=x)
+        both, first = adapted_product(layer.norm(1, x), layer.gate_up.weight(), down_in, up_in)
+        y, second = adapted_product(swiglu(both), layer.down.weight(), down_out, up_out, plus=x)
         ctx.save_for_backward(x, both, first, second, down_in, up_in, down_out, up_out)
         ctx.layer = layer
         return y
@@ -129,7 +131,7 @@ class _Mlp(Function):
         d_down_out, d_up_out = inner.t() @ hidden, grad.t() @ second
         del hidden
         weight = layer.gate_up.weight()
-        d_normed, d_down, d_up = product_backward(
+        d_normed, d_down, d_up = adapted_product_backward(
             d_both, layer.norm(1, x), first, weight, down_in, up_in
         )
         return layer.norm_backward(1, d_normed, x, grad), d_down, d_up, d_down_out, d_up_out, None
@@ -200,7 +202,7 @@ class LlamaStack:
     Parameters
     ----------
     model
-        A model that `supported` accepts. It stays usable as it is.
+        A model that `can_replay` accepts. It stays usable as it is.
     recomputed
         Layers, the first ones, that keep only their input and run again in the backward pass.
     dequantised
@@ -231,7 +233,7 @@ class LlamaStack:
         return rms_norm(x, self.core.norm.weight, self.core.norm.variance_epsilon)
 
 
-def supported(model: "PeftModel") -> bool:
+def can_replay(model: "PeftModel") -> bool:
     """Whether `LlamaStack` computes this model: Llama's family, without biases and dropout."""
     maps = (base_map(part) for name, part in model.named_modules() if name.endswith("_proj"))
     dropped = any(

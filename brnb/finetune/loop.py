@@ -16,7 +16,7 @@ from brnb.finetune.copies import in_processes
 from brnb.finetune.forward import PackLosses, check_head
 from brnb.finetune.gradients import PackGradients
 from brnb.finetune.identity import training_identity
-from brnb.finetune.layers import supported
+from brnb.finetune.layers import can_replay
 from brnb.finetune.lora import base_of, trained
 from brnb.finetune.packing import Pack, Packs
 from brnb.train import parallel
@@ -293,4 +293,4 @@ def _plan(model: "PeftModel", params: "FinetuneParams", device: torch.device) ->
     if limit is None:  # a CPU has no allocator to ask: one pack at a time is kind to its caches
         return budget.MemoryPlan(params.seq_len, processes=processes)
     shape = budget.shape_of(base_of(model).config)
-    return budget.plan_memory(shape, params, limit, supported(model), processes)
+    return budget.plan_memory(shape, params, limit, can_replay(model), processes)

@@ -93,9 +93,9 @@ class _Layer:
         attention, mlp = module.self_attn, module.mlp
         self.number, self.scale = number, attention.scaling
         self.first, self.second = module.input_layernorm, module.post_attention_layernorm
-        self.qkv = joined(attention.q_proj, attention.k_proj, attention.v_proj)
+        self.qkv = joined_weights(attention.q_proj, attention.k_proj, attention.v_proj)
         self.out = attention.o_proj.weight
-        self.gate_up = joined(mlp.gate_proj, mlp.up_proj)
+        self.gate_up = joined_weights(mlp.gate_proj, mlp.up_proj)
         self.down = mlp.down_proj.weight
 
     def __call__(self, x: Tensor, rope: tuple[Tensor, Tensor], slots: Slots) -> None:
@@ -111,7 +111,7 @@ class _Layer:
         return decoding.rotate_and_store(qkv, *rope, slots.rows, keys, values)
 
 
-def joined(*maps: nn.Linear) -> Tensor:
+def joined_weights(*maps: nn.Linear) -> Tensor:
     """The matrices of maps that read the same input as one, of which they become views."""
     weights = [m.weight for m in maps]
     sizes = [len(weight) for weight in weights]

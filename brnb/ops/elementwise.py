@@ -68,7 +68,7 @@ def swiglu_backward(grad: Tensor, gate: Tensor, up: Tensor, d_gate: Tensor, d_up
 
 
 @fused_on_gpu
-def rotate(
+def rotate_into(
     q: Tensor,
     k: Tensor,
     v: Tensor,

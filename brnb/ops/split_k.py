@@ -9,7 +9,7 @@ from brnb.ops.kernels.tuned import tuning
 MOST, FEWEST = 2**14, 4  # terms of a part; parts worth it
 
 
-def parts(rows: int, columns: int, terms: int) -> int:
+def split_count(rows: int, columns: int, terms: int) -> int:
     """How many parts to cut each sum of a product (rows, columns) into, so that all multiprocessors
     are busy.
 

@@ -29,7 +29,7 @@ def population() -> "pd.DataFrame":
 
 
 def recomputed(weights: "pd.DataFrame") -> "pd.DataFrame":
-    """Weights and score of the worked example, printed and from `brnb.rarity.score.score`."""
+    """Weights and score of the worked example, printed and from `rarity_score`."""
     import pandas as pd
 
     example = load("rarity", "worked_example")

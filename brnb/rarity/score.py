@@ -28,7 +28,7 @@ def inverse_frequency(values: "pd.Series", among: "pd.Series | None" = None) -> 
     return len(among) / values.map(among.value_counts()).astype(float).fillna(1.0)
 
 
-def score(
+def rarity_score(
     models: "pd.DataFrame",
     context_weight: ContextWeight = "length",
     attention_mean: AttentionMean = "models",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from brnb.rarity.score import FEATURES, AttentionMean, ContextWeight, score
+from brnb.rarity.score import FEATURES, AttentionMean, ContextWeight, rarity_score
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,7 @@ def leave_one_out(
     n
         How many models of the class are chosen.
     context_weight, attention_mean
-        Of `brnb.rarity.score.score`.
+        Of `brnb.rarity.score.rarity_score`.
 
     Returns
     -------
@@ -41,11 +41,11 @@ def leave_one_out(
     import pandas as pd
 
     inside = models["size"].between(bounds[0], bounds[1])
-    full = score(models, context_weight, attention_mean)["score"][inside]
+    full = rarity_score(models, context_weight, attention_mean)["score"][inside]
     rows = []
     for left_out in FEATURES:
         features = tuple(name for name in FEATURES if name != left_out)
-        other = score(models, context_weight, attention_mean, features)["score"][inside]
+        other = rarity_score(models, context_weight, attention_mean, features)["score"][inside]
         kept = _top(full, n) & _top(other, n)
         corr = full.rank().corr(other.rank())
         rows.append({"feature": left_out, "kept": len(kept) / n, "rank_corr": corr})
@@ -68,10 +68,10 @@ def variants(models: "pd.DataFrame", bounds: Sequence[float], n: int) -> "pd.Dat
     import pandas as pd
 
     inside = models["size"].between(bounds[0], bounds[1])
-    full = score(models)["score"][inside]
+    full = rarity_score(models)["score"][inside]
     rows = []
     for weight, mean in itertools.product(get_args(ContextWeight), get_args(AttentionMean)):
-        other = score(models, weight, mean)["score"][inside]
+        other = rarity_score(models, weight, mean)["score"][inside]
         kept = len(_top(full, n) & _top(other, n)) / n
         row = {"context_weight": weight, "attention_mean": mean, "kept": kept}
         rows.append(row | {"rank_corr": full.rank().corr(other.rank()), "score": other.max()})
@@ -111,7 +111,7 @@ def bootstrap(
     scores = np.empty((resamples, len(group)))
     for row in scores:
         drawn = models.iloc[rng.integers(len(models), size=len(models))]
-        row[:] = score(group, context_weight, attention_mean, among=drawn)["score"]
+        row[:] = rarity_score(group, context_weight, attention_mean, among=drawn)["score"]
     limit = -np.sort(-scores, axis=1)[:, min(n, len(group)) - 1]
     chosen = (scores >= limit[:, None]).mean(axis=0)
     frame = pd.DataFrame({"name": group["name"], "chosen": chosen})

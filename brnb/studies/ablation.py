@@ -93,7 +93,7 @@ def _train(recipe: "ModernParams", rows: "Rows", folder: Path) -> tuple[int, flo
         torch.manual_seed(recipe.seed)
         model = TransformerLM(**recipe.choices(rows.tokenizer.vocab_size))
         data, folder = rows.train.ids, folder / key
-        training = Training(model, data, recipe, folder, rows.identity, fast.parts)
+        training = Training(model, data, recipe, folder, rows.identity, fast.step_swaps)
         with training.progress:
             while training.step < recipe.steps:
                 training.advance()

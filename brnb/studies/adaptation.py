@@ -45,7 +45,7 @@ class TrainingRecord:
 
 def read_training(folder: Path) -> TrainingRecord:
     """Read a training back from its run's folder; `seconds` are those of all its processes."""
-    note = receipt.read(folder / "receipt.json")
+    note = receipt.read_receipt(folder / "receipt.json")
     return TrainingRecord(
         run=note.run,
         params=note.params,

@@ -66,7 +66,7 @@ def sweep(
             model = TransformerLM(**choice.choices(rows.tokenizer.vocab_size))
             ids, held_out = rows.train.ids, rows.validation.ids
             history = train(
-                model, ids, held_out, choice, checkpoints, rows.identity, fast=fast.parts
+                model, ids, held_out, choice, checkpoints, rows.identity, fast=fast.step_swaps
             )
             loss = history.best["loss"]
             bits = loss * (len(held_out) - 1) / math.log(2)

@@ -23,7 +23,7 @@ class Document:
     source: str
 
 
-def documents(folder: Path, cleaning: str, split: str) -> Iterator[Document]:
+def corpus_documents(folder: Path, cleaning: str, split: str) -> Iterator[Document]:
     """Stream the documents of a finished corpus.
 
     Parameters
@@ -59,8 +59,8 @@ def documents(folder: Path, cleaning: str, split: str) -> Iterator[Document]:
 
 
 def texts(folder: Path, cleaning: str, split: str) -> Iterator[str]:
-    """Stream the texts of a finished corpus; as `documents`."""
-    return (document.text for document in documents(folder, cleaning, split))
+    """Stream the texts of a finished corpus; as `corpus_documents`."""
+    return (document.text for document in corpus_documents(folder, cleaning, split))
 
 
 def split_file(cleaning: str, split: str) -> str:

@@ -26,7 +26,7 @@ class Malformed(Exception):
 
 
 Row = Mapping[str, Any] | Malformed
-Rows = Iterator[tuple[int, Row]]
+NumberedRows = Iterator[tuple[int, Row]]
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str | Malformed]]:
@@ -54,7 +54,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str | Malformed]]:
             yield number + 1, Malformed(f"damaged gzip: {error}")
 
 
-def _json_rows(path: Path) -> Rows:
+def _json_rows(path: Path) -> NumberedRows:
     for number, line in _lines(path):
         if isinstance(line, Malformed):
             yield number, line
@@ -70,7 +70,7 @@ def _json_row(line: str) -> Row:
     return row if isinstance(row, dict) else Malformed("not a JSON object", line)
 
 
-def _text_rows(path: Path) -> Rows:
+def _text_rows(path: Path) -> NumberedRows:
     paragraphs: list[str] = []
     first = size = 0
     for number, line in _lines(path):
@@ -88,7 +88,7 @@ def _text_rows(path: Path) -> Rows:
         yield first, {"text": "\n".join(paragraphs)}
 
 
-def _parquet_rows(path: Path) -> Rows:
+def _parquet_rows(path: Path) -> NumberedRows:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -113,7 +113,7 @@ def _parquet_row(batch: Any) -> Row:
     return row
 
 
-FORMATS: dict[str, Callable[[Path], Rows]] = {
+FILE_FORMATS: dict[str, Callable[[Path], NumberedRows]] = {
     ".jsonl": _json_rows,
     ".jsonl.gz": _json_rows,
     ".json": _json_rows,
@@ -125,11 +125,11 @@ FORMATS: dict[str, Callable[[Path], Rows]] = {
 
 
 def is_readable(path: Path) -> bool:
-    """Whether the name of `path` ends like one of `FORMATS`."""
-    return path.name.lower().endswith(tuple(FORMATS))
+    """Whether the name of `path` ends like one of `FILE_FORMATS`."""
+    return path.name.lower().endswith(tuple(FILE_FORMATS))
 
 
-def rows_of(path: Path) -> Rows:
+def rows_of(path: Path) -> NumberedRows:
     """Stream the rows of a file whose format `is_readable`."""
     name = path.name.lower()
-    return next(rows(path) for suffix, rows in FORMATS.items() if name.endswith(suffix))
+    return next(rows(path) for suffix, rows in FILE_FORMATS.items() if name.endswith(suffix))

@@ -24,7 +24,7 @@ from string import Template
 from typing import Any, Self
 
 from brnb.text.finished import Document
-from brnb.text.formats import FORMATS, Malformed, Row, is_readable, rows_of
+from brnb.text.formats import FILE_FORMATS, Malformed, Row, is_readable, rows_of
 
 EARLY_CHECK = 1000  # records after which a bad source is given up at once
 
@@ -125,7 +125,7 @@ def input_files(source: str) -> list[Path]:
     if source == "sample" or source.startswith("hf:"):
         return []
     root = Path(source).expanduser()
-    known = ", ".join(FORMATS)
+    known = ", ".join(FILE_FORMATS)
     if root.is_file():
         if not is_readable(root):
             raise ValueError(f"{root}: unknown format; known are {known}")

@@ -91,14 +91,14 @@ def best_allocation(
     return best
 
 
-class Schedule(NamedTuple):
+class TrainingSequence(NamedTuple):
     """What a sequence of trainings is worth, and the compute of each, first to last."""
 
     value: float
     spent: tuple[int, ...]
 
 
-def best_schedule(gains: Sequence[float], budget: int, discount: float) -> Schedule:
+def best_schedule(gains: Sequence[float], budget: int, discount: float) -> TrainingSequence:
     """V(C) = max over c of gain(c) + delta V(C - c), by dynamic programming (Eq. C.48).
 
     Parameters
@@ -119,11 +119,13 @@ def best_schedule(gains: Sequence[float], budget: int, discount: float) -> Sched
         raise ValueError(f"budget = {budget}, discount = {discount}: at least 0; from 0 to 1")
 
     @cache
-    def best(units: int) -> Schedule:
-        plans = [Schedule(0.0, ())]
+    def best(units: int) -> TrainingSequence:
+        plans = [TrainingSequence(0.0, ())]
         for spent in range(1, min(units, len(gains)) + 1):
             rest = best(units - spent)
-            plans.append(Schedule(gains[spent - 1] + discount * rest.value, (spent, *rest.spent)))
+            plans.append(
+                TrainingSequence(gains[spent - 1] + discount * rest.value, (spent, *rest.spent))
+            )
         return max(plans, key=lambda plan: plan.value)
 
     return best(budget)

@@ -30,7 +30,7 @@ def attention_weights(q: npt.ArrayLike, k: npt.ArrayLike) -> Floats:
     return stable_softmax(scores)
 
 
-def attention(q: npt.ArrayLike, k: npt.ArrayLike, v: npt.ArrayLike) -> Floats:
+def scaled_dot_product_attention(q: npt.ArrayLike, k: npt.ArrayLike, v: npt.ArrayLike) -> Floats:
     """Scaled dot-product attention, shape (..., n, d_v) (Eqs. 3.1, A.1).
 
     Permuting the positions of keys and values together changes nothing, and those of queries
@@ -61,7 +61,7 @@ def multi_head(
     """
     wq, wk, wv, wo = (np.asarray(w, float) for w in maps)
     split = [_split(np.asarray(x, float) @ w, heads) for x, w in ((q, wq), (k, wk), (v, wv))]
-    joined = np.moveaxis(attention(*split), 0, 1)
+    joined = np.moveaxis(scaled_dot_product_attention(*split), 0, 1)
     return np.asarray(joined.reshape(joined.shape[0], -1) @ wo)
 
 

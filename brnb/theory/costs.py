@@ -13,7 +13,7 @@ from brnb.receipt import Receipt
 from brnb.thesis import load
 
 Number = str | int | float | Decimal
-Row = dict[str, Any]
+CostRow = dict[str, Any]
 SECONDS_PER_HOUR = Decimal(3600)
 JOULES_PER_KWH = Decimal(3_600_000)
 PRICE_LIST = "vast_ai_p25"
@@ -99,7 +99,7 @@ class RunCost:
     why: str | None
 
 
-def usage(receipt: Receipt) -> Row:
+def usage(receipt: Receipt) -> CostRow:
     """What a receipt says that a run used, as `receipt_cost` takes it.
 
     The seconds are those of all processes of the run; the energy was counted in the last one and

@@ -31,7 +31,7 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
     return front
 
 
-def efficiency(performance: float, cost: float) -> float:
+def cost_efficiency(performance: float, cost: float) -> float:
     """Performance for each unit of cost, eta (Eq. C.56).
 
     Raises

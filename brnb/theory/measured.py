@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from brnb.theory.memory import Step
+from brnb.theory.memory import MicroBatch
 from brnb.theory.shape import Shape
 from brnb.theory.speed import Measured, kind_of, recurrent_work, transformer_work
 from brnb.thesis import load
@@ -21,7 +21,7 @@ class MeasuredTraining:
 
     measured: Measured
     shape: Shape | None = None
-    step: Step | None = None
+    step: MicroBatch | None = None
     gib: float | None = None
     hours: float | None = None
 
@@ -78,16 +78,16 @@ def _dissertation() -> Iterator[MeasuredTraining]:
         else:
             sizes = data["transformers"][run]
             shape = Shape(**sizes["shape"])
-            step = Step(method="full", batch=sizes["batch"], seq_len=sizes["seq_len"])
+            step = MicroBatch(method="full", batch=sizes["batch"], seq_len=sizes["seq_len"])
             work = transformer_work(shape, step, gpu)
             measured = Measured(run, DISSERTATION, gpu, "scratch", work, seconds)
             yield MeasuredTraining(measured, shape, step, hours=hours)
 
 
-def _step(row: Mapping[str, Any]) -> Step:
+def _step(row: Mapping[str, Any]) -> MicroBatch:
     names = ("method", "batch", "seq_len", "kernels", "head")
     recomputed = None if row["recomputed"] == "all" else row["recomputed"]
-    return Step(**{name: row[name] for name in names}, recomputed=recomputed)
+    return MicroBatch(**{name: row[name] for name in names}, recomputed=recomputed)
 
 
 def _recurrent(

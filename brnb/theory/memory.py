@@ -31,7 +31,7 @@ FROZEN_LOGITS = 2**27  # that a frozen head has at once (`brnb.ops.frozen_head`)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class MicroBatch:
     """How a micro-batch is trained.
 
     Attributes
@@ -150,7 +150,7 @@ class Memory:
         return self.total + CONTEXT <= gpu_bytes
 
 
-def memory(shape: Shape, step: Step) -> Memory:
+def memory(shape: Shape, step: MicroBatch) -> Memory:
     """Predict the peak memory of a training step.
 
     On the 8B shape the total is within 1% of the peaks of plain Transformers + PEFT + bitsandbytes
@@ -201,7 +201,7 @@ def memory(shape: Shape, step: Step) -> Memory:
     return max(moments, key=lambda peak: peak.total)
 
 
-def fewest_recomputed(shape: Shape, step: Step, gpu_bytes: int) -> int | None:
+def fewest_recomputed(shape: Shape, step: MicroBatch, gpu_bytes: int) -> int | None:
     """Fewest layers to recompute so that the step fits on the GPU; None if it cannot."""
     for count in range(shape.layers + 1):
         if memory(shape, replace(step, recomputed=count)).fits(gpu_bytes):
@@ -209,7 +209,7 @@ def fewest_recomputed(shape: Shape, step: Step, gpu_bytes: int) -> int | None:
     return None
 
 
-def layer_bytes(shape: Shape, step: Step) -> int:
+def layer_bytes(shape: Shape, step: MicroBatch) -> int:
     """Bytes that one layer keeps for the backward pass, for each token."""
     query, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     existing = {*shape.attention_maps, *shape.mlp_maps}
@@ -236,7 +236,7 @@ def _hidden(shape: Shape) -> int:
     return shape.hidden * max(shape.experts_active, 1)
 
 
-def _weight_bytes(shape: Shape, step: Step) -> int:
+def _weight_bytes(shape: Shape, step: MicroBatch) -> int:
     """Bytes of the base model; under autocast fp32 matrices have a bf16 copy beside them."""
     if step.method == "full":
         copies = shape.linear_parameters + shape.head_parameters
@@ -251,7 +251,7 @@ def _weight_bytes(shape: Shape, step: Step) -> int:
     return BF16 * (shape.parameters - shape.linear_parameters) + blocks
 
 
-def _workspace(shape: Shape, step: Step) -> int:
+def _workspace(shape: Shape, step: MicroBatch) -> int:
     """Backward pass of the down map: its input's gradient, in fp32 where the input was cast.
 
     Replayed layers have the gradients of gate and up beside it, and the down map's input again.
@@ -266,7 +266,7 @@ def _workspace(shape: Shape, step: Step) -> int:
     return step.tokens * _hidden(shape) * (BF16 + (FP32 if fp32_too else 0)) + dequantised
 
 
-def _loss_bytes(shape: Shape, step: Step) -> int:
+def _loss_bytes(shape: Shape, step: MicroBatch) -> int:
     if step.head == "frozen":  # a chunk's logits and their gradient, and that of the input
         return 2 * BF16 * FROZEN_LOGITS + BF16 * step.tokens * shape.width
     if step.head != "chunked":

@@ -16,7 +16,7 @@ from pydantic import (
 
 from brnb.params import Params, Share
 from brnb.theory.decision import CRITERIA
-from brnb.theory.memory import Method, Step
+from brnb.theory.memory import Method, MicroBatch
 from brnb.theory.shape import LLAMA_7B, LLAMA_8B, LLAMA_70B, Shape
 from brnb.thesis import load
 
@@ -67,9 +67,9 @@ class Case(BaseModel):
         return Shape(**self.shape)
 
     @property
-    def step(self) -> Step:
+    def step(self) -> MicroBatch:
         """One micro-batch of plain PyTorch, Transformers and PEFT."""
-        return Step(method=self.method, batch=self.batch, seq_len=self.seq_len)
+        return MicroBatch(method=self.method, batch=self.batch, seq_len=self.seq_len)
 
     @model_validator(mode="after")
     def _has_a_shape(self) -> Self:

@@ -6,7 +6,7 @@ import numpy as np
 
 from brnb.theory.units import Quantity, not_negative, positive
 
-Schedule = Literal["gpipe", "1f1b"]
+PipelineSchedule = Literal["gpipe", "1f1b"]
 
 
 def stage_layers(stage: int, layers: int, stages: int) -> range:
@@ -58,7 +58,10 @@ def pipeline_efficiency(stages: Quantity, micro_batches: Quantity = 1) -> Quanti
 
 
 def stage_activations(
-    stages: Quantity, micro_batches: Quantity, activation: Quantity, schedule: Schedule = "gpipe"
+    stages: Quantity,
+    micro_batches: Quantity,
+    activation: Quantity,
+    schedule: PipelineSchedule = "gpipe",
 ) -> Quantity:
     """Bytes of activations in the first stage at its peak (Eqs. B.85, B.86).
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from brnb.theory.compute import flops_per_token, mfu
 from brnb.theory.costs import PRICE_LIST, Number, energy_bound_kwh, exact, gpu_cost
 from brnb.theory.lora import lora_parameters
-from brnb.theory.memory import GIB, Memory, Step, fewest_recomputed, memory
+from brnb.theory.memory import GIB, Memory, MicroBatch, fewest_recomputed, memory
 from brnb.theory.shape import Shape
 from brnb.theory.speed import Measured, kind_of, predict, transformer_work
 from brnb.thesis import load
@@ -53,7 +53,7 @@ class Plan:
 
 def plan(
     shape: Shape,
-    step: Step,
+    step: MicroBatch,
     tokens: float,
     gpu: str,
     measured: Sequence[Measured],
@@ -111,7 +111,7 @@ def plan(
     )
 
 
-def _flops(shape: Shape, step: Step) -> float:
+def _flops(shape: Shape, step: MicroBatch) -> float:
     if step.full:
         return flops_per_token(shape, step.seq_len)
     adapters = lora_parameters(shape, step.rank, step.maps)

@@ -16,9 +16,15 @@ from brnb.thesis import load
 if TYPE_CHECKING:
     import pandas as pd
 
-SIZES = {"3": 3, "4": 25, "A": 65, "B": 148, "C": 94}  # equations of each chapter and appendix
+EQUATION_COUNTS = {
+    "3": 3,
+    "4": 25,
+    "A": 65,
+    "B": 148,
+    "C": 94,
+}  # equations of each chapter and appendix
 FILES = {"3": "main", "4": "main", "A": "A", "B": "B", "C": "C"}
-KINDS = ("function", "test", "prose")
+ENTRY_KINDS = ("function", "test", "prose")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +56,8 @@ class Entry:
     prose: str | None = None
 
     def __post_init__(self) -> None:
-        if sum(getattr(self, kind) is not None for kind in KINDS) != 1:
-            raise ValueError(f"equation {self.number}: give one of {', '.join(KINDS)}")
+        if sum(getattr(self, kind) is not None for kind in ENTRY_KINDS) != 1:
+            raise ValueError(f"equation {self.number}: give one of {', '.join(ENTRY_KINDS)}")
         if self.function and not self.cell:
             raise ValueError(f"equation {self.number}: cell must name the notebook that cites it")
 
@@ -62,8 +68,8 @@ class Entry:
 
 
 def numbers(part: str) -> Iterator[str]:
-    """Numbers of all equations of a chapter or appendix in `SIZES`: A.1, A.2, ..."""
-    return (f"{part}.{i}" for i in range(1, SIZES[part] + 1))
+    """Numbers of all equations of a chapter or appendix in `EQUATION_COUNTS`: A.1, A.2, ..."""
+    return (f"{part}.{i}" for i in range(1, EQUATION_COUNTS[part] + 1))
 
 
 def entries(part: str) -> dict[str, Entry]:
@@ -111,7 +117,7 @@ def register_table(part: str) -> "pd.DataFrame":
 
     rows = []
     for entry in entries(part).values():
-        kind = next(kind for kind in KINDS if getattr(entry, kind) is not None)
+        kind = next(kind for kind in ENTRY_KINDS if getattr(entry, kind) is not None)
         rows.append(
             {
                 "equation": entry.number,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from brnb.theory.compute import flops_per_token
 from brnb.theory.lora import lora_parameters
-from brnb.theory.memory import LOGIT_BYTES, Step, layer_bytes
+from brnb.theory.memory import LOGIT_BYTES, MicroBatch, layer_bytes
 from brnb.theory.shape import Shape
 from brnb.thesis import load
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 Family = Literal["transformer", "recurrent"]
-Kind = Literal["scratch", "adapters", "recurrent"]
+TrainingKind = Literal["scratch", "adapters", "recurrent"]
 WEIGHT_BYTES = {"full": 2.0, "lora": 2.0, "qlora": 2.5}  # moved by one pass over the base
 CHUNKED_LOGIT_BYTES = 4  # bf16, written and read once more
 SERIAL_STEP = 10e-6  # seconds: a few kernel launches; its multiple is fitted like the others
@@ -75,7 +75,7 @@ class Measured:
     name: str
     program: str
     gpu: str
-    kind: Kind
+    kind: TrainingKind
     work: Work
     seconds: float
 
@@ -91,12 +91,12 @@ class Speed:
     evidence: int
 
 
-def kind_of(step: Step) -> Kind:
+def kind_of(step: MicroBatch) -> TrainingKind:
     """Whether a step trains all weights or adapters."""
     return "scratch" if step.full else "adapters"
 
 
-def transformer_work(shape: Shape, step: Step, gpu: str, recorded: bool = False) -> Work:
+def transformer_work(shape: Shape, step: MicroBatch, gpu: str, recorded: bool = False) -> Work:
     """Operations, activations, weights and launches of a token.
 
     Recomputed layers run their forward pass again and write their activations once more, half of
@@ -191,7 +191,9 @@ def _fit_sum(terms: "np.ndarray") -> "np.ndarray":
     return multiples
 
 
-def predict(work: Work, gpu: str, kind: Kind, program: str, measured: Sequence[Measured]) -> Speed:
+def predict(
+    work: Work, gpu: str, kind: TrainingKind, program: str, measured: Sequence[Measured]
+) -> Speed:
     """Predict the seconds that a training takes for a token.
 
     Parameters

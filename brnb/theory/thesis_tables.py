@@ -12,7 +12,7 @@ from brnb.theory.compute import DAY, gpu_seconds, training_flops
 from brnb.theory.costs import (
     EXCHANGE_RATE,
     PRICE_LIST,
-    Row,
+    CostRow,
     RunCost,
     exact,
     gpu_cost,
@@ -22,7 +22,7 @@ from brnb.theory.costs import (
 )
 from brnb.theory.decision import decision_matrix
 from brnb.theory.equations import rounds_to
-from brnb.theory.memory import GIB, Step, memory
+from brnb.theory.memory import GIB, MicroBatch, memory
 from brnb.theory.shape import LLAMA_7B, LLAMA_8B, LLAMA_70B
 from brnb.thesis import load
 
@@ -84,7 +84,7 @@ def feasibility_table() -> "pd.DataFrame":
     shapes = {"7e9": LLAMA_7B, "8e9": LLAMA_8B, "70e9": LLAMA_70B}
     rows = []
     for row in facts["rows"]:
-        step = Step(method=row["method"], batch=1, seq_len=2048, recomputed=None)
+        step = MicroBatch(method=row["method"], batch=1, seq_len=2048, recomputed=None)
         peak = memory(shapes[row["parameters"]], step)
         viable = peak.fits(int(facts["gpu_gb"]) * GIB)
         rows.append(
@@ -150,7 +150,7 @@ def strategy_table() -> "pd.DataFrame":
     return pd.DataFrame(rows, dtype=object)
 
 
-def training_times(costs: Iterable[RunCost]) -> list[Row]:
+def training_times(costs: Iterable[RunCost]) -> list[CostRow]:
     """Rows of Table 1, hours of each training; `costs` are those of our runs."""
     results = [row for table in RESULT_TABLES for row in load("published", table, "rows")]
     repeated = {row["run"]: exact(row["hours"]) for row in results}
@@ -167,7 +167,7 @@ def training_times(costs: Iterable[RunCost]) -> list[Row]:
     return _beside(rows, costs, ("gpu", "hours"))
 
 
-def prices(price_list: str) -> list[Row]:
+def prices(price_list: str) -> list[CostRow]:
     """Rows of Table 2, prices of GPUs; those of a list stand as ours."""
     charged = {r["gpu"]: exact(r["price_usd_hour"]) for r in load("published", "tab03", "rows")}
     return [
@@ -182,7 +182,7 @@ def prices(price_list: str) -> list[Row]:
     ]
 
 
-def single_gpu_costs(costs: Iterable[RunCost]) -> list[Row]:
+def single_gpu_costs(costs: Iterable[RunCost]) -> list[CostRow]:
     """Rows of Table 3, costs on one GPU; `costs` are those of our runs."""
     rows = [
         {
@@ -199,7 +199,7 @@ def single_gpu_costs(costs: Iterable[RunCost]) -> list[Row]:
     return _beside(rows, costs, ("hours", "usd"))
 
 
-def track_two(costs: Iterable[RunCost]) -> list[Row]:
+def track_two(costs: Iterable[RunCost]) -> list[CostRow]:
     """Rows of Table 4, costs of Track 2; `costs` are those of our runs."""
     ours = {cost.run: cost for cost in costs}
     table = load("published", "tab04")
@@ -223,7 +223,9 @@ def track_two(costs: Iterable[RunCost]) -> list[Row]:
     ]
 
 
-def _beside(rows: list[Row], costs: Iterable[RunCost], columns: tuple[str, ...]) -> list[Row]:
+def _beside(
+    rows: list[CostRow], costs: Iterable[RunCost], columns: tuple[str, ...]
+) -> list[CostRow]:
     """Add our columns to the dissertation's rows, and our other runs as rows below."""
     ours = {cost.run: cost for cost in costs}
     empty = dict.fromkeys(rows[0])

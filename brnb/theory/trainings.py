@@ -11,7 +11,7 @@ from brnb.theory.compute import flops_per_token
 from brnb.theory.costs import hardware_id
 from brnb.theory.lora import LLAMA_MAPS
 from brnb.theory.measured import MeasuredTraining
-from brnb.theory.memory import GIB, Step
+from brnb.theory.memory import GIB, MicroBatch
 from brnb.theory.plan import PROGRAM
 from brnb.theory.shape import Shape
 from brnb.theory.speed import Measured, recurrent_work, transformer_work
@@ -52,7 +52,7 @@ class FinishedTraining:
     layers: int
     batch: int
     shape: Shape | None
-    step: Step | None
+    step: MicroBatch | None
     peak_bytes: int | None
     bits_per_byte: float | None
     cleaning: str
@@ -82,7 +82,7 @@ def read_trainings(folders: Iterable[Path]) -> list[FinishedTraining]:
     """
     trainings = []
     for folder in folders:
-        note = receipt.read(folder / "receipt.json")
+        note = receipt.read_receipt(folder / "receipt.json")
         model = folder / "model.json"
         if not model.is_file() or "training_seconds" not in note.resources:
             continue
@@ -101,7 +101,7 @@ def read_adaptations(folders: Iterable[Path]) -> list[MeasuredTraining]:
     """
     trainings = []
     for folder in folders:
-        note, config = receipt.read(folder / "receipt.json"), folder / "hf" / "config.json"
+        note, config = receipt.read_receipt(folder / "receipt.json"), folder / "hf" / "config.json"
         device = note.provenance["gpu"]
         gpu = hardware_id(device) if device else None
         if gpu and "plan_tokens" in note.resources and config.is_file():
@@ -128,11 +128,11 @@ def _adaptation(note: receipt.Receipt, gpu: str, config: Mapping[str, Any]) -> M
     return MeasuredTraining(measured, shape, step, hours=used["training_seconds"] / 3600)
 
 
-def _adapter_step(note: receipt.Receipt) -> Step:
+def _adapter_step(note: receipt.Receipt) -> MicroBatch:
     """The micro-batch as `brnb.finetune.budget.plan_memory` cut it to the memory."""
     used, params = note.resources, note.params
     replayed = used["replayed"]
-    return Step(
+    return MicroBatch(
         method="qlora" if params["quantization"] == "nf4" else "lora",
         batch=max(1, used["plan_tokens"] // params["seq_len"]),
         seq_len=params["seq_len"],
@@ -171,7 +171,7 @@ def _training(note: receipt.Receipt, model: Mapping[str, Any]) -> FinishedTraini
         layers=model["layers"],
         batch=batch,
         shape=shape,
-        step=Step(method="full", batch=batch, seq_len=seq_len) if shape else None,
+        step=MicroBatch(method="full", batch=batch, seq_len=seq_len) if shape else None,
         peak_bytes=used.get("peak_gpu_memory"),
         bits_per_byte=note.metrics.get("bits_per_byte"),
         cleaning=note.params["cleaning"],

@@ -4,8 +4,8 @@ Maps of one input are one product; a branch's addition waits for the norm that r
 which compiled is one pass; attention reads that one product where it lies; in fp8 products are in
 8 bits. A step has no past, keeps no keys and values, and drops what `Choices.dropout` says.
 
-Whoever builds a `TransformerLM` hands `parts` to `brnb.train.loop.train`. The loop does not import
-this module, so that a training of a recurrent network never depends on kernels. Another
+Whoever builds a `TransformerLM` hands `step_swaps` to `brnb.train.loop.train`. The loop does not
+import this module, so that a training of a recurrent network never depends on kernels. Another
 architecture adds its functions here, beside the choice that asks for them.
 """
 
@@ -27,7 +27,7 @@ Stream = Tensor | tuple[Tensor, Tensor]
 FP8_ATTENTION = 512  # in narrower models its projections are faster in bf16 than transposed
 
 
-def parts(model: TransformerLM, precision: str) -> list[Swap]:
+def step_swaps(model: TransformerLM, precision: str) -> list[Swap]:
     """What stands in for the methods of a Transformer in a step of a precision.
 
     Raises
@@ -68,9 +68,9 @@ def block(
     stream = added(x)
     if part.mix is not None:
         stream = part.mix[0] * stream + part.mix[1] * start
-    y = attention(part.attention, part.attention_norm(stream), ids, rotation, in_fp8)
+    y = fused_attention(part.attention, part.attention_norm(stream), ids, rotation, in_fp8)
     stream = stream + part.dropout(y)
-    return ((stream, part.dropout(mlp(part.mlp, part.mlp_norm(stream), in_fp8))),)
+    return ((stream, part.dropout(fused_mlp(part.mlp, part.mlp_norm(stream), in_fp8))),)
 
 
 # Two functions and not two settings of one: a compiler keeps the forms of each apart.
@@ -84,7 +84,9 @@ def block_fp8(part: Block, *inputs: Any) -> tuple[tuple[Tensor, Tensor]]:
     return block(True, part, *inputs)
 
 
-def attention(part: Attention, x: Tensor, ids: Tensor, rotation: Rotation, in_fp8: bool) -> Tensor:
+def fused_attention(
+    part: Attention, x: Tensor, ids: Tensor, rotation: Rotation, in_fp8: bool
+) -> Tensor:
     """Output of `Attention.forward`, whose three projections are one product."""
     maps = part.query, part.key, part.value
     packed = fp8.joined_linear(x, maps, in_fp8 and part.choices.width >= FP8_ATTENTION)
@@ -110,7 +112,7 @@ def has_kernel(c: Choices, packed: Tensor) -> bool:
     return packed_attention.fits(packed.shape[1], c.head_dim)
 
 
-def mlp(part: MLP, x: Tensor, in_fp8: bool) -> Tensor:
+def fused_mlp(part: MLP, x: Tensor, in_fp8: bool) -> Tensor:
     """`MLP.forward`, whose gate and up are one product; in 8 bits, inner values are not written."""
     ups = (part.gate, part.up) if part.kind == "swiglu" else (part.up,)
     if in_fp8:

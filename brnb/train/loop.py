@@ -58,8 +58,8 @@ def train(
         The weights that the model has in the end: of the last step, or of the lowest validation
         loss, as in Table 9.
     fast
-        What a step on a GPU or in 8 bits computes in other forms: `brnb.train.fast.parts` for a
-        `TransformerLM`, which needs it there; a recurrent network has none.
+        What a step on a GPU or in 8 bits computes in other forms: `brnb.train.fast.step_swaps`
+        for a `TransformerLM`, which needs it there; a recurrent network has none.
 
     Raises
     ------

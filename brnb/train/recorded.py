@@ -155,6 +155,6 @@ def make_step(
     if fast is None and not isinstance(model, RecurrentLM):  # one call of cuDNN, nothing to compile
         raise ValueError(
             f"a {type(model).__name__} on a GPU trains with its fast parts: pass "
-            "fast=brnb.train.fast.parts to train()"
+            "fast=brnb.train.fast.step_swaps to train()"
         )
     return RecordedStep(plain)

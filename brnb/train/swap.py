@@ -13,7 +13,9 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import nn
 
-FORMS = 64  # of compiled functions: value embeddings or none, an ablation's variants, batch sizes
+COMPILED_FORMS = (
+    64  # of compiled functions: value embeddings or none, an ablation's variants, batch sizes
+)
 
 
 class Swap(NamedTuple):
@@ -49,7 +51,7 @@ def swapped(swaps: Iterable[Swap], compiled: bool = False) -> Iterator[None]:
         stand_in = _compiled(function) if compiled and compilable else function
         object.__setattr__(module, method, partial(stand_in, module))
     try:
-        with torch._dynamo.config.patch(recompile_limit=FORMS):
+        with torch._dynamo.config.patch(recompile_limit=COMPILED_FORMS):
             yield
     finally:
         for module, method, *_ in swaps:

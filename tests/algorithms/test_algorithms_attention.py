@@ -8,23 +8,23 @@ from hypothesis import strategies as st
 from torch import nn
 
 from brnb.algorithms.attention import (
-    attention,
-    attention_weights,
     causal_mask,
+    masked_attention,
+    masked_attention_weights,
     multi_head_attention,
-    stable_softmax,
+    shifted_softmax,
 )
 
 
 def test_attention_is_pytorchs():
     q, k, v = torch.randn(2, 7, 8), torch.randn(2, 9, 8), torch.randn(2, 9, 5)
-    torch.testing.assert_close(attention(q, k, v), F.scaled_dot_product_attention(q, k, v))
+    torch.testing.assert_close(masked_attention(q, k, v), F.scaled_dot_product_attention(q, k, v))
 
 
 def test_causal_attention_is_pytorchs():
     q, k, v = torch.randn(3, 2, 3, 11, 8)
     expected = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-    torch.testing.assert_close(attention(q, k, v, causal_mask(11)), expected)
+    torch.testing.assert_close(masked_attention(q, k, v, causal_mask(11)), expected)
 
 
 def test_several_heads_are_pytorchs():
@@ -45,7 +45,7 @@ def test_heads_that_do_not_divide_the_width_are_refused():
 @settings(max_examples=25, deadline=None)
 def test_weights_are_probabilities(n, m, seed):
     torch.manual_seed(seed)
-    weights = attention_weights(10 * torch.randn(n, 4), 10 * torch.randn(m, 4))
+    weights = masked_attention_weights(10 * torch.randn(n, 4), 10 * torch.randn(m, 4))
     assert (weights >= 0).all()
     torch.testing.assert_close(weights.sum(-1), torch.ones(n))
 
@@ -55,10 +55,12 @@ def test_weights_are_probabilities(n, m, seed):
 def test_a_permutation_of_tokens_permutes_the_output(order):
     """Eq. A.2, which the text multiplies from the wrong side."""
     x = torch.arange(24.0).sin().reshape(6, 4)
-    torch.testing.assert_close(attention(x[order], x[order], x[order]), attention(x, x, x)[order])
+    torch.testing.assert_close(
+        masked_attention(x[order], x[order], x[order]), masked_attention(x, x, x)[order]
+    )
 
 
 def test_softmax_of_scores_beyond_fp32_exponentials():
     """exp(1000) has no finite fp32; the difference of 1 gives the logistic of 1, 0.7310586."""
-    weights = stable_softmax(torch.tensor([1000.0, 999.0]))
+    weights = shifted_softmax(torch.tensor([1000.0, 999.0]))
     torch.testing.assert_close(weights[0].item(), 0.7310586, rtol=1e-6, atol=0)

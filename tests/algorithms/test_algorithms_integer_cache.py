@@ -6,10 +6,10 @@ import torch.nn.functional as F
 
 from brnb.algorithms.integer_cache import (
     continuation_nats,
+    disjoint_windows,
     prompt_state,
     relative_error,
     rounded,
-    windows,
 )
 from brnb.models.transformer import TransformerLM
 from brnb.theory.quantisation import rounding_rmse
@@ -66,4 +66,4 @@ def test_bad_input_is_refused(model):
     with pytest.raises(ValueError, match="prompt = 19: of 20 tokens at least two must follow"):
         continuation_nats(model, torch.randint(40, (1, 20)), 19, lambda part: part)
     with pytest.raises(ValueError, match="5 tokens: 2 windows need 6"):
-        windows([1] * 5, 3, 2)
+        disjoint_windows([1] * 5, 3, 2)

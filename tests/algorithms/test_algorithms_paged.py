@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from brnb.algorithms.paged import PagedCache, decode
+from brnb.algorithms.paged import PagedCache, decode_step
 from brnb.models.transformer import TransformerLM
 
 SIZES = {"vocab_size": 40, "width": 24, "layers": 2, "heads": 4, "context": 64, "hidden": 32}
@@ -26,7 +26,7 @@ def test_sequences_of_unlike_lengths_have_the_models_logits(model):
     cache = PagedCache(model, pages=20, page_size=4)
     for at in range(30):
         running = [number for number, text in enumerate(texts) if at < len(text)]
-        logits = decode(model, [texts[number][at] for number in running], running, cache)
+        logits = decode_step(model, [texts[number][at] for number in running], running, cache)
         for number, ours in zip(running, logits, strict=True):
             expected = model(texts[number][None, : at + 1])[0][0, -1]
             torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4)
@@ -40,10 +40,10 @@ def test_sequences_that_share_a_beginning_share_its_pages(model):
     prompt, ends = [5, 6, 7, 8, 9, 10], ([1, 2], [4, 5])
     cache = PagedCache(model, pages=3, page_size=4)  # apart they would need four
     for token in prompt:
-        decode(model, [token], [0], cache)
+        decode_step(model, [token], [0], cache)
     cache.fork(0, 1)
     for pair in zip(*ends, strict=True):
-        logits = decode(model, pair, [0, 1], cache)
+        logits = decode_step(model, pair, [0, 1], cache)
     for ours, end in zip(logits, ends, strict=True):
         expected = model(torch.tensor([prompt + end]))[0][0, -1]
         torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4)

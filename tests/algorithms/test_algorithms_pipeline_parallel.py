@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from brnb.algorithms.pipeline_parallel import efficiency, schedule, stage_layers
+from brnb.algorithms.pipeline_parallel import gpipe_schedule, schedule_utilisation, stage_layers
 
 
 def test_four_stages_have_the_gradients_of_one_model(four):
@@ -20,12 +20,14 @@ def test_four_stages_have_the_gradients_of_one_model(four):
 
 def test_stages_did_what_the_schedule_says(four):
     for rank, found in enumerate(four):
-        assert found["pipeline"][1] == [work for work in schedule(SIZE, 8) if work.stage == rank]
+        assert found["pipeline"][1] == [
+            work for work in gpipe_schedule(SIZE, 8) if work.stage == rank
+        ]
 
 
 @given(st.integers(1, 9), st.integers(1, 20))
 def test_a_schedule_respects_what_depends_on_what(stages, micro_batches):
-    plan = schedule(stages, micro_batches)
+    plan = gpipe_schedule(stages, micro_batches)
     at = {(work.stage, work.micro_batch, work.forward): work.slot for work in plan}
     assert len(at) == len({(work.stage, work.slot) for work in plan}) == 2 * stages * micro_batches
     for (stage, micro_batch, forward), slot in at.items():
@@ -38,7 +40,7 @@ def test_a_schedule_respects_what_depends_on_what(stages, micro_batches):
 @pytest.mark.parametrize(("P", "M", "printed"), [(4, 1, 1 / 4), (4, 8, 8 / 11), (8, 32, 32 / 39)])
 def test_the_bubble_is_eq_b84s(P, M, printed):
     """M / (M + P - 1); for one micro-batch 1 / P, Eq. B.83."""
-    assert efficiency(schedule(P, M)) == pytest.approx(printed)
+    assert schedule_utilisation(gpipe_schedule(P, M)) == pytest.approx(printed)
 
 
 def test_stages_share_layers_out():

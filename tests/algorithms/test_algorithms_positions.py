@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers.models.marian.modeling_marian import MarianSinusoidalPositionalEmbedding
 
-from brnb.algorithms.positions import shift_matrix, sinusoidal_positions
+from brnb.algorithms.positions import position_shift, sinusoidal_positions
 
 
 def test_the_table_is_marians():
@@ -33,9 +33,9 @@ def test_a_shift_is_one_matrix_for_every_position(position, offset):
     """Eq. A.35, with a matrix that turns and does not stretch."""
     table, width = sinusoidal_positions(501, 8), 8
     if position + offset >= 0:
-        shifted = shift_matrix(offset, width) @ table[position]
+        shifted = position_shift(offset, width) @ table[position]
         torch.testing.assert_close(shifted, table[position + offset], atol=2e-5, rtol=0)
-    matrix = shift_matrix(offset, width)
+    matrix = position_shift(offset, width)
     torch.testing.assert_close(matrix @ matrix.T, torch.eye(width), atol=1e-6, rtol=0)
 
 

@@ -11,7 +11,7 @@ from brnb.algorithms.roofline import (
     copy_rate,
     elementwise,
     matrix_rate,
-    product,
+    square_product,
     timed,
 )
 
@@ -47,7 +47,7 @@ def test_bytes_are_those_of_the_tensors():
     a = torch.ones(4, 8, dtype=torch.bfloat16)
     operation = elementwise("x", 2.0, (a, a, a), lambda: a)
     assert (operation.flops, operation.traffic) == (2 * 32, 3 * 64)
-    assert product(8, "bf16", CPU).traffic == 3 * 8 * 8 * 2
+    assert square_product(8, "bf16", CPU).traffic == 3 * 8 * 8 * 2
 
 
 def test_a_timed_operation_has_its_place_on_the_roofline():

@@ -6,7 +6,7 @@ import pytest
 
 from brnb.audit.checks import judge
 from brnb.audit.claims import Claim
-from brnb.audit.documents import from_register, locate, slots_at
+from brnb.audit.documents import from_register, locate_quotations, slots_at
 from brnb.audit.planting import can_fail
 
 
@@ -18,7 +18,7 @@ def claim(quote: str | list[str], **check: Any) -> Claim:
 def verdict(quote: str | list[str], **check: Any) -> str:
     one = claim(quote, **check)
     documents = from_register([one])
-    return judge(one, slots_at(locate(one, documents), documents)).kind
+    return judge(one, slots_at(locate_quotations(one, documents), documents)).kind
 
 
 MEMORY = {"value": "N * 4 * byte"}
@@ -58,7 +58,7 @@ def test_another_reading_is_named() -> None:
     reading = {"pt": "um ano", "en": "one year", "value": "hours * 0.15 / 2"}
     one = claim("⟦hours=100⟧ ⟦7.5⟧", value="hours * 0.15", readings=[reading])
     documents = from_register([one])
-    judged = judge(one, slots_at(locate(one, documents), documents))
+    judged = judge(one, slots_at(locate_quotations(one, documents), documents))
     assert judged.kind == "wrong"
     assert judged.reading is not None
     assert judged.reading.en == "one year"
@@ -67,7 +67,7 @@ def test_another_reading_is_named() -> None:
 def test_a_factor_of_a_thousand_is_named() -> None:
     one = claim("⟦N=4.12⟧ → ⟦4120⟧", value="N")
     documents = from_register([one])
-    judged = judge(one, slots_at(locate(one, documents), documents))
+    judged = judge(one, slots_at(locate_quotations(one, documents), documents))
     assert judged.reading is not None
     assert "1000" in judged.reading.en
 

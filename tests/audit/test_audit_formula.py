@@ -1,6 +1,6 @@
 import pytest
 
-from brnb.audit.expression import ExpressionError, evaluate, magnitude
+from brnb.audit.expression import ExpressionError, evaluate_expression, magnitude
 from brnb.audit.formula import FormulaError, to_expression
 
 
@@ -20,7 +20,7 @@ from brnb.audit.formula import FormulaError, to_expression
     ],
 )
 def test_latex_becomes_arithmetic(latex: str, values: dict[str, float], result: float) -> None:
-    assert evaluate(to_expression(latex), values) == pytest.approx(result)
+    assert evaluate_expression(to_expression(latex), values) == pytest.approx(result)
 
 
 def test_a_transposed_matrix_keeps_its_name() -> None:
@@ -35,14 +35,14 @@ def test_other_latex_is_refused(latex: str) -> None:
 
 
 def test_units_are_carried_and_converted() -> None:
-    value = evaluate("N * 4 * byte", {"N": 7e9})
+    value = evaluate_expression("N * 4 * byte", {"N": 7e9})
     assert magnitude(value, "gigabyte") == pytest.approx(28)
     assert magnitude(value, "gigabit") == pytest.approx(224)
 
 
 def test_bytes_and_operations_do_not_mix() -> None:
     with pytest.raises(ExpressionError, match="units do not fit"):
-        magnitude(evaluate("1.5e12 * byte / second", {}), "teraFLOP/second")
+        magnitude(evaluate_expression("1.5e12 * byte / second", {}), "teraFLOP/second")
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_bytes_and_operations_do_not_mix() -> None:
 )
 def test_an_expression_reaches_nothing_else(text: str) -> None:
     with pytest.raises(ExpressionError):
-        evaluate(text, {})
+        evaluate_expression(text, {})

@@ -6,7 +6,7 @@ import pytest
 
 from brnb.audit.engine import audit, changed, recorded
 from brnb.audit.explain import explain
-from brnb.audit.mutations import mutate, score
+from brnb.audit.mutations import mutate, mutation_score
 from brnb.audit.record import recorded_release
 from brnb.audit.verdict import ERRORS
 
@@ -75,7 +75,7 @@ def test_one_claim_is_explained_in_words(audited):
 
 
 def test_edits_of_the_registered_claims_are_found(audited):
-    scores = score(mutate(audited, 200))
+    scores = mutation_score(mutate(audited, 200))
     assert scores["found"] >= 0.99
     assert scores["recomputed"] >= 0.6  # by recomputation alone, without the registered words
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from brnb.algorithms.pipeline_parallel import schedule
+from brnb.algorithms.pipeline_parallel import gpipe_schedule
 from brnb.chapters import algorithms, attention
 from brnb.evaluate.attention_costs import Cost
 from brnb.evaluate.gradient_paths import Products, Reach
@@ -38,7 +38,7 @@ def test_the_pipeline_is_drawn_with_every_run_and_every_direct_need():
 
 
 def test_a_schedule_has_a_bar_for_each_pass():
-    axes = algorithms.fig_pipeline_schedule(schedule(3, 5), "en").axes[0]
+    axes = algorithms.fig_pipeline_schedule(gpipe_schedule(3, 5), "en").axes[0]
     assert len(axes.patches) == 2 * 3 * 5
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from brnb.chapters import planner
 from brnb.theory.measured import measured_trainings
-from brnb.theory.memory import Step
+from brnb.theory.memory import MicroBatch
 from brnb.theory.params import Case
 from brnb.theory.plan import PROGRAM
 from brnb.theory.shape import Shape
@@ -36,7 +36,7 @@ def case(**changes):
 
 def own(gpu="h200_sxm", seconds=1e-6):
     """A GPT-2 trained by this project: a microsecond a token."""
-    step = Step(method="full", batch=1, seq_len=2048)
+    step = MicroBatch(method="full", batch=1, seq_len=2048)
     work = transformer_work(Shape(**GPT2), step, gpu)
     return Measured("v6", PROGRAM, gpu, "scratch", work, seconds)
 

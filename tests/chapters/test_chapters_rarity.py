@@ -6,13 +6,13 @@ import pytest
 from brnb.chapters.rarity import at_size, fig_chosen_models, fig_rarity_bands, tab_chosen_models
 from brnb.rarity import read_models
 from brnb.rarity.diversity import compare_choices
-from brnb.rarity.score import in_class, latest, score, select
+from brnb.rarity.score import in_class, latest, rarity_score, select
 
 
 @pytest.fixture(scope="module")
 def models():
     newest = latest(read_models())
-    return newest.join(score(newest))
+    return newest.join(rarity_score(newest))
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from brnb.algorithms import sparse_masks
 from brnb.evaluate.attention_costs import Cost, costs, crossover
 from brnb.evaluate.gradient_paths import (
     reach,
+    spaced_windows,
     spectral_norm,
     spectral_radius,
     state_products,
-    windows,
 )
 from brnb.evaluate.heads import heads, steepness
 from brnb.evaluate.masked import Masked, attention_matrices, qualities
@@ -121,7 +121,7 @@ class Fading(nn.Module):
 
 
 def test_gradients_that_halve_every_token():
-    texts = windows(np.arange(100) % 30, 12, 4)
+    texts = spaced_windows(np.arange(100) % 30, 12, 4)
     found = reach(Fading(), texts)
     np.testing.assert_allclose(found.norms[1:] / found.norms[:-1], 0.5, rtol=1e-4)
     assert found.decay == pytest.approx(0.5, rel=1e-4)

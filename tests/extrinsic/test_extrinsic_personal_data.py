@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brnb.extrinsic.personal_data import KINDS, count, find
+from brnb.extrinsic.personal_data import IDENTIFIER_KINDS, count, find
 
 
 def found(text: str) -> list[tuple[str, str]]:
@@ -146,7 +146,7 @@ def test_spans_lie_in_the_text_and_do_not_overlap(text: str) -> None:
 def test_count() -> None:
     texts = ["529.982.247-25, ana@exemplo.com", "", "(11) 98765-4321 e ana@exemplo.com"]
     assert count(texts) == {"email": 2, "cnpj": 0, "cpf": 1, "phone": 1}
-    assert tuple(count([])) == KINDS
+    assert tuple(count([])) == IDENTIFIER_KINDS
 
 
 def test_long_texts_take_linear_time() -> None:

@@ -233,7 +233,9 @@ def test_a_text_to_summarise_is_looked_for_without_its_instruction():
 
 def test_what_a_base_of_ours_has_read_is_known(tmp_path, monkeypatch):
     params = SimpleNamespace(params={"cleaning": "v6"})
-    monkeypatch.setattr(receipt, "read", {tmp_path / "v6" / "receipt.json": params}.__getitem__)
+    monkeypatch.setattr(
+        receipt, "read_receipt", {tmp_path / "v6" / "receipt.json": params}.__getitem__
+    )
     for split, text in (("train", "lido"), ("validation", "não lido")):
         path = tmp_path / "corpus" / split_file("v6", split)
         path.parent.mkdir(parents=True, exist_ok=True)

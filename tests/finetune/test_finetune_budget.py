@@ -23,7 +23,7 @@ from brnb.finetune.budget import (
     shape_of,
 )
 from brnb.theory.lora import LLAMA_MAPS
-from brnb.theory.memory import GIB, Step, memory
+from brnb.theory.memory import GIB, MicroBatch, memory
 from brnb.theory.shape import Shape
 
 SIZES_8B = {
@@ -53,7 +53,7 @@ def test_24_gib_hold_4096_tokens_of_8b_without_recomputing():
     ("batch", "dequantised", "gib"), [(1, 0, 12.67), (2, 0, 18.52), (3, 0, 24.60), (1, 32, 22.32)]
 )
 def test_the_prediction_is_near_what_one_h200_measured(batch, dequantised, gib):
-    step = Step(
+    step = MicroBatch(
         method="qlora", batch=batch, seq_len=2048, kernels="replayed", head="frozen",
         cast_inputs=False, accumulated=True, dequantised=dequantised,
     )  # fmt: skip
@@ -99,7 +99,7 @@ def test_a_base_that_no_gpu_holds_is_spread(monkeypatch):
     ("shape", "batch", "recomputed", "gib"), [(LLAMA_8B, 3, 0, 22.84), (LLAMA_70B, 1, 75, 29.67)]
 )
 def test_the_prediction_is_near_what_two_h200_measured(shape, batch, recomputed, gib):
-    step = Step(
+    step = MicroBatch(
         method="qlora", batch=batch, seq_len=2048, kernels="replayed", head="frozen",
         cast_inputs=False, accumulated=True, recomputed=recomputed, processes=2,
     )  # fmt: skip
@@ -108,7 +108,7 @@ def test_the_prediction_is_near_what_two_h200_measured(shape, batch, recomputed,
 
 @pytest.mark.parametrize(("method", "byte"), [("lora", 2), ("qlora", 0.5 + (1 + 4 / 256) / 64)])
 def test_of_a_spread_base_a_part_and_two_layers_stay(method, byte):
-    step = Step(method=method, batch=1, seq_len=2048, kernels="replayed", head="frozen")
+    step = MicroBatch(method=method, batch=1, seq_len=2048, kernels="replayed", head="frozen")
     saved = memory(LLAMA_8B, step).weights - memory(LLAMA_8B, replace(step, processes=4)).weights
     maps = 32 * (2 * 4096 * 4096 + 2 * 4096 * 1024 + 3 * 4096 * 14336)
     assert saved == pytest.approx(byte * maps * (1 - 1 / 4 - 2 / 32), rel=1e-6)

@@ -12,7 +12,7 @@ from brnb.bases.maps import quantised as is_quantised
 from brnb.finetune import layers
 from brnb.finetune.budget import MemoryPlan
 from brnb.finetune.forward import PackLosses, PlainStack, check_head
-from brnb.finetune.layers import LlamaStack, supported
+from brnb.finetune.layers import LlamaStack, can_replay
 from brnb.finetune.lora import base_of, trained
 from brnb.ops import frozen_head
 from brnb.ops.frozen_head import target_nats, targets_of
@@ -160,8 +160,8 @@ def test_what_is_compiled_gets_its_tokens_as_rows_of_matrices(monkeypatch):
 
 
 def test_dropout_is_left_to_peft():
-    assert supported(tiny.model())
-    assert not supported(tiny.model(dropout=0.1))
+    assert can_replay(tiny.model())
+    assert not can_replay(tiny.model(dropout=0.1))
 
 
 def test_a_head_that_is_not_ours_is_refused():

@@ -15,7 +15,7 @@ from brnb.ops import formats, fp8
 from brnb.ops.activation import activation, activation_backward
 from brnb.ops.loss import fused_cross_entropy
 from brnb.ops.loss_fp8 import cross_entropy
-from brnb.ops.split_k import parts
+from brnb.ops.split_k import split_count
 from brnb.train import fast
 from brnb.train.recorded import make_step
 
@@ -182,7 +182,7 @@ def test_a_model_computes_in_8_bits_in_training_only(form):
     x, y = ids[:, :-1], ids[:, 1:]
     exact = copy.deepcopy(model)
     expected, _ = make_step(exact, "fp32", CPU)(x, y, None, 1.0)
-    found, _ = make_step(model, "fp8", CPU, fast.parts)(x, y, None, 1.0)
+    found, _ = make_step(model, "fp8", CPU, fast.step_swaps)(x, y, None, 1.0)
     assert found != expected
     assert found.item() == pytest.approx(expected.item(), rel=0.01)
     for (name, p), true in zip(model.named_parameters(), exact.parameters(), strict=True):
@@ -201,7 +201,7 @@ def test_training_in_8_bits_has_the_losses_of_fp32(form):
     for precision in ("fp32", "fp8"):
         model, losses = build(form), []
         optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
-        step = make_step(model, precision, CPU, fast.parts)
+        step = make_step(model, precision, CPU, fast.step_swaps)
         for part in text:
             optimizer.zero_grad()
             loss, _ = step(part[:, :-1], part[:, 1:], None, 1.0)
@@ -218,11 +218,14 @@ def test_what_cannot_be_in_8_bits_is_an_error():
         make_step(RecurrentLM(32, 16, 1, 16), "fp8", CPU)
     odd = {"width": 64, "layers": 1, "heads": 4, "kv_heads": 4, "context": 32, "hidden": 128}
     with pytest.raises(ValueError, match="multiples of 32, and vocab_size = 97: change it"):
-        make_step(TransformerLM(vocab_size=97, **odd), "fp8", CPU, fast.parts)
+        make_step(TransformerLM(vocab_size=97, **odd), "fp8", CPU, fast.step_swaps)
 
 
 def test_a_micro_batch_that_does_not_fit_the_matrix_units_is_an_error():
-    step, ids = make_step(build("gpt"), "fp8", CPU, fast.parts), torch.zeros(1, 9, dtype=torch.long)
+    step, ids = (
+        make_step(build("gpt"), "fp8", CPU, fast.step_swaps),
+        torch.zeros(1, 9, dtype=torch.long),
+    )
     with pytest.raises(ValueError, match="multiple of 256 tokens, not 9: change batch_size"):
         step(ids, ids, None, 1.0)
 
@@ -238,12 +241,12 @@ def test_a_micro_batch_that_does_not_fit_the_matrix_units_is_an_error():
     ],
 )
 def test_long_sums_of_few_tiles_are_made_in_parts(sizes, expected):
-    assert parts(*sizes) == expected
+    assert split_count(*sizes) == expected
 
 
 @given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 2**11))
 def test_parts_run_at_a_time_and_leave_nothing_out(high, wide, terms):
-    count = parts(128 * high, 256 * wide, 128 * terms)
+    count = split_count(128 * high, 256 * wide, 128 * terms)
     if count > 1:
         assert count * high * wide <= 132
         assert terms % count == 0

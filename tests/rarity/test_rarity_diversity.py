@@ -18,14 +18,14 @@ from brnb.rarity.diversity import (
     radius,
     random_sets,
 )
-from brnb.rarity.score import latest, score
+from brnb.rarity.score import latest, rarity_score
 from brnb.rarity.sensitivity import bootstrap, leave_one_out, variants
 
 
 @pytest.fixture(scope="module")
 def models():
     found = latest(read_models())
-    return found.join(score(found))
+    return found.join(rarity_score(found))
 
 
 def rows(*names):

@@ -16,7 +16,7 @@ from brnb.rarity.score import (
     latest,
     published_band,
     quantile_band,
-    score,
+    rarity_score,
     select,
     weight_needed,
 )
@@ -31,7 +31,7 @@ def table(**columns):
 
 
 def test_the_worked_example_gives_3_71():
-    first = score(example.population()).iloc[0]
+    first = rarity_score(example.population()).iloc[0]
     printed = {"attention": 11.0, "activation": 1.22, "norm": 1.10, "context": 1.5}
     for name, weight in printed.items():
         assert round(first[f"weight_{name}"], 2) == weight
@@ -40,19 +40,19 @@ def test_the_worked_example_gives_3_71():
 
 def test_the_other_reading_of_the_mean_does_not_give_it():
     # By hand: (55/40 + 55/10 + 55/5) / 3 / 2 = 2.979 in place of 1.5.
-    first = score(example.population(), attention_mean="values").iloc[0]
+    first = rarity_score(example.population(), attention_mean="values").iloc[0]
     assert first["weight_context"] == pytest.approx((55 / 40 + 55 / 10 + 55 / 5) / 3 / 2)
     assert round(first["score"], 2) == 4.08
 
 
 def test_context_by_inverse_frequency_by_hand():
     models = table(context=[1024, 1024, 1024, 8192])
-    weights = score(models, "inverse_frequency")["weight_context"]
+    weights = rarity_score(models, "inverse_frequency")["weight_context"]
     assert weights.tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3, 1.0])  # (4/3)/4 and 4/4, x 1
 
 
 def test_one_model_alone_scores_one():
-    assert score(table(attention=["MLA"])).iloc[0].tolist() == [1.0] * 5
+    assert rarity_score(table(attention=["MLA"])).iloc[0].tolist() == [1.0] * 5
 
 
 @given(st.lists(st.sampled_from(KINDS), min_size=1, max_size=60))
@@ -64,27 +64,27 @@ def test_the_mean_weight_is_the_number_of_distinct_values(kinds):
 def test_the_order_of_the_rows_changes_nothing(rows):
     models = table(attention=[r[0] for r in rows], context=[r[1] for r in rows])
     shuffled = models.sample(frac=1, random_state=1)
-    pd.testing.assert_frame_equal(score(shuffled).sort_index(), score(models))
+    pd.testing.assert_frame_equal(rarity_score(shuffled).sort_index(), rarity_score(models))
 
 
 def test_scores_among_other_models():
     counted = table(attention=["GQA", "GQA", "MHA", "MHA"])
-    own = score(table(attention=["GQA", "MLA"]), among=counted)
+    own = rarity_score(table(attention=["GQA", "MLA"]), among=counted)
     assert own["weight_attention"].tolist() == [2.0, 4.0]  # MLA counts as one
 
 
 def test_no_model_or_no_feature_is_refused():
     with pytest.raises(ValueError, match="at least one model"):
-        score(table(attention=["GQA"]).iloc[:0])
+        rarity_score(table(attention=["GQA"]).iloc[:0])
     with pytest.raises(ValueError, match="attention, activation, norm, context"):
-        score(table(attention=["GQA"]), features=("colour",))
+        rarity_score(table(attention=["GQA"]), features=("colour",))
 
 
 def test_ten_thousand_rows_within_a_second():
     rng = np.random.default_rng(0)
     models = table(attention=rng.choice(KINDS, 10_000), context=rng.integers(1, 2**20, 10_000))
     start = time.perf_counter()
-    score(models)
+    rarity_score(models)
     assert time.perf_counter() - start < 1
 
 
@@ -128,7 +128,7 @@ def test_bands():
 
 
 def test_what_the_bands_of_the_example_would_take():
-    weights = score(example.population())
+    weights = rarity_score(example.population())
     # By hand: 40 - (55/45 + 55/50 + 1.5) = 36.18, more than 55/2: at most one model in 55.
     assert weight_needed(weights.iloc[0], 10) == pytest.approx(40 - (55 / 45 + 55 / 50 + 1.5))
     # MLA, ReLU, not RMSNorm, 262K: (11 + 27.5 + 11 + 3) / 4.
@@ -137,7 +137,7 @@ def test_what_the_bands_of_the_example_would_take():
 
 def test_no_model_of_the_high_band_is_one_that_the_document_puts_there():
     models = latest(read_models())
-    scores = models.set_index("name").join(score(models.set_index("name")))["score"]
+    scores = models.set_index("name").join(rarity_score(models.set_index("name")))["score"]
     cited = scores[scores.index.str.match(r"DeepSeek-R1-0528-Qwen3|Falcon3|GPT-OSS 20B")]
     assert len(cited) == 3
     assert (cited < 5).all()

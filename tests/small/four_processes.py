@@ -60,7 +60,7 @@ def sums(rank):
     leaders = Wire([0, 2]) if rank % 2 == 0 else None
     total = collectives.ring_all_reduce(vector(rank), ring)
     tree = collectives.hierarchical_all_reduce(vector(rank), node, leaders)
-    part = collectives.reduce_scatter(torch.arange(10.0), Wire())
+    part = collectives.ring_reduce_scatter(torch.arange(10.0), Wire())
     return {
         "ring": total, "sent": ring.sent, "messages": ring.messages, "part": part, "tree": tree,
         "node": node.sent, "leaders": leaders.sent if leaders else 0,
@@ -84,12 +84,12 @@ def tensor():
                 tensor_parallel.columns(given["up"], wire),
                 tensor_parallel.rows(given["down"], wire),
             )
-            y = tensor_parallel.mlp(x, up, down, wire)
+            y = tensor_parallel.megatron_mlp(x, up, down, wire)
         else:
             qkv = tuple(
                 tensor_parallel.columns(given[part], wire) for part in ("query", "key", "value")
             )
-            y = tensor_parallel.self_attention(
+            y = tensor_parallel.megatron_attention(
                 x, qkv, tensor_parallel.rows(given["out"], wire), 4, wire
             )
         y.sin().sum().backward()
@@ -112,7 +112,7 @@ def zero(stage):
         before = wire.sent
         trainer.step(x.chunk(SIZE)[wire.rank], y.chunk(SIZE)[wire.rank])
     last = wire.sent - before
-    weights = [collectives.all_gather(part.part, wire)[: part.size] for part in trainer.layers]
+    weights = [collectives.ring_all_gather(part.part, wire)[: part.size] for part in trainer.layers]
     return weights, trainer.held_bytes(), last
 
 

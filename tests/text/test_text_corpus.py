@@ -58,7 +58,7 @@ def splits(folder: Path, cleaning: str = "v6") -> dict[str, str]:
     return {
         document.text: split
         for split in finished.SPLITS
-        for document in finished.documents(folder, cleaning, split)
+        for document in finished.corpus_documents(folder, cleaning, split)
     }
 
 
@@ -118,8 +118,8 @@ def test_report_describes_the_files(tmp_path: Path) -> None:
 def test_early_and_v6_hold_the_same_documents(tmp_path: Path) -> None:
     build(tmp_path / "out", write(tmp_path / "a.jsonl", rows(60)))
     for split in finished.SPLITS:
-        early = list(finished.documents(tmp_path / "out", "early", split))
-        v6 = list(finished.documents(tmp_path / "out", "v6", split))
+        early = list(finished.corpus_documents(tmp_path / "out", "early", split))
+        v6 = list(finished.corpus_documents(tmp_path / "out", "v6", split))
         assert [d.doc_id for d in early] == [d.doc_id for d in v6]
         assert {d.text for d in early} == {
             d.text.replace("2019", "0").replace("1", "0").lower() for d in v6
@@ -203,7 +203,9 @@ def test_what_is_written_is_what_is_read_back(tmp_path: Path) -> None:
     source = write(tmp_path / "a.jsonl", [*good, *rows(40)])
     build(tmp_path / "out", source, min_chars=0, min_letters=0.0)
     found = {
-        d.doc_id: d for s in finished.SPLITS for d in finished.documents(tmp_path / "out", "v6", s)
+        d.doc_id: d
+        for s in finished.SPLITS
+        for d in finished.corpus_documents(tmp_path / "out", "v6", s)
     }
     assert found['"0"'].text == found['"0"'].title == odd[0]
     assert found['"1"'].text == "Controle \u0001 e \u007f e\nfim"  # U+0085 ends a line

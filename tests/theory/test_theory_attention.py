@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 
 from brnb.theory.attention import (
-    attention,
     attention_weights,
     head_sum,
     multi_head,
+    scaled_dot_product_attention,
     score_moments,
     value_gradient,
 )
@@ -20,7 +20,7 @@ Q, K, V = (DRAW.normal(size=shape) for shape in ((5, 8), (7, 8), (7, 6)))
 
 def test_attention_is_pytorchs():
     theirs = F.scaled_dot_product_attention(*(torch.tensor(x)[None] for x in (Q, K, V)))[0]
-    np.testing.assert_allclose(attention(Q, K, V), theirs.numpy(), rtol=1e-12)
+    np.testing.assert_allclose(scaled_dot_product_attention(Q, K, V), theirs.numpy(), rtol=1e-12)
 
 
 def test_rows_are_probabilities():
@@ -31,12 +31,16 @@ def test_rows_are_probabilities():
 
 def test_permuting_positions_permutes_rows():
     x, P = Q[:, :6], np.eye(5)[[2, 0, 4, 1, 3]]
-    ours = attention(x, x, x)
-    np.testing.assert_allclose(attention(P @ x, P @ x, P @ x), P @ ours, rtol=1e-12)
-    np.testing.assert_allclose(attention(x, P @ x, P @ x), ours, rtol=1e-12)
+    ours = scaled_dot_product_attention(x, x, x)
+    np.testing.assert_allclose(
+        scaled_dot_product_attention(P @ x, P @ x, P @ x), P @ ours, rtol=1e-12
+    )
+    np.testing.assert_allclose(scaled_dot_product_attention(x, P @ x, P @ x), ours, rtol=1e-12)
     features = np.eye(6)[[3, 0, 5, 1, 4, 2]]  # what A.2 prints holds of features
     np.testing.assert_allclose(
-        attention(x @ features, x @ features, x @ features), ours @ features, rtol=1e-12
+        scaled_dot_product_attention(x @ features, x @ features, x @ features),
+        ours @ features,
+        rtol=1e-12,
     )
 
 
@@ -74,6 +78,6 @@ def test_gradient_of_values_is_autograds():
 
 def test_unlike_widths_and_heads_are_refused():
     with pytest.raises(ValueError, match="q has width 8, k has 6"):
-        attention(Q, V, V)
+        scaled_dot_product_attention(Q, V, V)
     with pytest.raises(ValueError, match="heads = 5"):
         multi_head(Q, Q, Q, (np.eye(8),) * 4, 5)

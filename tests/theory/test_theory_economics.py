@@ -78,9 +78,9 @@ def test_pareto_front_is_what_nothing_beats(points):
 
 
 def test_efficiency_and_allocations():
-    assert decision.efficiency(6, 2) == 3
+    assert decision.cost_efficiency(6, 2) == 3
     with pytest.raises(ValueError, match="cost = 0"):
-        decision.efficiency(1, 0)
+        decision.cost_efficiency(1, 0)
     assert decision.printed_allocation(1e6) == pytest.approx((0.17e6) ** 1.515, rel=0.002)  # C.60
     assert decision.printed_allocation(1e6) ** 2 > 1e6  # C.57 allows ND = B
     assert decision.balanced_allocation(1e6) == 1000

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from brnb.theory.memory import CONTEXT, GIB, Step, fewest_recomputed, layer_bytes, memory
+from brnb.theory.memory import CONTEXT, GIB, MicroBatch, fewest_recomputed, layer_bytes, memory
 from brnb.theory.shape import Shape
 
 LLAMA = Shape(vocab=128256, width=4096, layers=32, heads=32, kv_heads=8, head_dim=128, hidden=14336)
@@ -37,7 +37,7 @@ MEASURED = [
 @pytest.mark.parametrize("row", MEASURED, ids=lambda r: f"{r[0]}-{r[1]}-{r[2]}-{r[3]}")
 def test_measured_peaks_of_the_8b_shape(row):
     _, method, batch, recomputed, kernels, head, gib, tolerance = row
-    step = Step(method=method, batch=batch, seq_len=2048, kernels=kernels, head=head,
+    step = MicroBatch(method=method, batch=batch, seq_len=2048, kernels=kernels, head=head,
                 recomputed=recomputed)  # fmt: skip
     assert memory(LLAMA, step).total / GIB == pytest.approx(gib, rel=tolerance)
 
@@ -52,7 +52,9 @@ def test_measured_peaks_from_scratch(vocab, width, layers, heads, seq_len, batch
     shape = Shape(vocab=vocab, width=width, layers=layers, heads=heads, kv_heads=heads,
                   head_dim=width // heads, hidden=4 * width, gated=False, tied=True,
                   positions=seq_len)  # fmt: skip
-    step = Step(method="full", batch=batch, seq_len=seq_len, kernels="compiled", head="compiled")
+    step = MicroBatch(
+        method="full", batch=batch, seq_len=seq_len, kernels="compiled", head="compiled"
+    )
     assert memory(shape, step).total / GIB == pytest.approx(gib, rel=0.01)
 
 
@@ -96,7 +98,7 @@ def test_a_lora_layer_keeps_what_autograd_keeps():
         return kept_bytes(lambda: model(input_ids=ids, labels=ids).loss, everything) - copies
 
     shape = Shape(vocab=64, width=256, layers=2, heads=4, kv_heads=1, head_dim=64, hidden=896)
-    step = Step(method="lora", batch=1, seq_len=64)
+    step = MicroBatch(method="lora", batch=1, seq_len=64)
     assert (kept(3) - kept(2)) / 64 == pytest.approx(layer_bytes(shape, step), rel=0.002)
 
 
@@ -126,14 +128,14 @@ def test_a_layer_in_full_training_keeps_what_autograd_keeps():
 
     shape = Shape(vocab=64, width=256, layers=2, heads=4, kv_heads=4, head_dim=64, hidden=1024,
                   gated=False)  # fmt: skip
-    step = Step(method="full", batch=1, seq_len=64)
+    step = MicroBatch(method="full", batch=1, seq_len=64)
     assert (kept(3) - kept(2)) / 64 == pytest.approx(layer_bytes(shape, step), rel=0.005)
 
 
 def test_static_parts_by_hand():
     # 6,979,321,856 weights in NF4 at 4.126953125 bits, 1,050,939,392 others in bf16,
     # 41,943,040 adapters in fp32 with a bf16 copy; Adam has two fp32 moments of the adapters.
-    peak = memory(LLAMA, Step(method="qlora", batch=1, seq_len=2048))
+    peak = memory(LLAMA, MicroBatch(method="qlora", batch=1, seq_len=2048))
     base = 6_979_321_856 * 4.126953125 / 8 + 2 * 1_050_939_392
     assert peak.weights == pytest.approx(base + 6 * 41_943_040, abs=64)
     assert peak.optimizer == 8 * 41_943_040
@@ -142,26 +144,26 @@ def test_static_parts_by_hand():
 
 
 def test_gradients_are_there_when_they_are_accumulated():
-    once = memory(LLAMA, Step(method="qlora", batch=1, seq_len=2048))
-    more = memory(LLAMA, Step(method="qlora", batch=1, seq_len=2048, accumulated=True))
+    once = memory(LLAMA, MicroBatch(method="qlora", batch=1, seq_len=2048))
+    more = memory(LLAMA, MicroBatch(method="qlora", batch=1, seq_len=2048, accumulated=True))
     assert more.total - once.total == 4 * 41_943_040
 
 
 def test_small_batches_of_full_training_peak_at_the_end_of_the_backward_pass():
-    step = Step(method="full", batch=1, seq_len=1, head="chunked")
+    step = MicroBatch(method="full", batch=1, seq_len=1, head="chunked")
     peak = memory(LLAMA, step)
     assert peak.moment == "first layer"
     assert peak.total == pytest.approx(16 * 8_030_261_248 + 2 * 7_504_658_432, rel=1e-3)
 
 
 def test_recomputing_a_layer_leaves_its_input():
-    step = Step(method="qlora", batch=4, seq_len=2048)
+    step = MicroBatch(method="qlora", batch=4, seq_len=2048)
     none, one = (memory(LLAMA, replace(step, recomputed=n)).activations for n in (0, 1))
     assert none - one == 8192 * (layer_bytes(LLAMA, step) - 2 * 4096)
 
 
 def test_fewest_recomputed_is_the_edge():
-    step = Step(method="qlora", batch=4, seq_len=2048, kernels="fused", head="chunked")
+    step = MicroBatch(method="qlora", batch=4, seq_len=2048, kernels="fused", head="chunked")
     fewest = fewest_recomputed(LLAMA, step, 24 * GIB)
     assert fewest is not None
     assert 0 < fewest < 32
@@ -177,4 +179,4 @@ def test_fewest_recomputed_is_the_edge():
 ])  # fmt: skip
 def test_bad_steps_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        memory(LLAMA, Step(**{"method": "qlora", "batch": 1, "seq_len": 8, **wrong}))
+        memory(LLAMA, MicroBatch(**{"method": "qlora", "batch": 1, "seq_len": 8, **wrong}))

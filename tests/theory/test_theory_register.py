@@ -7,24 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from brnb.theory.register import SIZES, Entry, entries, register_table, resolve
+from brnb.theory.register import EQUATION_COUNTS, Entry, entries, register_table, resolve
 
 ROOT = Path(__file__).parents[2]
 PRINTERS = {"brnb.theory.equations", "brnb.theory.thesis_tables"}  # print what formulas give
 
 
 def test_335_equations_are_numbered():
-    assert sum(SIZES.values()) == 335
+    assert sum(EQUATION_COUNTS.values()) == 335
 
 
-@pytest.mark.parametrize("part", SIZES)
+@pytest.mark.parametrize("part", EQUATION_COUNTS)
 def test_every_number_has_an_entry_that_resolves(part):
     for entry in entries(part).values():
         for name in entry.functions:
             assert resolve(name) is not None
 
 
-@pytest.mark.parametrize("part", SIZES)
+@pytest.mark.parametrize("part", EQUATION_COUNTS)
 def test_every_test_of_the_register_is_there(part):
     for entry in entries(part).values():
         if entry.test:
@@ -32,7 +32,7 @@ def test_every_test_of_the_register_is_there(part):
             assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8"), entry.number
 
 
-@pytest.mark.parametrize("part", SIZES)
+@pytest.mark.parametrize("part", EQUATION_COUNTS)
 def test_every_function_is_cited_by_its_chapter(part):
     for entry in entries(part).values():
         if entry.cell and (ROOT / "notebooks" / f"{entry.cell}.ipynb").is_file():

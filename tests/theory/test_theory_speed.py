@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from brnb.pipeline import Pipeline
 from brnb.theory import measured
-from brnb.theory.memory import Step, layer_bytes
+from brnb.theory.memory import MicroBatch, layer_bytes
 from brnb.theory.plan import PROGRAM
 from brnb.theory.shape import Shape
 from brnb.theory.speed import Measured, Work, fit, predict, recurrent_work, transformer_work
@@ -22,7 +22,7 @@ def run(family, terms, seconds, program="a", gpu="h200_sxm", kind="scratch"):
 
 
 def test_terms_of_a_transformer_by_hand():
-    step = Step(method="full", batch=2, seq_len=16)
+    step = MicroBatch(method="full", batch=2, seq_len=16)
     compute, activations, weights, launches = transformer_work(TINY, step, "h200_sxm").terms
     maps = 2 * (4 * 64 + 2 * 8 * 32)
     assert compute == pytest.approx((6 * (maps + 80) + 6 * 2 * 8 * 16) / 989.4e12)
@@ -32,7 +32,9 @@ def test_terms_of_a_transformer_by_hand():
 
 
 def test_recomputing_runs_the_forward_pass_again():
-    steps = [Step(method="qlora", batch=1, seq_len=8, recomputed=again) for again in (0, 1, None)]
+    steps = [
+        MicroBatch(method="qlora", batch=1, seq_len=8, recomputed=again) for again in (0, 1, None)
+    ]
     some = [transformer_work(TINY, step, "rtx4090").terms for step in steps]
     for none, half, every in zip(*some, strict=True):
         assert none < half < every
@@ -94,9 +96,11 @@ def adapters(shape, step, rate):
 
 
 SMALL = adapters(
-    V6, Step(method="qlora", batch=16, seq_len=512, kernels="fused", head="chunked"), 123_000
+    V6, MicroBatch(method="qlora", batch=16, seq_len=512, kernels="fused", head="chunked"), 123_000
 )
-LARGE = adapters(LLAMA_8B, Step(method="qlora", batch=4, seq_len=2048, recomputed=None), 7_576)
+LARGE = adapters(
+    LLAMA_8B, MicroBatch(method="qlora", batch=4, seq_len=2048, recomputed=None), 7_576
+)
 
 
 def speed(receipt, known):
@@ -127,7 +131,7 @@ def test_what_was_measured_of_large_models_predicts_the_launches_of_a_small_one(
 
 
 def test_a_recorded_step_hardly_waits_for_launches():
-    step = Step(method="full", batch=1, seq_len=64)
+    step = MicroBatch(method="full", batch=1, seq_len=64)
     eager, graph = (
         transformer_work(V6, step, "h200_sxm", recorded).terms for recorded in (False, True)
     )

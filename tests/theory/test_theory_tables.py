@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from brnb.theory.equations import equation_table, equations, rounds_to
-from brnb.theory.memory import Step
+from brnb.theory.memory import MicroBatch
 from brnb.theory.plan import PROGRAM, kg_co2, plan
 from brnb.theory.shape import LLAMA_8B
 from brnb.theory.speed import Measured, transformer_work
@@ -73,14 +73,14 @@ def test_table_21():
 
 def at(method="qlora", gpu="rtx4090", seconds=1e-3, **step):
     """One training by this project of the 8B shape, at a millisecond a token."""
-    step = Step(method=method, batch=1, seq_len=2048, **step)
+    step = MicroBatch(method=method, batch=1, seq_len=2048, **step)
     work = transformer_work(LLAMA_8B, step, gpu)
     return [Measured("x", PROGRAM, gpu, "adapters", work, seconds)]
 
 
 def test_a_plan_by_hand():
     fast = {"kernels": "compiled", "head": "chunked"}
-    step = Step(method="qlora", batch=1, seq_len=2048, **fast)
+    step = MicroBatch(method="qlora", batch=1, seq_len=2048, **fast)
     found = plan(LLAMA_8B, step, tokens=7.2e6, gpu="rtx4090", measured=at(**fast))
     flops = 4 * 7_504_658_432 + 6 * 32 * 4096 * 2048 + 6 * 41_943_040
     hours = 2.0  # 7.2e6 tokens at a thousand a second
@@ -93,7 +93,7 @@ def test_a_plan_by_hand():
 
 
 def test_a_plan_recomputes_only_what_it_must():
-    step = Step(method="qlora", batch=1, seq_len=2048)
+    step = MicroBatch(method="qlora", batch=1, seq_len=2048)
     small = plan(LLAMA_8B, step, 1e6, "rtx3080", at())
     large = plan(LLAMA_8B, step, 1e6, "a100_80gb", at(), count=2, price_list="cloud_2024")
     assert small.recomputed > large.recomputed == 0
@@ -101,7 +101,7 @@ def test_a_plan_recomputes_only_what_it_must():
 
 
 def test_a_gpu_without_price_has_none_and_an_unknown_one_is_an_error():
-    step = Step(method="full", batch=1, seq_len=2048)
+    step = MicroBatch(method="full", batch=1, seq_len=2048)
     no_price = plan(LLAMA_8B, step, 1e6, "h200_sxm", at())
     assert no_price.usd is None
     assert not plan(LLAMA_8B, step, 1e6, "h100_sxm", at()).fits

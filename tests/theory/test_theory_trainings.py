@@ -111,6 +111,6 @@ def test_a_training_without_time_names_its_receipt(tmp_path, seconds):
 
 def test_energy_of_an_interrupted_run_grows_with_its_seconds_as_an_estimate(tmp_path):
     used = {"earlier_seconds": 60.0, "energy_joules": 1000, "energy_method": "codecarbon 3.3.2"}
-    found = usage(receipt.read(write_run(tmp_path / "v1", resources=used) / "receipt.json"))
+    found = usage(receipt.read_receipt(write_run(tmp_path / "v1", resources=used) / "receipt.json"))
     assert (found["seconds"], found["energy_joules"]) == (80, 4000)  # 20 s of 80 s were counted
     assert (found["energy_measured"], found["energy_method"]) == (False, "codecarbon")

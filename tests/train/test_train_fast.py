@@ -29,7 +29,7 @@ def test_fast_parts_are_the_plain_parts(form, mode, monkeypatch):
     monkeypatch.setattr(
         swap, "_compiled", lambda f: torch.compile(f, backend="aot_eager", fullgraph=True)
     )
-    with swapped(fast.parts(model, "bf16"), compiled=mode == "traced"):
+    with swapped(fast.step_swaps(model, "bf16"), compiled=mode == "traced"):
         found, got = gradients(model, ids)
     torch.testing.assert_close(found, loss)
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
@@ -54,7 +54,7 @@ def test_parts_of_one_form_are_compiled_together(monkeypatch):
     functions = set()
     monkeypatch.setattr(swap, "_compiled", lambda f: functions.add(f) or f)
     model = build(**FORMS["v7"]).train()
-    with swapped(fast.parts(model, "bf16"), compiled=True):
+    with swapped(fast.step_swaps(model, "bf16"), compiled=True):
         gradients(model, ids_for(model))
     assert functions == {fast.embed, fast.block_bf16, fast.final_norm}
 
@@ -62,13 +62,16 @@ def test_parts_of_one_form_are_compiled_together(monkeypatch):
 def test_after_an_error_the_model_is_itself():
     model = build(**FORMS["v5"])
     before = [set(module.__dict__) for module in model.modules()]
-    with pytest.raises(torch.OutOfMemoryError), swapped(fast.parts(model, "bf16"), compiled=True):
+    with (
+        pytest.raises(torch.OutOfMemoryError),
+        swapped(fast.step_swaps(model, "bf16"), compiled=True),
+    ):
         raise torch.OutOfMemoryError
     assert [set(module.__dict__) for module in model.modules()] == before
 
 
 def test_on_a_gpu_a_transformer_asks_for_its_fast_parts():
-    with pytest.raises(ValueError, match=r"pass fast=brnb\.train\.fast\.parts to train"):
+    with pytest.raises(ValueError, match=r"pass fast=brnb\.train\.fast\.step_swaps to train"):
         make_step(build(**FORMS["v5"]), "bf16", torch.device("cuda"))
     make_step(RecurrentLM(32, 16, 1, 16), "bf16", torch.device("cuda"))  # has none
 

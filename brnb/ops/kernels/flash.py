@@ -59,7 +59,7 @@ def flash_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     ValueError
         If a shape or a type is not one of these.
     """
-    if not (q.shape == k.shape == v.shape and fits(q)):
+    if not (q.shape == k.shape == v.shape and has_tiles(q)):
         raise ValueError(
             f"q {tuple(q.shape)}, k {tuple(k.shape)}, v {tuple(v.shape)} in {q.dtype}: the kernel "
             f"takes three of one shape in 16 bits, a length that 128 divides, head_dim in "
@@ -69,7 +69,7 @@ def flash_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return out
 
 
-def fits(q: Tensor) -> bool:
+def has_tiles(q: Tensor) -> bool:
     """Whether there are tiles for queries of this shape and type."""
     return q.shape[-2] % 128 == 0 and q.shape[-1] in HEAD_DIMS and q.element_size() == 2
 

@@ -8,7 +8,7 @@ import triton.language as tl
 from torch import Tensor
 
 from brnb.ops.kernels.loss import capped, row_loss
-from brnb.ops.kernels.transposing import require_transposed, tile, tiles, to_fp8, words
+from brnb.ops.kernels.transposing import require_transposed, tile, to_fp8, transpose_grid, words
 from brnb.ops.kernels.tuned import tuning
 
 
@@ -32,7 +32,7 @@ def gradients_in_8_bits(
         logits, targets, losses, normalisers, softcap or 1.0, is_capped, columns, block,
         num_warps=4,
     )  # fmt: skip
-    grid, sizes = tiles(rows, columns, tuning().loss_tile)
+    grid, sizes = transpose_grid(rows, columns, tuning().loss_tile)
     _tiles_to_gradients[grid](
         logits, targets, normalisers, g8, g8t.view(torch.int32), softcap or 1.0, scale,
         columns, g8t.stride(0) // 4, is_capped, *sizes,

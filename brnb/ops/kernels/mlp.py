@@ -42,7 +42,7 @@ def activated(
     slopes = torch.empty(rows, wide, dtype=E4M3, device=x8.device)
     parts = triton.cdiv(x8.shape[1], PART)
     tuned = tuning().mlp_wide if halves == 1 and parts == 2 else tuning().mlp_narrow
-    sizes = tiles(x8, u8, columns, halves, tuned)
+    sizes = mlp_grid(x8, u8, columns, halves, tuned)
     _activated[sizes.pop("grid")](
         bias=factor if bias is None else bias, active=active,
         transposed=transposed.view(torch.int32), slopes=slopes, factor=factor, KIND=kind,
@@ -61,7 +61,7 @@ def activated_backward(
     transposed = torch.empty(wide, rows, dtype=E5M2, device=g8.device)
     roomy = wide == columns and g8.shape[1] <= 2 * PART
     tuned = tuning().mlp_backward if roomy else tuning().mlp_narrow
-    sizes = tiles(g8, d8t, columns, 1, tuned)
+    sizes = mlp_grid(g8, d8t, columns, 1, tuned)
     _activated_backward[sizes.pop("grid")](
         slopes=slopes, small=small, transposed=transposed.view(torch.int32), factor=factor,
         HALVES=wide // columns, **sizes,
@@ -70,7 +70,7 @@ def activated_backward(
     return small, transposed
 
 
-def tiles(
+def mlp_grid(
     x: Tensor, weight: Tensor, columns: int, halves: int, sizes: Sequence[tuple[int, int]]
 ) -> dict[str, Any]:
     """Grid of programs, and the arguments that both kernels have."""
@@ -112,7 +112,7 @@ def _activated(  # type: ignore[no-untyped-def]
     inner = start + gl.arange(0, COLUMNS, layout=gl.SliceLayout(0, SUMS))[None, :]
     active8 = ()  # type: tuple[gl.tensor, ...]
     for i in gl.static_range(4):
-        h, up = product(
+        h, up = rows_product(
             i, x, first, width, kept, slots, bars,
             HALVES, GROUPS, COLUMNS, PART, PARTS, SLOTS, SUMS,
         )  # fmt: skip
@@ -152,7 +152,7 @@ def _activated_backward(  # type: ignore[no-untyped-def]
         slopes8 = ()  # type: tuple[gl.tensor, ...]
         for half in gl.static_range(HALVES):  # on their way while the product is made
             slopes8 += (gl.load(slopes + to + half * columns),)
-        d, _ = product(
+        d, _ = rows_product(
             i, x, first, width, kept, slots, bars, 1, GROUPS, COLUMNS, PART, PARTS, SLOTS, SUMS
         )
         d *= scale
@@ -211,7 +211,7 @@ def fetch(  # type: ignore[no-untyped-def]
 
 
 @gluon.jit
-def product(  # type: ignore[no-untyped-def]
+def rows_product(  # type: ignore[no-untyped-def]
     i: gl.constexpr, x, first, width, kept, slots, bars, HALVES: gl.constexpr,
     GROUPS: gl.constexpr, COLUMNS: gl.constexpr, PART: gl.constexpr, PARTS: gl.constexpr,
     SLOTS: gl.constexpr, SUMS: gl.constexpr,

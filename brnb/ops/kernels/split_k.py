@@ -9,7 +9,7 @@ from torch import Tensor
 from triton.tools.tensor_descriptor import TensorDescriptor
 
 from brnb.ops.kernels.tuned import tuning
-from brnb.ops.split_k import parts
+from brnb.ops.split_k import split_count
 
 HOPPER = 9  # whose multiprocessors, and tensor descriptors, these are
 
@@ -17,7 +17,7 @@ HOPPER = 9  # whose multiprocessors, and tensor descriptors, these are
 def matmul_fp32(a: Tensor, b: Tensor, factor: Tensor, dtype: torch.dtype) -> Tensor:
     """See `brnb.ops.fp8`."""
     (rows, terms), columns = a.shape, len(b)
-    count = parts(rows, columns, terms)
+    count = split_count(rows, columns, terms)
     if count == 1 or torch.cuda.get_device_capability(a.device)[0] != HOPPER:
         one = torch.ones((), device=a.device)
         return torch._scaled_mm(a, b.t(), factor, one, out_dtype=dtype)

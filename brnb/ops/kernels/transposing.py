@@ -22,7 +22,7 @@ def with_transpose(x: Tensor, scale: Tensor, dtype: torch.dtype) -> tuple[Tensor
     rows, columns = x.shape
     small = torch.empty(rows, columns, dtype=dtype, device=x.device)
     transposed = torch.empty(columns, rows, dtype=dtype, device=x.device)
-    grid, tile = tiles(rows, columns, tuning().transpose_tile)
+    grid, tile = transpose_grid(rows, columns, tuning().transpose_tile)
     _with_transpose[grid](
         x, small, transposed.view(torch.int32), scale, x.stride(0), columns, rows // 4, *tile
     )
@@ -34,7 +34,7 @@ def transposed(x: Tensor) -> Tensor:
     """See `brnb.ops.fp8`."""
     rows, columns = x.shape
     target = torch.empty(columns, rows, dtype=x.dtype, device=x.device)
-    grid, tile = tiles(rows, columns, tuning().transpose_tile)
+    grid, tile = transpose_grid(rows, columns, tuning().transpose_tile)
     _transposed[grid](x.view(torch.uint8), target.view(torch.int32), columns, rows // 4, *tile)
     return target
 
@@ -61,7 +61,9 @@ def require_transposed(kernel: str, small: Tensor, transposed: Tensor) -> None:
     _checked.add(kernel)
 
 
-def tiles(rows: int, columns: int, largest: tuple[int, int]) -> tuple[tuple[int, ...], list[int]]:
+def transpose_grid(
+    rows: int, columns: int, largest: tuple[int, int]
+) -> tuple[tuple[int, ...], list[int]]:
     """Grid of programs, and of each the groups of four rows and the columns."""
     height = next(size for size in ROWS if size <= largest[0] and rows % size == 0)
     width = next(size for size in COLUMNS if size <= largest[1] and columns % size == 0)

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from brnb.text.sample.phrase import (
-    FORMS,
+    ARTICLE_FORMS,
     MONTHS,
     Phrase,
     capitalise,
@@ -32,7 +32,7 @@ from brnb.text.sample.phrase import (
     money,
 )
 
-Part = Callable[["Scene"], str]
+Clause = Callable[["Scene"], str]
 
 
 class Scene:
@@ -109,13 +109,13 @@ class Template:
         return _join(self.parts, scene)
 
 
-def _join(parts: Sequence[str | Part], scene: Scene) -> str:
+def _join(parts: Sequence[str | Clause], scene: Scene) -> str:
     return "".join([part if part.__class__ is str else part(scene) for part in parts])  # type: ignore[operator]
 
 
-def _branches(tokens: Sequence[str], at: int) -> tuple[list[list[str | Part]], int]:
+def _branches(tokens: Sequence[str], at: int) -> tuple[list[list[str | Clause]], int]:
     """Read alternatives up to the closing bracket; returns them and where reading stopped."""
-    branches: list[list[str | Part]] = [[]]
+    branches: list[list[str | Clause]] = [[]]
     while at < len(tokens) and tokens[at] != "]":
         token = tokens[at]
         if token == "|":
@@ -133,21 +133,21 @@ def _branches(tokens: Sequence[str], at: int) -> tuple[list[list[str | Part]], i
     return branches, at
 
 
-def _alternatives(branches: Sequence[Sequence[str | Part]]) -> Part:
+def _alternatives(branches: Sequence[Sequence[str | Clause]]) -> Clause:
     def render(scene: Scene) -> str:
         return _join(scene.choice(branches), scene)
 
     return render
 
 
-def _slot(code: str) -> Part:
+def _slot(code: str) -> Clause:
     if "|" in code:
         return _agreement(code)
     name, *arguments = code.split(":")
     if name in _NUMBERS:
         return _NUMBERS[name](*arguments)
     name, *path = name.split(".")
-    form = path.pop() if path and path[-1] in FORMS else ""
+    form = path.pop() if path and path[-1] in ARTICLE_FORMS else ""
 
     def render(scene: Scene) -> str:
         value = scene.get(name)
@@ -158,7 +158,7 @@ def _slot(code: str) -> Part:
     return render
 
 
-def _agreement(code: str) -> Part:
+def _agreement(code: str) -> Clause:
     match = re.fullmatch(r"(\w+)([|#])(.*)", code)
     if match is None:
         raise ValueError(f"slot {{{code}}}: expected name|masculine|feminine or name#one|many")
@@ -174,17 +174,17 @@ def _agreement(code: str) -> Part:
     return render
 
 
-def _number(write: Callable[[float], str], step: float = 1) -> Callable[[str, str], Part]:
+def _number(write: Callable[[float], str], step: float = 1) -> Callable[[str, str], Clause]:
     """A slot for a uniform number of [low, high] in multiples of ``step``."""
 
-    def make(low: str, high: str) -> Part:
+    def make(low: str, high: str) -> Clause:
         first, count = float(low), int((float(high) - float(low)) / step) + 1
         return lambda scene: write(first + step * int(scene.random() * count))
 
     return make
 
 
-def _count(low: str, high: str, one: str, many: str) -> Part:
+def _count(low: str, high: str, one: str, many: str) -> Clause:
     first, last = int(low), int(high)
 
     def render(scene: Scene) -> str:
@@ -194,7 +194,7 @@ def _count(low: str, high: str, one: str, many: str) -> Part:
     return render
 
 
-def _day() -> Part:
+def _day() -> Clause:
     def render(scene: Scene) -> str:
         day = scene.integer(1, 28)
         return f"{'1º' if day == 1 else day} de {scene.choice(MONTHS)}"
@@ -202,11 +202,11 @@ def _day() -> Part:
     return render
 
 
-def _time() -> Part:
+def _time() -> Clause:
     return lambda scene: f"{scene.integer(8, 21)}h{scene.choice(('', '15', '30', '45'))}"
 
 
-_NUMBERS: Mapping[str, Callable[..., Part]] = {
+_NUMBERS: Mapping[str, Callable[..., Clause]] = {
     "int": _number(lambda x: integer(int(x))),
     "year": _number(lambda x: str(int(x))),
     "dec": _number(decimal, step=0.1),

@@ -13,11 +13,11 @@ from typing import Any
 from brnb.text.sample.articles import paragraph, stage, statements, wordings
 from brnb.text.sample.content import REGISTERS, read_templates, register, templates
 from brnb.text.sample.grammar import Scene, Template
-from brnb.text.sample.phrase import FORMS, capitalise, phrase
+from brnb.text.sample.phrase import ARTICLE_FORMS, capitalise, phrase
 from brnb.text.sample.world import SPLITS, Fact, facts, key, split_of, world
 
-TASKS = ("qa", "summarisation", "rewriting", "classification")
-Pair = tuple[str, str, str]
+SAMPLE_TASKS = ("qa", "summarisation", "rewriting", "classification")
+TaskPair = tuple[str, str, str]
 
 
 def instructions(count: int, seed: int = 0, split: str = "train") -> Iterator[dict[str, str]]:
@@ -48,7 +48,7 @@ def instructions(count: int, seed: int = 0, split: str = "train") -> Iterator[di
 
 
 def _pair(index: int, seed: int, split: str) -> dict[str, str]:
-    task = TASKS[index % len(TASKS)]
+    task = SAMPLE_TASKS[index % len(SAMPLE_TASKS)]
     random = Random(key(seed, "instruction", split, index))
     write = {"summarisation": _summary, "rewriting": _rewriting, "classification": _label}
     if task == "qa":
@@ -91,7 +91,9 @@ def _summaries(kind: str) -> list[tuple[list[str], Template]]:
         (re.findall(rf"{{{kind}\.(\w+)", template.source), template)
         for template in _wordings("summarisation", kind)
     ]
-    return [([r for r in relations if r not in FORMS], template) for relations, template in told]
+    return [
+        ([r for r in relations if r not in ARTICLE_FORMS], template) for relations, template in told
+    ]
 
 
 @cache
@@ -108,7 +110,7 @@ def _ask(scene: Scene, value: str, *path: str) -> str:
     return scene.say(scene.choice(_wordings(*path)))
 
 
-def _question(seed: int, split: str, random: Random) -> Pair:
+def _question(seed: int, split: str, random: Random) -> TaskPair:
     """A question about a fact of the split, from memory or about a paragraph that states it."""
     known = _facts_of(seed, split)
     fact = known[int(random.random() * len(known))]
@@ -123,7 +125,7 @@ def _question(seed: int, split: str, random: Random) -> Pair:
     return _ask(scene, question, "qa", "open"), context, fact.answer
 
 
-def _summary(seed: int, random: Random) -> Pair:
+def _summary(seed: int, random: Random) -> TaskPair:
     """Two to four paragraphs about an entity, and the sentence that keeps the main facts."""
     spoken, scene = stage(seed, REGISTERS[int(random.random() * len(REGISTERS))], random)
     kind, entity = spoken.about, scene.cast[spoken.about]
@@ -135,7 +137,7 @@ def _summary(seed: int, random: Random) -> Pair:
     return instruction, "\n".join(text), scene.say(template)
 
 
-def _rewriting(seed: int, random: Random) -> Pair:
+def _rewriting(seed: int, random: Random) -> TaskPair:
     """A sentence in another style or voice, or with its punctuation and capitals restored."""
     scene = world(seed).scene(random.random, "company")
     style = scene.choice(list(read_templates("instructions")["rewriting"]))
@@ -147,14 +149,14 @@ def _rewriting(seed: int, random: Random) -> Pair:
     return instruction, given, capitalise(target(scene))
 
 
-def _spelling(seed: int, random: Random) -> Pair:
+def _spelling(seed: int, random: Random) -> TaskPair:
     spoken, scene = stage(seed, REGISTERS[int(random.random() * len(REGISTERS))], random)
     right = scene.say(scene.choice(scene.choice(spoken.paragraphs)))
     bare = re.sub(r"(?<!\d)[.,;:?]|[.,;:?](?!\d)|[“”]", "", right).lower()
     return scene.choice(_wordings("rewriting", "spelling"))(scene), bare, right
 
 
-def _label(seed: int, random: Random) -> Pair:
+def _label(seed: int, random: Random) -> TaskPair:
     """A text and its register, or a comment and its sentiment."""
     scene = world(seed).scene(random.random, "city")
     if scene.random() < 0.5:

@@ -4,7 +4,7 @@ from typing import Any
 
 Phrase = dict[str, Any]
 
-FORMS = ("o", "do", "no", "ao", "pelo")
+ARTICLE_FORMS = ("o", "do", "no", "ao", "pelo")
 CONTRACTIONS = {
     "o": ("o", "do", "no", "ao", "pelo"),
     "a": ("a", "da", "na", "à", "pela"),
@@ -47,7 +47,7 @@ def phrase(text: str, gender: int | None = None, **attributes: Any) -> Phrase:
     article, noun = (head, tail) if head in _AGREEMENT and gender is None else ("", text)
     forms = {
         form: f"{word} {noun}".lstrip()
-        for form, word in zip(FORMS, CONTRACTIONS[article], strict=True)
+        for form, word in zip(ARTICLE_FORMS, CONTRACTIONS[article], strict=True)
     }
     agreement = _AGREEMENT.get(article, 0) if gender is None else gender
     return {"": noun, "agreement": agreement, **forms, **attributes}
