@@ -77,16 +77,16 @@ def check_run(pipeline: Pipeline, run: str) -> list[str]:
     if not notebook.is_file():
         return [f"params/pipeline.yaml: {run}: there is no {notebook.relative_to(pipeline.root)}"]
     try:
-        own, values = defaults(notebook), pipeline.params(run)
+        cell, values = defaults(notebook), pipeline.params(run)
         problems = [
-            f"{file}: {name} is not in the parameters cell of {notebook.name}{nearest(name, own)}"
-            for name in sorted(values.keys() - own.keys())
+            f"{file}: {name} is not in the parameters cell of {notebook.name}{nearest(name, cell)}"
+            for name in sorted(values.keys() - cell.keys())
         ]
         expected = {"profile": pipeline.profile, "run_id": run}
         for name, value in expected.items():
             if values.get(name) != value:
                 problems.append(f"{file}: {name} must be {value!r}, not {values.get(name)!r}")
-        validate(schema(notebook), {k: values[k] for k in values.keys() & own.keys()}, str(file))
+        validate(schema(notebook), {k: values[k] for k in values.keys() & cell.keys()}, str(file))
     except (ParameterError, ValueError) as error:
         return [str(error)]
     return problems
@@ -127,8 +127,8 @@ def undefined_names(notebook: Path) -> Iterator[str]:
         lines = source.splitlines()
         sources += lines
         places += [(number, line) for line in range(1, len(lines) + 1)]
-    found = checker.Checker(ast.parse("\n".join(sources)), builtins=NOTEBOOK_NAMES).messages
-    for message in found:
+    complaints = checker.Checker(ast.parse("\n".join(sources)), builtins=NOTEBOOK_NAMES).messages
+    for message in complaints:
         if isinstance(message, messages.UndefinedName):
             cell, line = places[message.lineno - 1]
             name = message.message_args[0]

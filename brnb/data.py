@@ -31,13 +31,13 @@ def path(name: str, *parts: str) -> Path:
     FileNotFoundError
         If there is no such file or folder; lists what lies beside it.
     """
-    found = PACKAGE.joinpath(name, *parts)
-    if not found.exists():
-        beside = found.parent.iterdir() if found.parent.is_dir() else ()
+    target = PACKAGE.joinpath(name, *parts)
+    if not target.exists():
+        beside = target.parent.iterdir() if target.parent.is_dir() else ()
         known = ", ".join(sorted(file.name for file in beside if file.suffix != ".py"))
-        where = found.relative_to(PACKAGE.parent).as_posix()
+        where = target.relative_to(PACKAGE.parent).as_posix()
         raise FileNotFoundError(f"{where} does not exist; beside it: {known or 'nothing'}")
-    return found
+    return target
 
 
 def read(name: str, *parts: str) -> Any:

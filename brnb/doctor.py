@@ -44,8 +44,8 @@ def _latex() -> tuple[str, bool, str]:
     """Compare what TeX can find with what the document loads."""
     if shutil.which("latexmk") is None or shutil.which("kpsewhich") is None:
         return "latex", False, f"no latexmk: {LATEX_PACKAGES}"
-    found = subprocess.run(["kpsewhich", *LATEX_FILES], capture_output=True, text=True).stdout
-    absent = LATEX_FILES - {Path(line).name for line in found.splitlines()}
+    listed = subprocess.run(["kpsewhich", *LATEX_FILES], capture_output=True, text=True).stdout
+    absent = LATEX_FILES - {Path(line).name for line in listed.splitlines()}
     if absent:
         return "latex", False, f"no {', '.join(sorted(absent))}: {LATEX_PACKAGES}"
     return "latex", True, str(shutil.which("latexmk"))

@@ -52,8 +52,8 @@ class Params(BaseModel):
 
     def unread(self) -> list[str]:
         """Parameters that nobody has read so far: a value that was set without effect."""
-        own = set(type(self).model_fields) - set(Params.model_fields)
-        return sorted(own - self._read)
+        fields = set(type(self).model_fields) - set(Params.model_fields)
+        return sorted(fields - self._read)
 
     def read(self) -> list[str]:
         """Parameters that somebody has read so far."""
@@ -141,7 +141,7 @@ def literals(source: str) -> dict[str, Any] | None:
     """
     try:
         body = ast.parse(source).body
-        found: dict[str, Any] = {}
+        assigned: dict[str, Any] = {}
         for node in body:
             if isinstance(node, ast.Assign) and len(node.targets) == 1:
                 target, value = node.targets[0], node.value
@@ -151,10 +151,10 @@ def literals(source: str) -> dict[str, Any] | None:
                 return None
             if not isinstance(target, ast.Name):
                 return None
-            found[target.id] = ast.literal_eval(value)
+            assigned[target.id] = ast.literal_eval(value)
     except (SyntaxError, ValueError):
         return None
-    return found or None
+    return assigned or None
 
 
 def in_force(namespace: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -171,12 +171,12 @@ def in_force(namespace: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, An
     """
     block: list[dict[str, Any]] = []
     for source in reversed(namespace.get("In", [])):
-        found = literals(source)
-        if found is not None:
-            block.append(found)
+        assigned = literals(source)
+        if assigned is not None:
+            block.append(assigned)
         elif block:
             break
     if not block:
         raise ParameterError("no parameters: run the notebook's first code cell, then this one")
-    names = {name for found in block for name in found}
+    names = {name for assigned in block for name in assigned}
     return {name: namespace[name] for name in sorted(names)}, block[-1]

@@ -145,12 +145,12 @@ class Pipeline:
     @cached_property
     def fingerprints(self) -> dict[str, str]:
         """The fingerprint that each run would have if it ran now."""
-        found: dict[str, str] = {}
+        by_run: dict[str, str] = {}
         for run in self.runs:
-            needs = {need: found[need] for need in self.needs(run)}
+            needs = {need: by_run[need] for need in self.needs(run)}
             code = self._code[self.notebook(run)]
-            found[run] = fingerprint.fingerprint(code, self.params(run), needs)
-        return found
+            by_run[run] = fingerprint.fingerprint(code, self.params(run), needs)
+        return by_run
 
     def status(self) -> list[Status]:
         """State of every run, upstream first: what is done, and why the rest is not."""

@@ -102,8 +102,8 @@ class Zero:
         (d,) = torch.autograd.grad(self.loss(x.requires_grad_(), y), x)
         for layer, entered in zip(reversed(self.layers), reversed(inputs), strict=True):
             weights, entered = layer.weights().detach().requires_grad_(), entered.requires_grad_()
-            found, d = torch.autograd.grad(layer(weights, entered), (weights, entered), d)
-            layer.take(found)
+            gradient, d = torch.autograd.grad(layer(weights, entered), (weights, entered), d)
+            layer.take(gradient)
         self.steps += 1
         for layer in self.layers:
             layer.update(self.learning_rate, self.steps)

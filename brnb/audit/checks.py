@@ -59,10 +59,10 @@ def _value(claim: Claim, slots: SlotTexts) -> Judgement:
     return Judgement(_failed(claim), slots[PRINTED], value, reading=reading)
 
 
-def _in_unit(value: Any, own: str, wanted: str) -> float:
+def _in_unit(value: Any, stated: str, wanted: str) -> float:
     """A result in the printed number's unit; a bare one is in the claim's own unit."""
     if not hasattr(value, "magnitude"):
-        value = quantity(float(value), own)
+        value = quantity(float(value), stated)
     return magnitude(value, wanted)
 
 

@@ -78,18 +78,18 @@ def cover_marks(
     """
     quoted = _quoted(documents, claims)
     explained = [*_explanations(documents, read_rules(rules))]
-    found = Coverage([], [], [])
+    sorted_marks = Coverage([], [], [])
     for mark in marks(documents):
         reason = next(
             (r for d, a, b, r in explained if d == mark.document and a <= mark.start < b), None
         )
         if _inside(quoted.get(mark.document, []), mark.start):
-            found.covered.append(mark)
+            sorted_marks.covered.append(mark)
         elif reason:
-            found.explained.append(Mark(**{**vars(mark), "reason": reason}))
+            sorted_marks.explained.append(Mark(**{**vars(mark), "reason": reason}))
         else:
-            found.uncovered.append(mark)
-    return found
+            sorted_marks.uncovered.append(mark)
+    return sorted_marks
 
 
 def read_rules(path: Path = FOLDER / COVERAGE_RULES) -> list[dict[str, Any]]:

@@ -60,8 +60,8 @@ class Audit:
 
     def counts(self) -> dict[VerdictKind, int]:
         """Claims by verdict, in the order of `brnb.audit.verdict.VERDICT_KINDS`."""
-        found = Counter(result.verdict for result in self.results.values())
-        return {kind: found[kind] for kind in VERDICT_KINDS}
+        number = Counter(result.verdict for result in self.results.values())
+        return {kind: number[kind] for kind in VERDICT_KINDS}
 
     def errors(self) -> list[Result]:
         """Results that need an erratum, the gravest first."""

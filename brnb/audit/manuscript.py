@@ -50,8 +50,8 @@ class Manuscript:
 
     def counts(self) -> dict[str, int]:
         """Numbers by class, in the order of `CLASSES`."""
-        found = Counter(number.kind for number in self.numbers)
-        return {kind: found[kind] for kind in CLASSES}
+        by_kind = Counter(number.kind for number in self.numbers)
+        return {kind: by_kind[kind] for kind in CLASSES}
 
 
 def check_manuscript(

@@ -48,8 +48,8 @@ def _substituted(text: str, formulas: Mapping[str, str], where: Mapping[str, str
 
 def same_order(printed: str, of: str, where: Mapping[str, str] | None = None) -> bool | str:
     """Whether two formulas grow alike: their ratio is a constant."""
-    found = ratio(printed, of, {}, where or {})
-    return True if found != "not constant" else f"({printed}) / ({of}) is not constant"
+    quotient = ratio(printed, of, {}, where or {})
+    return True if quotient != "not constant" else f"({printed}) / ({of}) is not constant"
 
 
 def leading(

@@ -134,12 +134,14 @@ def _adaptations(read: Mapping[str, TableRows]) -> Iterator[Outcome]:
     }
     changes = read.get("tab-adaptation", [])
     for method in ("CPT", "SFT"):
-        own = [row for row in changes if row["method"] == method and method in row["text"]]
+        matching = [row for row in changes if row["method"] == method and method in row["text"]]
         theirs, result = published.get(method.lower()), f"{method.lower()}_lowers_perplexity"
-        if not own:
+        if not matching:
             yield _absent("Tabela 12", result, theirs)
             continue
-        ours, low, high = (_number(own[0], name) for name in ("ppl_change", "ci_low", "ci_high"))
+        ours, low, high = (
+            _number(matching[0], name) for name in ("ppl_change", "ci_low", "ci_high")
+        )
         yield Outcome("Tabela 12", result, theirs, ours, low, high, _sign(low, high, -1))
 
 

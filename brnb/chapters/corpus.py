@@ -37,13 +37,13 @@ def tab_corpus(report: CorpusReport) -> "pd.DataFrame":
         {
             "cleaning": cleaning,
             "split": split,
-            "documents": kept.documents,
-            "lines": kept.lines,
-            "characters": kept.characters,
-            "bytes": kept.bytes,
+            "documents": amount.documents,
+            "lines": amount.lines,
+            "characters": amount.characters,
+            "bytes": amount.bytes,
         }
         for cleaning, parts in report.kept.items()
-        for split, kept in parts.items()
+        for split, amount in parts.items()
     ]
     return frame(rows)
 

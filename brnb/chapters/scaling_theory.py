@@ -150,9 +150,9 @@ def tab_optimum(lang: str) -> "pd.DataFrame":
 
 def tab_exponents(lang: str) -> "pd.DataFrame":
     """Powers of C that N* and D* grow with, by each set of constants and as C.24, C.25 print."""
-    found = {_name(name): optimal_exponents(name) for name in (HOFFMANN, REPLICATION)}
-    found[label("as_printed", lang)] = printed_exponents()
-    rows = [{"law": law, "for_size": a, "for_data": b} for law, (a, b) in found.items()]
+    exponents = {_name(name): optimal_exponents(name) for name in (HOFFMANN, REPLICATION)}
+    exponents[label("as_printed", lang)] = printed_exponents()
+    rows = [{"law": law, "for_size": a, "for_data": b} for law, (a, b) in exponents.items()]
     return frame(rows)
 
 

@@ -80,7 +80,7 @@ def _pt(text: str) -> ReadText:
 
 def _pt_folded(text: str) -> ReadText:
     words, answer, characters = _pt(text)  # articles first: "à" is none, though it folds to "a"
-    folded, answer = (_fold(" ".join(kept)).split() for kept in (words, answer))
+    folded, answer = (_fold(" ".join(part)).split() for part in (words, answer))
     return ReadText(folded, answer, _fold(characters))
 
 
@@ -250,7 +250,7 @@ def tokenizer_effect(pairs: Sequence[ScoredPair], seed: int = 0) -> list[Tokeniz
     legacy_floor, pt_floor = score_pairs(mixed, "legacy"), score_pairs(mixed, "pt")
     effects = []
     for name in METRICS[:5]:
-        own, floor = (legacy[name], pt[name]), (legacy_floor[name], pt_floor[name])
-        columns = (*own, *floor, own[0] != own[1])
+        scores, floor = (legacy[name], pt[name]), (legacy_floor[name], pt_floor[name])
+        columns = (*scores, *floor, scores[0] != scores[1])
         effects.append(TokenizerEffect(name, *(float(column.mean()) for column in columns)))
     return effects

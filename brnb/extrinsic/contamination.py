@@ -121,7 +121,11 @@ def held_by(documents: Iterable[str], texts: Iterable[str]) -> set[str]:
         words = normalised(document).split()
         for size, those in wanted.items():
             seen |= those & _runs(words, size)
-    return {text for text, own in runs.items() if own and len(own & seen) >= SHARE * len(own)}
+    return {
+        text
+        for text, runs_of_text in runs.items()
+        if runs_of_text and len(runs_of_text & seen) >= SHARE * len(runs_of_text)
+    }
 
 
 def _runs(words: Sequence[str], size: int) -> set[str]:
@@ -133,8 +137,8 @@ def normalised(text: str) -> str:
     # before, for a mathematical capital has no small form; after, for some small forms are composed
     small = unicodedata.normalize("NFKD", text).casefold()
     spread = unicodedata.normalize("NFKD", small)
-    kept = (c if c.isalnum() else "" if unicodedata.combining(c) else " " for c in spread)
-    return " ".join("".join(kept).split())
+    letters = (c if c.isalnum() else "" if unicodedata.combining(c) else " " for c in spread)
+    return " ".join("".join(letters).split())
 
 
 def _spelt(plain: str) -> str:

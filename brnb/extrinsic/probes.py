@@ -79,9 +79,9 @@ def choose(
     per_byte = [value / len(option.encode()) for value, (_, option) in pairs]
     chosen, start = list[int](), 0
     for question in questions:
-        own = per_byte[start : start + len(question.options)]
-        chosen.append(own.index(min(own)))
-        start += len(own)
+        per_option = per_byte[start : start + len(question.options)]
+        chosen.append(per_option.index(min(per_option)))
+        start += len(per_option)
     return chosen
 
 

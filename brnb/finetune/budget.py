@@ -144,9 +144,11 @@ def _choices(
         accumulated=True,
         processes=processes,
     )
-    kept = range(shape.layers + 1 if nf4 and replayed and processes == 1 else 1)
+    dequantisable = range(shape.layers + 1 if nf4 and replayed and processes == 1 else 1)
     for batch in range(1, params.packs_per_step + 1):
-        ways = [(0, layers) for layers in kept] + [(n, 0) for n in range(1, shape.layers + 1)]
+        ways = [(0, layers) for layers in dequantisable] + [
+            (n, 0) for n in range(1, shape.layers + 1)
+        ]
         for recomputed, dequantised in ways:
             step = replace(first, batch=batch, recomputed=recomputed, dequantised=dequantised)
             yield step, memory(shape, step).total

@@ -108,7 +108,7 @@ class Group:
         self.maps = [getattr(parent, name) for name in names]
         self.rows = [base_map(m).out_features for m in self.maps]
         self.columns = base_map(self.maps[0]).in_features
-        self.kept: Tensor | None = None
+        self.dequantised: Tensor | None = None
         if not any(quantised(base_map(m)) or is_lent(base_map(m)) for m in self.maps):
             self.keep()
 
@@ -118,15 +118,15 @@ class Group:
 
     def weight(self) -> Tensor:
         """The frozen matrix, shape (N, K), N the sum of all N_i."""
-        return self._joined() if self.kept is None else self.kept
+        return self._joined() if self.dequantised is None else self.dequantised
 
     def keep(self) -> None:
         """Dequantise once: NF4's numbers, kept in 16 bits (or what `dtype` has).
 
         The maps become views of the joined matrix, so that nothing is stored twice.
         """
-        self.kept = self._joined()
-        for i, part in enumerate(self.kept.split(self.rows)):
+        self.dequantised = self._joined()
+        for i, part in enumerate(self.dequantised.split(self.rows)):
             replace_base(self.parent, self.names[i], plain_map(part))
             self.maps[i] = getattr(self.parent, self.names[i])
 
@@ -134,8 +134,8 @@ class Group:
     def adapted(self) -> list[tuple[int, Tensor, Tensor, float]]:
         """First row, A, B and scale of each adapter."""
         starts = [0, *accumulate(self.rows)]
-        pairs = [(row, _own(module)) for row, module in zip(starts, self.maps, strict=False)]
-        return [(row, *own) for row, own in pairs if own is not None]
+        pairs = [(row, _adapter(module)) for row, module in zip(starts, self.maps, strict=False)]
+        return [(row, *factors) for row, factors in pairs if factors is not None]
 
     def _joined(self) -> Tensor:
         first = base_map(self.maps[0])
@@ -167,11 +167,11 @@ class _Join(Function):
 
     @staticmethod
     def forward(
-        ctx: Any, groups: Sequence[Group], own: list[list[Any]], *weights: Tensor
+        ctx: Any, groups: Sequence[Group], adapters_of: list[list[Any]], *weights: Tensor
     ) -> tuple[Tensor, ...]:
-        ctx.own = own
+        ctx.adapters_of = adapters_of
         like = weights[0].new_empty(0, dtype=groups[0].dtype)
-        ranks = [sum(len(a) for _, a, _, _ in adapted) for adapted in own]
+        ranks = [sum(len(a) for _, a, _, _ in adapted) for adapted in adapters_of]
         sizes = [
             (r * group.columns, sum(group.rows) * r) for r, group in zip(ranks, groups, strict=True)
         ]
@@ -182,30 +182,32 @@ class _Join(Function):
             for down, up, r, group in zip(downs, ups, ranks, groups, strict=True)
             for part in (down.view(r, group.columns), up.view(sum(group.rows), r))
         ]
-        scaled = torch._foreach_mul(list(weights[::2]), _scales(own))
-        a_parts, b_parts = _parts(joined, own)
+        scaled = torch._foreach_mul(list(weights[::2]), _scales(adapters_of))
+        a_parts, b_parts = _parts(joined, adapters_of)
         torch._foreach_copy_(a_parts, scaled)
         torch._foreach_copy_(b_parts, list(weights[1::2]))
         return tuple(joined)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        a_parts, b_parts = _parts(grads, ctx.own)
+        a_parts, b_parts = _parts(grads, ctx.adapters_of)
         d_a = [torch.empty_like(part, dtype=torch.float32) for part in a_parts]
         torch._foreach_copy_(d_a, a_parts)
-        torch._foreach_mul_(d_a, _scales(ctx.own))
+        torch._foreach_mul_(d_a, _scales(ctx.adapters_of))
         pairs = zip(d_a, (part.float() for part in b_parts), strict=True)
         return None, None, *(grad for pair in pairs for grad in pair)
 
 
-def _scales(own: list[list[Any]]) -> list[float]:
-    return [scale for adapted in own for *_, scale in adapted]
+def _scales(adapters_of: list[list[Any]]) -> list[float]:
+    return [scale for adapted in adapters_of for *_, scale in adapted]
 
 
-def _parts(joined: Sequence[Tensor], own: list[list[Any]]) -> tuple[list[Tensor], list[Tensor]]:
+def _parts(
+    joined: Sequence[Tensor], adapters_of: list[list[Any]]
+) -> tuple[list[Tensor], list[Tensor]]:
     """The place of each adapter's A and B in the matrices of all groups."""
     a_parts, b_parts = [], []
-    for down, up, adapted in zip(joined[::2], joined[1::2], own, strict=True):
+    for down, up, adapted in zip(joined[::2], joined[1::2], adapters_of, strict=True):
         rank = 0
         for row, a, b, _ in adapted:
             a_parts.append(down[rank : rank + len(a)])
@@ -214,7 +216,7 @@ def _parts(joined: Sequence[Tensor], own: list[list[Any]]) -> tuple[list[Tensor]
     return a_parts, b_parts
 
 
-def _own(module: Any) -> tuple[Tensor, Tensor, float] | None:
+def _adapter(module: Any) -> tuple[Tensor, Tensor, float] | None:
     """A, B and scale of a map; None where it has no adapter."""
     for name in getattr(module, "active_adapters", ()):
         return module.lora_A[name].weight, module.lora_B[name].weight, module.scaling[name]

@@ -105,10 +105,10 @@ def merge_adapters(model: "PeftModel | PreTrainedModel", dtype: torch.dtype) -> 
         if quantised(module) and not name.endswith("base_layer")
     }
     for name, module in (quantised_maps | adapted).items():
-        parent, _, own = name.rpartition(".")
+        parent, _, attribute = name.rpartition(".")
         plain = plain_map(_merged(module).to(dtype), base_map(module).bias)
         release(base_map(module))
-        setattr(model.get_submodule(parent), own, plain)
+        setattr(model.get_submodule(parent), attribute, plain)
     base: Any = base_of(model) if isinstance(model, PeftModel) else model
     base.config.__dict__.pop("quantization_config", None)
     for flag in ("is_quantized", "hf_quantizer", "is_loaded_in_4bit", "quantization_method"):

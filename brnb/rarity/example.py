@@ -34,9 +34,9 @@ def recomputed(weights: "pd.DataFrame") -> "pd.DataFrame":
 
     example = load("rarity", "worked_example")
     printed = example["weights"] | {"score": example["score"]}
-    own = {name: weights[f"weight_{name}"].iloc[0] for name in FEATURES}
-    own["score"] = weights["score"].iloc[0]
-    rows = [{"feature": k, "published": printed[k], "recomputed": own[k]} for k in printed]
+    ours = {name: weights[f"weight_{name}"].iloc[0] for name in FEATURES}
+    ours["score"] = weights["score"].iloc[0]
+    rows = [{"feature": k, "published": printed[k], "recomputed": ours[k]} for k in printed]
     return pd.DataFrame(rows)
 
 
@@ -53,9 +53,9 @@ def misdescribed(models: "pd.DataFrame") -> "pd.DataFrame":
     known = models.set_index("name")
     rows = []
     for claim in load("rarity", "described"):
-        own = known.loc[claim["model"]]
+        described = known.loc[claim["model"]]
         for feature in FEATURES:
-            if feature in claim and claim[feature] != own[feature]:
+            if feature in claim and claim[feature] != described[feature]:
                 row = {"model": claim["model"], "feature": feature, "described": claim[feature]}
-                rows.append(row | {"found": own[feature], "source": own["source"]})
+                rows.append(row | {"found": described[feature], "source": described["source"]})
     return pd.DataFrame(rows)

@@ -187,9 +187,11 @@ def _listed(folder: Path, suffix: str, lang: str) -> list[dict[str, str]]:
 
 
 def _numbers(receipts: Mapping[str, Mapping[str, Any]], lang: str) -> Iterator[dict[str, str]]:
-    found = {id: n for receipt in receipts.values() for id, n in receipt.get("numbers", {}).items()}
-    for id in sorted(found):
-        number = found[id]
+    numbers = {
+        id: n for receipt in receipts.values() for id, n in receipt.get("numbers", {}).items()
+    }
+    for id in sorted(numbers):
+        number = numbers[id]
         value = format_number(number["value"], lang, number.get("decimals"), number.get("unit"))
         yield {"id": id, "value": value}
 

@@ -122,10 +122,10 @@ def _state(dest: Path, path: str, content: bytes, known: dict[str, str]) -> str:
         return "conflict" if target.parent.exists() and not target.parent.is_dir() else "write"
     if not target.is_file():
         return "conflict"
-    found = _sha256(target)
-    if found == hashlib.sha256(content).hexdigest():
+    digest = _sha256(target)
+    if digest == hashlib.sha256(content).hexdigest():
         return "same"  # also after an export that was cut short before its manifest
-    return "write" if known.get(path) == found else "conflict"
+    return "write" if known.get(path) == digest else "conflict"
 
 
 def _sha256(path: Path) -> str:

@@ -59,12 +59,12 @@ def label(id: str, lang: str) -> str:
     KeyError
         If no label has this id; the message names the nearest ones and the file to add it to.
     """
-    found = find_label(id, lang)
-    if found is None:
+    text = find_label(id, lang)
+    if text is None:
         near = difflib.get_close_matches(id, _labels(), n=3, cutoff=0.5)
         hint = f"nearest: {', '.join(near)}; " if near else ""
         raise KeyError(f"no label {id!r} ({hint}add it to brnb/report/labels.yaml in pt and en)")
-    return found
+    return text
 
 
 def is_missing(value: Any) -> bool:

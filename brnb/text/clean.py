@@ -57,7 +57,7 @@ def clean_text(text: str, min_chars: int, min_letters: float) -> tuple[str, dict
     dict of str to Removed
         What each rule removed; only rules that removed something.
     """
-    kept: list[str] = []
+    lines: list[str] = []
     removed: dict[str, Removed] = {}
     text = _single_spaces(text)
     # Latin-1 holds every letter of Portuguese: counted in C for the whole document at once, its
@@ -73,12 +73,12 @@ def clean_text(text: str, min_chars: int, min_letters: float) -> tuple[str, dict
         elif (least := min_letters * size) > len(letters) and least > sum(map(str.isalpha, line)):
             rule = "low_letters"
         else:
-            kept.append(line)
+            lines.append(line)
             continue
         count = removed.setdefault(rule, Removed(documents=1))
         count.lines += 1
         count.characters += size
-    return "\n".join(kept), removed
+    return "\n".join(lines), removed
 
 
 def _single_spaces(text: str) -> str:

@@ -36,7 +36,7 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(slots=True)
-class Kept:
+class Amount:
     """An amount of text: `characters` without line breaks, `bytes` of UTF-8 with them."""
 
     documents: int = 0
@@ -72,8 +72,8 @@ class CorpusReport:
     malformed: dict[str, int] = field(default_factory=dict)
     documents_sampled: int = 0
     removed: dict[str, Removed] = field(default_factory=lambda: {rule: Removed() for rule in RULES})
-    kept: dict[str, dict[str, Kept]] = field(
-        default_factory=lambda: {c: {s: Kept() for s in SPLITS} for c in CLEANINGS}
+    kept: dict[str, dict[str, Amount]] = field(
+        default_factory=lambda: {c: {s: Amount() for s in SPLITS} for c in CLEANINGS}
     )
     lengths_read: list[int] = field(default_factory=lambda: [0] * (len(LENGTH_EDGES) + 1))
     lengths_kept: list[int] = field(default_factory=lambda: [0] * (len(LENGTH_EDGES) + 1))
@@ -81,7 +81,7 @@ class CorpusReport:
     @property
     def documents_kept(self) -> int:
         """Documents kept, over all splits."""
-        return sum(kept.documents for kept in self.kept["v6"].values())
+        return sum(amount.documents for amount in self.kept["v6"].values())
 
 
 def build(folder: Path, params: CorpusParams, progress: bool = True) -> CorpusReport:
@@ -196,11 +196,11 @@ class _Pass:
         for cleaning, form, length in (("early", early, early_length), ("v6", data, len(text))):
             line = b'%b, "text": %b}\n' % (head, _json_string(form, plain))
             self._files[split_file(cleaning, split)].write(line)
-            kept = self.report.kept[cleaning][split]
-            kept.documents += 1
-            kept.lines += breaks + 1
-            kept.characters += length - breaks
-            kept.bytes += len(form)
+            amount = self.report.kept[cleaning][split]
+            amount.documents += 1
+            amount.lines += breaks + 1
+            amount.characters += length - breaks
+            amount.bytes += len(form)
 
 
 def _json_string(data: bytes, plain: bool) -> bytes:
@@ -235,8 +235,8 @@ def _require_documents(report: CorpusReport, params: CorpusParams) -> None:
             f"{report.documents_sampled} in the sample (lines removed: {counts}); "
             "lower min_chars or min_letters, or raise sample_share"
         )
-    for split, kept in report.kept["v6"].items():
-        if not kept.documents:
+    for split, amount in report.kept["v6"].items():
+        if not amount.documents:
             raise ValueError(
                 f"{source}: none of {report.documents_kept} documents fell into {split}; "
                 f"raise {'documents' if split == 'train' else f'{split}_share or documents'}"

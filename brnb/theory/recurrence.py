@@ -76,7 +76,7 @@ def printed_speedup(n: npt.ArrayLike, width: int, processors: float) -> Floats:
 
 
 def gradient_through_time(
-    last: npt.ArrayLike, jacobians: Sequence[npt.ArrayLike], own: npt.ArrayLike
+    last: npt.ArrayLike, jacobians: Sequence[npt.ArrayLike], direct: npt.ArrayLike
 ) -> Floats:
     """dL/dh_T times all dh_k/dh_(k-1), k = T down to t + 1, times dh_t/dtheta_t (Eq. A.29).
 
@@ -86,13 +86,13 @@ def gradient_through_time(
         dL/dh_T, shape (d,).
     jacobians
         dh_k/dh_(k-1) for k = t + 1 to T in order, (d, d) each.
-    own
+    direct
         dh_t/dtheta_t, shape (d, p).
     """
     through = reduce(
         lambda row, J: row @ np.asarray(J, float), reversed(jacobians), np.asarray(last)
     )
-    return np.asarray(through @ np.asarray(own, float))
+    return np.asarray(through @ np.asarray(direct, float))
 
 
 def recurrent_gradient_bound(jacobians: Sequence[npt.ArrayLike]) -> float:

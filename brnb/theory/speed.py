@@ -210,8 +210,8 @@ def predict(
     """
     family = [m for m in measured if m.work.family == work.family]
     multiples = fit(family)
-    own = [m for m in family if (m.gpu, m.kind, m.program) == (gpu, kind, program)]
-    scales = _scales([_Run(math.log(m.seconds), *_sides(multiples, m.work)) for m in own])
+    same_program = [m for m in family if (m.gpu, m.kind, m.program) == (gpu, kind, program)]
+    scales = _scales([_Run(math.log(m.seconds), *_sides(multiples, m.work)) for m in same_program])
     speeds = [
         Speed(math.exp(side + scale), evidence)
         for side, (scale, evidence) in zip(_sides(multiples, work), scales, strict=True)
@@ -232,19 +232,19 @@ def _sides(multiples: "np.ndarray", work: Work) -> tuple[float, float]:
     return math.log(terms[:-1].sum() or NONE), math.log(terms[-1] or NONE)
 
 
-def _scales(own: Sequence[_Run]) -> list[tuple[float, int]]:
+def _scales(runs: Sequence[_Run]) -> list[tuple[float, int]]:
     """Logarithms of what a program multiplies roofline and floor by, and how many runs say so.
 
     Each run waited at one of the two, at the floor those with most of it for their roofline. Of all
     splits of that order the one counts that explains the times best with the most usual factors.
     """
-    order = sorted(own, key=lambda run: run.roofline - run.floor)
+    order = sorted(runs, key=lambda run: run.roofline - run.floor)
     best, scales = math.inf, [(0.0, 0), (0.0, 0)]
     for waiting in range(len(order) + 1):
         slow, fast = order[:waiting], order[waiting:]
         up = sum(run.seconds - run.roofline for run in fast) / max(len(fast), 1)
         raised = sum(run.seconds - run.floor for run in slow) / max(len(slow), 1)
-        misfits = [max(r.roofline + up, r.floor + raised) - r.seconds for r in own]
+        misfits = [max(r.roofline + up, r.floor + raised) - r.seconds for r in runs]
         cost = sum((misfit / NOISE) ** 2 for misfit in misfits)
         cost += (up / USUAL[0]) ** 2 + (raised / USUAL[1]) ** 2
         if cost < best:

@@ -84,15 +84,15 @@ class CharTokenizer:
         """
         counts = _count_characters(texts)
         order = np.argsort(-counts, kind="stable")  # stable: equal counts stay in code point order
-        kept = order[counts[order] >= max(min_count, 1)]
+        alphabet = order[counts[order] >= max(min_count, 1)]
         if max_size is not None:
-            kept = kept[: max(max_size - len(cls.SPECIALS), 0)]
-        if len(kept) == 0:
+            alphabet = alphabet[: max(max_size - len(cls.SPECIALS), 0)]
+        if len(alphabet) == 0:
             raise ValueError(
                 f"tokenizer {name!r}: no character left to learn (max_size={max_size}, "
                 f"min_count={min_count}). Give it a non-empty text or loosen the two."
             )
-        return cls(kept.astype("<u4").tobytes().decode("utf-32-le"), name)
+        return cls(alphabet.astype("<u4").tobytes().decode("utf-32-le"), name)
 
     @classmethod
     def load(cls, folder: Path) -> "CharTokenizer":

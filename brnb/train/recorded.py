@@ -91,12 +91,14 @@ class Recording:
         for i, part in enumerate(self.state):
             part.copy_(state[i]) if state else part.zero_()
         earlier = [p.grad for p in self.parameters]
-        for i, (kept, own) in enumerate(zip(earlier, self.gradients, strict=True)):
-            if kept is not None and kept is own:  # of the micro-batch before: about to be replaced
-                earlier[i] = own.clone()
+        for i, (before, computed) in enumerate(zip(earlier, self.gradients, strict=True)):
+            if (
+                before is not None and before is computed
+            ):  # of the micro-batch before: about to be replaced
+                earlier[i] = computed.clone()
         self.graph.replay()
-        for p, kept, own in zip(self.parameters, earlier, self.gradients, strict=True):
-            p.grad = own if kept is None or own is None else kept.add_(own)
+        for p, before, computed in zip(self.parameters, earlier, self.gradients, strict=True):
+            p.grad = computed if before is None or computed is None else before.add_(computed)
         return self.loss.clone(), tuple(part.clone() for part in self.new)
 
 
@@ -107,18 +109,18 @@ def aliases(model: nn.Module) -> Iterator[list[nn.Parameter]]:
     Autograd remembers on which stream a parameter was first used, or got its hook, and would wait
     for that stream, which a recording must not: these are new to it.
     """
-    own = [
+    originals = [
         (module, name, parameter)
         for module in model.modules()
         for name, parameter in module.named_parameters(recurse=False)
     ]
-    known = {id(p): nn.Parameter(p.data, p.requires_grad) for _, _, p in own}
+    known = {id(p): nn.Parameter(p.data, p.requires_grad) for _, _, p in originals}
     try:
-        _set_parameters((module, name, known[id(p)]) for module, name, p in own)
+        _set_parameters((module, name, known[id(p)]) for module, name, p in originals)
         yield [p for p in model.parameters() if p.requires_grad]
     finally:
-        _set_parameters(own)
-    if any(known[id(p)].data_ptr() != p.data_ptr() for _, _, p in own):
+        _set_parameters(originals)
+    if any(known[id(p)].data_ptr() != p.data_ptr() for _, _, p in originals):
         raise RuntimeError("a module moved its weights while its step was recorded")
 
 

@@ -42,8 +42,8 @@ def whole(value: Any, kept: bool = True) -> Any:
 def load_whole(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Give a model whole weights, be it sharded or not."""
     if isinstance(model, FSDPModule):
-        own = model.state_dict()
-        weights = {name: _like(own[name], weight) for name, weight in weights.items()}
+        sharded = model.state_dict()
+        weights = {name: _like(sharded[name], weight) for name, weight in weights.items()}
     model.load_state_dict(weights)
 
 
