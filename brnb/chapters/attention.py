@@ -18,15 +18,6 @@ if TYPE_CHECKING:
     from brnb.evaluate.heads import Heads
     from brnb.evaluate.masked import Quality
 
-DECIMALS = {
-    "costs": {"milliseconds": 3, "megabytes": 2, "time_ratio": 3, "memory_ratio": 4},
-    "tab14": {"seen_percent": 1, "bits_per_byte": 4, "quality_percent": 2}
-    | {"ci_low": 2, "ci_high": 2},
-    "gradients": {"decay": 4, "half_distance": 1, "at_1": 5, "at_16": 5, "farthest": 5},
-    "state": {"product": 3, "by_eigenvalue": 3, "by_norm": 1},
-    "heads": {"sparsity": 3, "uniform_sparsity": 3, "distance": 1, "uniform_distance": 1}
-    | {"score_rank": 1, "weight_rank": 1, "steepness_1": 3, "steepness_2": 3, "steepness_4": 3},
-}
 CROSSING = 6  # times the width: A.20's two terms are equal
 
 

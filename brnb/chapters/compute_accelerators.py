@@ -17,8 +17,6 @@ from brnb.thesis import load
 if TYPE_CHECKING:
     import pandas as pd
 
-DECIMALS = {"tflops_per_watt": 2, "tflops_hour_per_usd": 0, "eflop_per_usd": 2, "usd_per_hour": 2}
-
 
 def tab15(lang: str) -> "pd.DataFrame":
     """Table 15 as printed, vendors' and measured numbers, and the watts that it implies."""

@@ -43,11 +43,6 @@ if TYPE_CHECKING:
     from brnb.models.transformer import TransformerLM
 
 Array = NDArray[np.float64]
-DECIMALS = {
-    "clips": {"clip": 2, "clipped_percent": 3}
-    | dict.fromkeys(["rmse", "rmse_inside", "rmse_formula", "rmse_published"], 4),
-    "cache": {"bits": 2, "error": 2, "loss_nats": 4, "loss_change": 4},
-}
 
 
 def tab17(samples: int, seed: int) -> "pd.DataFrame":

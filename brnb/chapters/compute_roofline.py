@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-DECIMALS = {"intensity": 2, "microseconds": 1, "gflops": 1, "limit_gflops": 1, "roofline_share": 0}
-
-
 @dataclass(frozen=True)
 class Ceilings:
     """Measured rates of a machine.

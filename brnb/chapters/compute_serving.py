@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-DECIMALS = {
-    "cache": {"parameters_billion": 2, "kib_token": 0, "gb_fp16": 2, "gb_int8": 2},
-    "serving": {"tokens_per_second": 0, "latency_seconds": 1, "utilisation_percent": 1},
-}
 MHA: dict[str, Any] = {"gated": False, "tied": True, "bias": True, "norm_bias": True}
 MODELS = {  # sizes of each model's published configuration
     "GPT-3 175B": Shape(vocab=50257, width=12288, layers=96, heads=96, kv_heads=96, head_dim=128,

@@ -35,17 +35,6 @@ if TYPE_CHECKING:
 
 H100_HOUR = ("h100_sxm", "runpod_secure_2026_11")
 MOST_FLOPS = 1e25  # C_max of C.45
-SIZES = {"parameters_billion": 2, "tokens_billion": 0}
-DECIMALS = {
-    "phases": SIZES
-    | {"predicted_loss": 3, "doubling_gain": 4}
-    | {"doubling_usd": 0, "usd_per_centinat": 0},
-    "saturation": SIZES | {"usd": 0},
-    "allocation": SIZES | {"predicted_loss": 3, "usd": 0},
-    "schedule": {"value": 3},
-    "budget_allocation": {"n_printed": 0, "n_balanced": 0, "overspent": 0},
-    "pareto": {"predicted_loss": 3, "above_optimum": 3},
-}
 
 
 def flop_price(utilization: float = 0.4) -> float:

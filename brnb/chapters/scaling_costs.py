@@ -34,14 +34,6 @@ if TYPE_CHECKING:
 
 TIERS = ("tier1", "tier2", "tier3")
 MONEY = ("compute_usd", "storage_usd", "network_usd", "people_usd", "data_usd", "total_usd")
-DECIMALS = {
-    "full_cost": dict.fromkeys(MONEY, 0) | {"compute_share": 1, "storage_as_printed": 0},
-    "known_models": {"days_recomputed": 0, "usd_recomputed": 0, "gpu_years": 1}
-    | {"days_of_ten_gpus_at_peak": 1},
-    "tiers": {"ratio": 2},
-    "tier_energy": {"usd_published": 0, "usd_recomputed": 0, "usd_per_kwh": 2},
-    "roadmap": {"days": 1, "usd": 0, "kwh": 0},
-}
 TIER_GPUS = {"tier1": "h100_sxm", "tier2": "a100_80gb", "tier3": "rtx4090"}
 PRINTED_CLUSTERS = {  # C.2.2: FLOP/s, bytes, bytes/s
     "tier1": (2.02e18, 163e12, 6.8e15),

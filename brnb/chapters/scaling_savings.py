@@ -47,16 +47,6 @@ Efficiency = tuple[str, float, float, float, float | None]  # see `tab_efficienc
 WIDTHS = (2, 3, 4, 6, 8, 16)  # bits
 FROZEN_OVERHEAD = 1 / 2  # of a step that trains adapters: a forward and a backward pass
 PARAMETER_KINDS = ("embedding", "attention", "feedforward")
-DECIMALS = {
-    "lora": {"trained_million": 1, "reduction": 1},
-    "rank": {"rank_published": 0, "rank_bound": 0},
-    "bits": {"bits_used": 2, "error_allocated": 4, "error_even": 4},
-    "checkpointing": dict.fromkeys(("activations_counted", "activations_printed"), 1)
-    | dict.fromkeys(("overhead_measured", "overhead_frozen", "overhead_printed"), 1),
-    "overhead": {"overhead_recomputed": 1, "overhead_printed": 1},
-    "utilities": {"utility_published": 3, "utility_recomputed": 3},
-    "efficiency": {"bits_saved": 3, "per_petaflop": 4, "per_million_tokens": 4, "per_usd": 1},
-}
 
 
 def tab_lora(ranks: Sequence[int]) -> "pd.DataFrame":

@@ -56,18 +56,6 @@ BUDGETS = (1e20, 1e21, 1e22, 1e23, 1e24, 1e25, 1e26)  # FLOP
 HOFFMANN, REPLICATION = "hoffmann_2022", "besiroglu_2024"
 GPT3 = {"layers": 96, "width": 12288, "hidden": 49152, "seq_len": 2048, "vocab": 50257}
 ANSWERS = (1, 5, 20, 100)  # tokens that must all be right
-DECIMALS = {
-    "kaplan": {"loss_recomputed": 3, "loss_published": 3, "elasticity": 4},
-    "optimum": {"parameters_billion": 2, "tokens_billion": 1, "tokens_per_parameter": 1}
-    | {"predicted_loss": 3},
-    "exponents": {"for_size": 3, "for_data": 3},
-    "training_flops": {"gflops_published": 1, "gflops_recomputed": 1, "ratio": 2},
-    "prediction": dict.fromkeys(("predicted_loss", "ci_low", "ci_high"), 3)
-    | {"printed_low": 3, "printed_high": 3, "too_wide": 1},
-    "extrapolation": {"parameters_billion": 0, "tokens_billion": 0, "size_term": 3}
-    | {"data_term": 3, "predicted_loss": 3},
-    "emergence": dict.fromkeys(("score_1e18", "score_1e22", "score_1e26"), 4) | {"decades": 1},
-}
 
 
 def tab_kaplan() -> "pd.DataFrame":
