@@ -47,3 +47,11 @@ def run_chapter(project: Path) -> Callable[..., dict[str, Any]]:
         return execute(next((project / "notebooks").glob(f"*_{name}.ipynb")), **overrides)
 
     return run
+
+
+@pytest.fixture
+def done(project: Path, run_chapter: Callable[..., dict[str, Any]]) -> Path:
+    """`project` after both chapters were run."""
+    run_chapter("first")
+    run_chapter("second")
+    return project

@@ -14,13 +14,6 @@ def state(project, run="first"):
     return Pipeline("smoke", project).status_of(run)
 
 
-@pytest.fixture
-def done(project, run_chapter):
-    run_chapter("first")
-    run_chapter("second")
-    return project
-
-
 def stop_in_the_middle(project, run_chapter):
     """Execute the first chapter until its second cell, in which it has written its artefact."""
     path = project / "notebooks/01_first.ipynb"

@@ -7,25 +7,16 @@ import subprocess
 import sys
 
 import pytest
-from mini_project import execute, write_notebook
+from mini_project import execute, execute_edited, states, write_notebook
 
 from brnb import cli
 from brnb.locks import LockedError, release_lock
 from brnb.params import ParameterError
-from brnb.pipeline import Pipeline
 from brnb.run import RunError
 
 
-def states(project):
-    return {s.run: (s.state, s.why) for s in Pipeline("smoke", project).status()}
-
-
-@pytest.fixture
-def done(project, run_chapter):
-    run_chapter("first")
-    run_chapter("second")
-    assert states(project) == {"first": ("done", ""), "second": ("done", "")}
-    return project
+def test_a_run_that_is_closed_is_done(done):
+    assert states(done) == {"first": ("done", ""), "second": ("done", "")}
 
 
 def test_the_receipt_says_what_was_run(done):
@@ -143,15 +134,7 @@ def test_a_truncated_receipt_is_stale(done, text):
 
 
 def test_cells_that_the_saved_notebook_lacks_make_the_run_stale(project, capsys):
-    path = project / "notebooks/01_first.ipynb"
-    saved = path.read_text()
-    path.write_text(saved.replace("42", "43"))
-    cells = [c["source"] for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "code"]
-    path.write_text(saved)
-    namespace = {"In": [""]}
-    for source in cells:
-        namespace["In"].append(source)
-        exec(source, namespace)
+    execute_edited(project / "notebooks/01_first.ipynb", "42", "43")
     assert "restart the kernel" in capsys.readouterr().out
     state, why = states(project)["first"]
     assert state == "stale"

@@ -3,26 +3,15 @@
 import json
 
 import pytest
+from mini_project import execute_edited, states
 
 from brnb.params import ParameterError
-from brnb.pipeline import Pipeline
-
-
-def states(project):
-    return {s.run: (s.state, s.why) for s in Pipeline("smoke", project).status()}
 
 
 def everything(project):
     """All files that the profile's runs left, with their bytes."""
     files = [p for p in (project / "reports/smoke").rglob("*") if p.is_file()]
     return {p: p.read_bytes() for p in files if "scratch" not in p.parts}
-
-
-@pytest.fixture
-def done(project, run_chapter):
-    run_chapter("first")
-    run_chapter("second")
-    return project
 
 
 def test_other_parameters_leave_the_published_run_alone(done, run_chapter, capsys):
@@ -79,15 +68,7 @@ def test_a_scratch_folder_that_is_not_there_is_named(done, run_chapter, monkeypa
 
 def test_edited_cells_do_not_replace_a_finished_run(done, run_chapter, capsys):
     before = everything(done)
-    path = done / "notebooks/01_first.ipynb"
-    saved = path.read_text()
-    path.write_text(saved.replace("42", "43"))
-    cells = [c["source"] for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "code"]
-    path.write_text(saved)
-    namespace = {"In": [""]}
-    for source in cells:
-        namespace["In"].append(source)
-        exec(source, namespace)
+    execute_edited(done / "notebooks/01_first.ipynb", "42", "43")
     assert everything(done) == before
     assert states(done)["first"] == ("done", "")
     assert "reports/smoke/scratch/first-" in capsys.readouterr().out

@@ -2,41 +2,9 @@
 
 from brnb.theory.lora import lora_parameters
 from brnb.theory.memory import MicroBatch, memory
-from brnb.theory.shape import Shape
+from brnb.theory.shape import LLAMA_8B, MIXTRAL_8X7B
 
-MODEL_SHAPES = {
-    "llama31_8b": Shape(
-        vocab=128256, width=4096, layers=32, heads=32, kv_heads=8, head_dim=128, hidden=14336
-    ),
-    "llama31_70b": Shape(
-        vocab=128256, width=8192, layers=80, heads=64, kv_heads=8, head_dim=128, hidden=28672
-    ),
-    "gpt3": Shape(
-        vocab=50257,
-        width=12288,
-        layers=96,
-        heads=96,
-        kv_heads=96,
-        head_dim=128,
-        hidden=49152,
-        gated=False,
-        positions=2048,
-        tied=True,
-        bias=True,
-        norm_bias=True,
-    ),
-    "mixtral": Shape(
-        vocab=32000,
-        width=4096,
-        layers=32,
-        heads=32,
-        kv_heads=8,
-        head_dim=128,
-        hidden=14336,
-        experts=8,
-        experts_active=2,
-    ),
-}
+MODEL_SHAPES = {"llama31_8b": LLAMA_8B, "mixtral": MIXTRAL_8X7B}
 
 
 def parameters(model: str) -> int:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from brnb.chapters.corrections import printed_beside_corrected
 from brnb.report.labels import label
 from brnb.report.tables import frame
 from brnb.theory import attention as formulas
@@ -28,17 +29,7 @@ def tab_attention_equations(lang: str) -> "pd.DataFrame":
     pandas.DataFrame
         ``equation``, ``quantity``, ``printed_value``, ``corrected_value`` and their ratio.
     """
-    rows = [
-        {
-            "equation": equation,
-            "quantity": label(quantity, lang),
-            "printed_value": float(printed),
-            "corrected_value": float(corrected),
-            "printed_over_corrected": float(printed) / float(corrected),
-        }
-        for equation, quantity, printed, corrected in _pairs()
-    ]
-    return frame(rows)
+    return printed_beside_corrected(_pairs(), lang)
 
 
 def _pairs() -> list[tuple[str, str, Any, Any]]:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 from brnb.report.labels import label
 from brnb.report.tables import frame
 from brnb.theory import attention_traffic, roofline, transformer_flops
+from brnb.theory.compute import GPT3_SIZES
 from brnb.theory.tiling import printed_tile_reuse, tile_reuse, tiling_reduction
 
 if TYPE_CHECKING:
     import pandas as pd
 
-GPT3 = {"layers": 96, "width": 12288, "hidden": 49152, "seq_len": 2048, "vocab": 50257}
 GPT2 = {"layers": 12, "width": 768, "hidden": 3072, "seq_len": 1024, "vocab": 50257}
 A100 = {"fp16": 312e12, "fp32": 19.5e12, "bandwidth": 1.5e12}  # peaks; bandwidth as printed
 SHARED_MEMORY = 164 * 1024  # bytes that a block of an A100 may use
@@ -19,7 +19,7 @@ SHARED_MEMORY = 164 * 1024  # bytes that a block of an A100 may use
 
 def tab_flops(lang: str) -> "pd.DataFrame":
     """Forward FLOPs of GPT-3 and of GPT-2 124M by part (Eqs. B.1-B.12), and their shares."""
-    models = {"gpt3": _parts(**GPT3), "gpt2": _parts(**GPT2)}
+    models = {"gpt3": _parts(**GPT3_SIZES), "gpt2": _parts(**GPT2)}
     rows = []
     for part in models["gpt3"]:
         row: dict[str, Any] = {"part": label(f"forward_{part}", lang)}

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from brnb.report.labels import label
+from brnb.chapters.corrections import printed_beside_corrected
 from brnb.report.tables import frame
 from brnb.theory import (
     accelerators,
@@ -16,7 +16,7 @@ from brnb.theory import (
     transformer_flops,
     zero,
 )
-from brnb.theory.compute import DAY, gpu_seconds, training_flops
+from brnb.theory.compute import DAY, GPT3_SIZES, gpu_seconds, training_flops
 from brnb.theory.equations import rounds_to
 from brnb.theory.kv_cache import cache_bytes
 from brnb.theory.scaling_efficiency import amdahl_speedup
@@ -25,7 +25,6 @@ from brnb.thesis import load
 if TYPE_CHECKING:
     import pandas as pd
 
-GPT3 = {"layers": 96, "width": 12288, "hidden": 49152, "seq_len": 2048, "vocab": 50257}
 PARAMETERS, TOKENS, BATCH = 175e9, 300e9, 3.2e6
 A100_PEAK, A100_BANDWIDTH = 312e12, 1.5e12  # as printed
 SIGMA = 1e-4
@@ -60,21 +59,11 @@ def values() -> dict[str, float]:
 
 def tab_printed(lang: str) -> "pd.DataFrame":
     """Formulas whose printed form is wrong, both evaluated, and their ratio."""
-    rows = [
-        {
-            "equation": equation,
-            "quantity": label(quantity, lang),
-            "printed_value": float(printed),
-            "corrected_value": float(corrected),
-            "printed_over_corrected": float(printed) / float(corrected),
-        }
-        for equation, quantity, printed, corrected in _pairs()
-    ]
-    return frame(rows)
+    return printed_beside_corrected(_pairs(), lang)
 
 
 def _flops() -> dict[str, float]:
-    layers, width = GPT3["layers"], GPT3["width"]
+    layers, width = GPT3_SIZES["layers"], GPT3_SIZES["width"]
     short = transformer_flops.step_flops(layers, width, 1)  # n much below d
     seconds = gpu_seconds(training_flops(PARAMETERS, TOKENS), A100_PEAK / 1e12, 0.4)
     return {
@@ -145,13 +134,13 @@ def _pairs() -> list[tuple[str, str, Any, Any]]:
 
 def _pairs_of_flops() -> list[tuple[str, str, Any, Any]]:
     f = transformer_flops
-    whole = sum(f.sequence_flops(**GPT3).values())
-    layers, width, seq_len = GPT3["layers"], GPT3["width"], GPT3["seq_len"]
-    embedding = f.printed_embedding_flops(GPT3["vocab"], width, seq_len)
+    whole = sum(f.sequence_flops(**GPT3_SIZES).values())
+    layers, width, seq_len = GPT3_SIZES["layers"], GPT3_SIZES["width"], GPT3_SIZES["seq_len"]
+    embedding = f.printed_embedding_flops(GPT3_SIZES["vocab"], width, seq_len)
     return [
         ("B.1", "embedding_gpt3", embedding, f.embedding_flops(width, seq_len)),
-        ("B.12", "forward_gpt3", f.printed_sequence_flops(**GPT3), whole),
-        ("B.13", "forward_gpt3", f.printed_factored_flops(**GPT3), whole),
+        ("B.12", "forward_gpt3", f.printed_sequence_flops(**GPT3_SIZES), whole),
+        ("B.13", "forward_gpt3", f.printed_factored_flops(**GPT3_SIZES), whole),
         ("B.14", "forward_gpt3", f.layers_flops(layers, width, seq_len), whole),
         ("B.16", "training_gpt3", f.printed_step_flops(layers, width, seq_len),
          f.step_flops(layers, width, seq_len)),

@@ -18,6 +18,7 @@ from brnb.theory.chinchilla import (
     published,
 )
 from brnb.theory.compute import (
+    GPT3_SIZES,
     forward_flops,
     forward_flops_of_large,
     layer_training_flops,
@@ -54,7 +55,6 @@ POINTS: dict[Variable, float] = {"N": 1e10, "D": 1e11, "C": 1e20}  # of C.11-C.1
 PRINTED_SLOPES = {"N": "C.11", "D": "C.12", "C": "C.13"}
 BUDGETS = (1e20, 1e21, 1e22, 1e23, 1e24, 1e25, 1e26)  # FLOP
 HOFFMANN, REPLICATION = "hoffmann_2022", "besiroglu_2024"
-GPT3 = {"layers": 96, "width": 12288, "hidden": 49152, "seq_len": 2048, "vocab": 50257}
 ANSWERS = (1, 5, 20, 100)  # tokens that must all be right
 
 
@@ -184,8 +184,8 @@ def _draw_conditions(axis: Any, law: LossLaw, flops: float, lang: str) -> None:
 
 def tab_training_flops(lang: str) -> "pd.DataFrame":
     """GFLOP of a token of GPT-3, printed (C.26-C.32) and right, with their ratio."""
-    right, printed = forward_flops(**GPT3), printed_forward_flops(**GPT3)
-    layers, width, n = (GPT3[key] for key in ("layers", "width", "seq_len"))
+    right, printed = forward_flops(**GPT3_SIZES), printed_forward_flops(**GPT3_SIZES)
+    layers, width, n = (GPT3_SIZES[key] for key in ("layers", "width", "seq_len"))
     pairs = {f"flops_{part}": (printed[part], right[part]) for part in right}
     pairs["flops_large"] = (
         printed_forward_flops_of_large(layers, width, n),

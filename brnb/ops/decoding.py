@@ -11,14 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from brnb.ops import activation, rope
+from brnb.ops.elementwise import rms_unit
 
 
 @torch.library.custom_op("brnb::rms_norm", mutates_args=(), device_types="cpu")
 def rms_norm(x: Tensor, gain: Tensor, eps: float) -> Tensor:
     """Root-mean-square norm of the rows of (N, d), in fp32 up to the gain."""
-    wide = x.float()
-    unit = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + eps)
-    return gain * unit.to(x.dtype)
+    return gain * rms_unit(x, eps).to(x.dtype)
 
 
 @torch.library.custom_op("brnb::swiglu", mutates_args=(), device_types="cpu")

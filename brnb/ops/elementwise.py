@@ -33,11 +33,17 @@ def fused_on_gpu(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def rms_unit(x: Tensor, eps: float) -> Tensor:
+    """Each row over its root mean square, in fp32 (Zhang & Sennrich, 2019)."""
+    wide = x.float()
+    return wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)
+
+
 @fused_on_gpu
 def rms_norm(x: Tensor, gain: Tensor, eps: float) -> Tensor:
-    """Root-mean-square norm of each row (Zhang & Sennrich, 2019), computed in fp32."""
-    wide = x.float()
-    return (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps) * gain).to(x.dtype)
+    """Root-mean-square norm of each row, rounded once; `brnb.ops.decoding` rounds before the gain,
+    as transformers does."""
+    return (rms_unit(x, eps) * gain).to(x.dtype)
 
 
 @fused_on_gpu

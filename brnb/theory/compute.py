@@ -9,6 +9,8 @@ from brnb.theory.shape import Shape
 from brnb.thesis import load
 
 DAY, YEAR = 86_400, 365 * 86_400  # seconds
+# As `forward_flops` takes them (Brown et al., 2020, Table 2.1; GPT-2's vocabulary).
+GPT3_SIZES = {"layers": 96, "width": 12288, "hidden": 49152, "seq_len": 2048, "vocab": 50257}
 
 
 def training_flops(parameters: float, tokens: float) -> float:

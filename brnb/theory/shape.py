@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -252,3 +252,6 @@ LLAMA_7B = Shape(
 LLAMA_8B = Shape(
     vocab=128256, width=4096, layers=32, heads=32, kv_heads=8, head_dim=128, hidden=14336
 )
+
+
+MIXTRAL_8X7B = replace(LLAMA_8B, vocab=32000, experts=8, experts_active=2)

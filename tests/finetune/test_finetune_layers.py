@@ -148,7 +148,7 @@ def test_what_is_compiled_gets_its_tokens_as_rows_of_matrices(monkeypatch):
 
         monkeypatch.setattr(module, name, call)
 
-    names = {"rms_norm", "rms_norm_backward", "swiglu", "swiglu_backward", "rotate"}
+    names = {"rms_norm", "rms_norm_backward", "swiglu", "swiglu_backward", "rotate_into"}
     for name in names:
         watched(layers, name)
     watched(frozen_head, "_nats")

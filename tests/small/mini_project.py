@@ -1,12 +1,14 @@
 """Two small chapters, written and run without a kernel."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from mini_schema import MiniParams
 
 from brnb.parameter_cells import documented
+from brnb.pipeline import Pipeline
 
 FIRST = """
 import brnb
@@ -59,13 +61,29 @@ def write_notebook(path: Path, code: str, parameters: dict[str, Any]) -> None:
 
 def execute(notebook: Path, **overrides: Any) -> dict[str, Any]:
     """Run the code cells as papermill would, with a cell of overrides; returns the namespace."""
-    cells = [
-        c for c in json.loads(notebook.read_text("utf-8"))["cells"] if c["cell_type"] == "code"
-    ]
     injected = "# Parameters\n" + "\n".join(f"{k} = {v!r}" for k, v in overrides.items())
-    sources = [cell["source"] for cell in cells]
+    first, *others = _code(notebook)
+    return _execute([first, *([injected] if overrides else []), *others])
+
+
+def execute_edited(notebook: Path, old: str, new: str) -> None:
+    """Run the code cells with one text replaced by another, and leave the saved notebook as is."""
+    _execute(source.replace(old, new) for source in _code(notebook))
+
+
+def states(project: Path) -> dict[str, tuple[str, str]]:
+    """State of each run, and why it is not done."""
+    return {s.run: (s.state, s.why) for s in Pipeline("smoke", project).status()}
+
+
+def _code(notebook: Path) -> list[str]:
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
+    return [cell["source"] for cell in cells if cell["cell_type"] == "code"]
+
+
+def _execute(sources: Iterable[str]) -> dict[str, Any]:
     namespace: dict[str, Any] = {"In": [""]}
-    for source in [sources[0], *([injected] if overrides else []), *sources[1:]]:
+    for source in sources:
         namespace["In"].append(source)
         exec(source, namespace)
     return namespace
