@@ -1,8 +1,8 @@
 """External benchmarks through lm-evaluation-harness, and our tasks for it (extra ``harness``).
 
     tasks = harness.write_tasks(folder, items, read_probes())
-    harness.evaluate("reports/lab/runs/sft_…/hf", tasks, folder, chat=True)
-    harness.evaluate("reports/lab/runs/sft_…/hf", harness.PORTUGUESE)
+    harness.run_harness("reports/lab/runs/sft_…/hf", tasks, folder)
+    harness.run_harness("reports/lab/runs/sft_…/hf", harness.PORTUGUESE)
 
 The folder also works from the command line: ``lm_eval --include_path <folder> --tasks brnb_qa``.
 """

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from brnb.evaluate.statistics import percentiles
-from brnb.thesis import load
 
 if TYPE_CHECKING:
     from brnb.studies.sweep import SweepTraining
@@ -32,16 +31,6 @@ class Law:
     def loss(self, parameters: npt.ArrayLike) -> Floats:
         """The loss at N parameters, in the shape of N."""
         return self.floor + self.scale * np.asarray(parameters, float) ** -self.exponent
-
-
-def published_law(name: str, tokens: float) -> Law:
-    """A law of brnb/thesis/scaling.yaml at D tokens, which a law without D does not look at."""
-    facts = load("scaling", name)
-    if facts["n_c"] is not None:
-        exponent = float(facts["alpha"])
-        return Law(0.0, float(facts["n_c"]) ** exponent, exponent)
-    floor = float(facts["E"]) + float(facts["B"]) / tokens ** float(facts["beta"])
-    return Law(floor, float(facts["A"]), float(facts["alpha"]))
 
 
 @dataclass(frozen=True)

@@ -63,20 +63,6 @@ def step_seconds(flops: Quantity, workers: Quantity, peak: float, utilization: f
     return flops / (workers * peak * utilization)
 
 
-def overlapped_efficiency(compute: Quantity, communication: Quantity) -> Quantity:
-    """Share of a step that computes if communication hides behind it entirely (Algorithm 12)."""
-    positive("s", compute=compute)
-    not_negative("s", communication=communication)
-    return compute / np.maximum(compute, communication)
-
-
-def exposed_efficiency(compute: Quantity, communication: Quantity) -> Quantity:
-    """Share of a step that computes if nothing of the communication is hidden."""
-    positive("s", compute=compute)
-    not_negative("s", communication=communication)
-    return compute / (compute + communication)
-
-
 def printed_hierarchical_seconds(
     data: Quantity, nodes: Quantity, gpus: Quantity, fast: float, slow: float,
     fast_latency: float = 0.0, slow_latency: float = 0.0,

@@ -103,19 +103,3 @@ def decision_matrix(
         )
         for row in table["rows"]
     }  # fmt: skip
-
-
-def break_even(first: str, second: str, criterion: str) -> float | None:
-    """Weight of one criterion at which two strategies of Table 21 are worth the same.
-
-    The other weights keep their values. None if the criterion does not tell them apart.
-    """
-    table = load("economics", "tab21")
-    weights = {key: float(value) for key, value in table["weights"].items()}
-    if criterion not in weights:
-        raise ValueError(f"criterion {criterion!r} is unknown; known: {', '.join(CRITERIA)}")
-    without = decision_matrix({**weights, criterion: 0.0})
-    with_one = decision_matrix({**weights, criterion: 1.0})
-    gap = without[first] - without[second]
-    slope = with_one[first] - with_one[second] - gap
-    return -gap / slope if slope else None

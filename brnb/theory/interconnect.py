@@ -1,11 +1,8 @@
 """Networks of a cluster: fat tree, dragonfly, and busy links (B.1.4.2, Eqs. B.52-B.58)."""
 
-from collections.abc import Iterator
-
 from brnb.theory.units import Quantity, not_negative, positive, share
 
 FAT_TREE_DIAMETER = 6  # links from host to host over edge, aggregation and core (Eq. B.53)
-DRAGONFLY_DIAMETER = 3  # links between routers: local, global, local
 
 
 def fat_tree_hosts(ports: int) -> int:
@@ -46,17 +43,6 @@ def bisection_bandwidth(ports: int, link: float) -> float:
 def printed_bisection_bandwidth(ports: int, link: float) -> float:
     """k^3 / 4 links, as Eq. B.52 prints it: a link of each host, twice what a half can send."""
     return fat_tree_hosts(ports) * link
-
-
-def fat_tree_links(ports: int) -> Iterator[tuple[str, str]]:
-    """Links of a fat tree as pairs of names: host to edge, edge to aggregation, that to core."""
-    _even(ports)
-    half = ports // 2
-    for pod in range(ports):
-        for i in range(half):
-            yield from ((f"edge{pod}.{i}", f"host{pod}.{i}.{j}") for j in range(half))
-            yield from ((f"edge{pod}.{i}", f"aggregation{pod}.{j}") for j in range(half))
-            yield from ((f"aggregation{pod}.{i}", f"core{i}.{j}") for j in range(half))
 
 
 def dragonfly_nodes(groups: Quantity, routers: Quantity, nodes: Quantity) -> Quantity:

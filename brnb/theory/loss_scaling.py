@@ -13,7 +13,6 @@ from brnb.theory.units import Quantity, positive
 
 SMALLEST_NORMAL = {"fp16": 2.0**-14, "bf16": 2.0**-126, "fp32": 2.0**-126}
 SMALLEST = {"fp16": 2.0**-24, "bf16": 2.0**-133, "fp32": 2.0**-149}  # subnormal
-LARGEST = {"fp16": 65504.0, "bf16": (2 - 2**-7) * 2.0**127, "fp32": (2 - 2**-23) * 2.0**127}
 
 
 def share_below(threshold: float, sigma: float) -> float:

@@ -1,7 +1,6 @@
 """What a floating-point format can hold, and scaling a loss into it (A.2.4, Eqs. A.61-A.65)."""
 
 from dataclasses import dataclass
-from math import log
 
 import numpy as np
 import numpy.typing as npt
@@ -30,11 +29,6 @@ class NumberFormat:
         return float((2 - 2.0**-self.mantissa_bits) * 2.0**self._bias)
 
     @property
-    def smallest_normal(self) -> float:
-        """The smallest number of full precision."""
-        return float(2.0 ** (1 - self._bias))
-
-    @property
     def smallest(self) -> float:
         """The smallest number above 0, a subnormal one."""
         return float(2.0 ** (1 - self._bias - self.mantissa_bits))
@@ -43,11 +37,6 @@ class NumberFormat:
     def epsilon(self) -> float:
         """The gap between 1 and the next number."""
         return float(2.0**-self.mantissa_bits)
-
-    @property
-    def largest_exponent(self) -> float:
-        """The x beyond which e^x overflows: 88.7 in fp32, 11.1 in fp16 (text before Eq. A.63)."""
-        return log(self.largest)
 
     @property
     def _bias(self) -> int:

@@ -70,12 +70,6 @@ def block_rows(sram: float, head_dim: int) -> int:
     return max(1, int(sram // (4 * head_dim)))
 
 
-def printed_block_rows(sram: float, head_dim: int) -> float:
-    """sqrt(M / 4d), as the text before A.51 prints it: a block that leaves the memory empty."""
-    positive("numbers", sram=sram, head_dim=head_dim)
-    return float((sram / (4 * head_dim)) ** 0.5)
-
-
 def sram_numbers(rows: int, columns: int, head_dim: int) -> int:
     """Numbers in fast memory: Q and O of a block, K and V of another, their scores (Eq. A.49).
 

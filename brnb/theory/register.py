@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from brnb.thesis import load
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 EQUATION_COUNTS = {
     "3": 3,
@@ -105,27 +105,3 @@ def resolve(name: str) -> Callable[..., Any]:
     if not attributes:
         raise LookupError(f"{name} is a module: name a function in it")
     return target
-
-
-def register_table(part: str) -> "pd.DataFrame":
-    """The register of a chapter or appendix: ``equation``, ``says``, ``kind``, ``where``, ``cell``.
-
-    ``where`` is the function, the test, or the reason for prose; ``printed`` the function of the
-    printed form, None where the text is right.
-    """
-    import pandas as pd
-
-    rows = []
-    for entry in entries(part).values():
-        kind = next(kind for kind in ENTRY_KINDS if getattr(entry, kind) is not None)
-        rows.append(
-            {
-                "equation": entry.number,
-                "says": entry.says,
-                "kind": kind,
-                "where": getattr(entry, kind),
-                "printed": entry.printed,
-                "cell": entry.cell,
-            }
-        )
-    return pd.DataFrame(rows, dtype=object)

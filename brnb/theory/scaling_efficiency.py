@@ -33,10 +33,3 @@ def amdahl_speedup(serial: Quantity, workers: Quantity) -> Quantity:
     share(serial=serial)
     positive("workers", workers=workers)
     return 1 / (serial + (1 - serial) / workers)
-
-
-def serial_share(speedup: Quantity, workers: Quantity) -> Quantity:
-    """Serial share f that a measured speed-up on P workers implies (Karp and Flatt, 1990)."""
-    positive("times", speedup=speedup)
-    positive("workers", minus_one=workers - 1)
-    return (1 / speedup - 1 / workers) / (1 - 1 / workers)

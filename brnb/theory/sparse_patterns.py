@@ -19,16 +19,6 @@ def sparsity(weights: npt.ArrayLike, epsilon: float = 0.01) -> float:
     return float((np.asarray(weights, float) < epsilon).mean())
 
 
-def least_sparsity(n: int, epsilon: float = 0.01) -> float:
-    """The sparsity that A.55 cannot fall below, whatever is attended to.
-
-    The weights of a row add up to 1, so that at most 1 / epsilon of them reach epsilon. With
-    epsilon = 0.01 every matrix of 500 tokens or more has the 0.8 that the text calls empirical.
-    """
-    positive("tokens, a weight", n=n, epsilon=epsilon)
-    return max(0.0, 1 - min(n, int(1 / epsilon)) / n)
-
-
 def window_mask(n: int, window: int) -> Mask:
     """|i - j| <= w / 2, the local part of both patterns (Eqs. A.56, A.57)."""
     positive("tokens", n=n, window=window)
@@ -52,17 +42,6 @@ def printed_longformer_mask(n: int, window: int, global_tokens: Collection[int])
     """A.56 to the letter: global columns, no global rows."""
     mask = window_mask(n, window)
     mask[:, list(global_tokens)] = True
-    return mask
-
-
-def bigbird_mask(
-    n: int, window: int, global_tokens: Collection[int], random: int, seed: int
-) -> Mask:
-    """Longformer's pattern and `random` more columns for each row (algorithm 7)."""
-    mask = longformer_mask(n, window, global_tokens)
-    draw = np.random.default_rng(seed)
-    for row in mask:
-        row[draw.choice(n, size=min(random, n), replace=False)] = True
     return mask
 
 

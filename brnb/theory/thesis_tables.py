@@ -4,21 +4,18 @@ Columns end in ``_published`` or ``_recomputed``; ``agrees`` says whether the se
 first, digit for digit, and is None where nothing is printed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from brnb.theory.compute import DAY, gpu_seconds, training_flops
 from brnb.theory.costs import (
-    EXCHANGE_RATE,
-    PRICE_LIST,
     CostRow,
     RunCost,
     exact,
     gpu_cost,
     half_up,
     price_of,
-    receipt_cost,
 )
 from brnb.theory.decision import decision_matrix
 from brnb.theory.equations import rounds_to
@@ -30,40 +27,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESULT_TABLES = ("tab04", "tab07", "tab08", "tab09", "tab11")  # they repeat the hours of Table 1
-
-
-def cost_tables(
-    receipts: Iterable[Mapping[str, Any]] = (),
-    price_list: str = PRICE_LIST,
-    exchange_rate: str = EXCHANGE_RATE,
-) -> "dict[str, pd.DataFrame]":
-    """Rebuild Tables 1-4 from the published times and prices, with our own receipts beside them.
-
-    Parameters
-    ----------
-    receipts
-        As in `receipt_cost`. Runs that the dissertation lacks are added below its own.
-    price_list, exchange_rate
-        For our runs; the dissertation's rows keep its own prices.
-
-    Returns
-    -------
-    dict of str to pandas.DataFrame
-        ``tab01`` to ``tab04``. Columns end in ``_published`` (printed), ``_recomputed`` (from other
-        published numbers) or ``_ours`` (from receipts); ``agrees`` compares the first two, None
-        where it cannot. Numbers are `Decimal`, missing is None.
-    """
-    import pandas as pd
-
-    costs = [receipt_cost(receipt, price_list, exchange_rate) for receipt in receipts]
-    tables = {
-        "tab01": training_times(costs),
-        "tab02": prices(price_list),
-        "tab03": single_gpu_costs(costs),
-        "tab04": track_two(costs),
-    }
-    # Without dtype=object a column of Decimal or bool with a None in it becomes floats.
-    return {key: pd.DataFrame(rows, dtype=object) for key, rows in tables.items()}
 
 
 def feasibility_table() -> "pd.DataFrame":

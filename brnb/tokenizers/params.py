@@ -47,19 +47,6 @@ class SubwordSpec(BaseModel):
     num_threads: int = Field(default=2, ge=1, le=128)
 
 
-DISSERTATION_VOCABULARIES = (
-    SubwordSpec(name="unigram_3k2", vocab_size=3200),
-    SubwordSpec(name="unigram_4k_bf", vocab_size=4000, byte_fallback=True),
-    SubwordSpec(name="unigram_12k", vocab_size=12_000),
-    SubwordSpec(name="unigram_16k", vocab_size=16_000),
-)
-"""The vocabularies of Tables 8 and 9: v4, v4k and v5, v5b, v6.
-
-The dissertation gives the sizes, the fallback of the 4k one, and "unigram" for 12k and 16k
-(section 4.3.1.2); unigram for the two smaller ones is our reading.
-"""
-
-
 class Subword(SubwordSpec):
     """A vocabulary of the tokenizer chapter, and the cleaning of the text that it is trained on."""
 

@@ -6,6 +6,7 @@ import subprocess
 
 import pandas as pd
 import pytest
+from cost_tables import cost_tables
 from latex import needs_latex
 
 from brnb.report import figures
@@ -13,7 +14,6 @@ from brnb.report.algorithms import write_algorithms
 from brnb.report.document import write_document
 from brnb.report.numbers import render
 from brnb.report.tables import write_table
-from brnb.theory.thesis_tables import cost_tables
 
 HOSTILE = [
     "a & b % c $ d # e _ f { } ~ ^ \\ < > | \" ' ` *", "[x] start", "* star", "\\end{document}",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from brnb.models.transformer import TransformerLM
 from brnb.params import ParameterError
 from brnb.pipeline import Pipeline, find_root
-from brnb.studies.law import Law, fit_law, predict_largest, published_law
+from brnb.studies.law import Law, fit_law, predict_largest
 from brnb.studies.params import ScalingParams, Size
 from brnb.studies.sweep import SweepTraining, non_embedding, resized, sweep
 from brnb.train.history import History
@@ -127,20 +127,6 @@ def test_the_largest_size_is_predicted_from_the_others_alone():
     worse = predict_largest(trained(SIZES, [*losses[:-1], 9.0]), floor=True, **OPTIONS)
     assert worse.predicted == found.predicted
     assert worse.error == pytest.approx(losses[-1] / 9.0 - 1, abs=1e-4)
-
-
-def test_published_laws_give_the_published_losses():
-    # Hoffmann et al.'s fit, as commonly worked out: 1.69 + 0.083 + 0.163 for Chinchilla (70B,
-    # 1.4T tokens), 1.69 + 0.052 + 0.251 for Gopher (280B, 300B tokens).
-    assert published_law("hoffmann_2022", 1.4e12).loss(70e9) == pytest.approx(1.936, abs=1e-3)
-    assert published_law("hoffmann_2022", 300e9).loss(280e9) == pytest.approx(1.993, abs=1e-3)
-    assert published_law("hoffmann_2022", 1.4e12).floor == pytest.approx(1.853, abs=1e-3)
-
-
-def test_kaplan_loss_falls_by_a_twentieth_when_the_size_doubles():
-    law = published_law("kaplan_2020", 1.0)
-    assert law.loss(8.8e13) == pytest.approx(1)
-    assert law.loss(2e9) / law.loss(1e9) == pytest.approx(0.95, abs=2e-3)  # section 1.2
 
 
 def test_the_size_of_the_base_gives_the_base_back():

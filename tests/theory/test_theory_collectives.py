@@ -6,10 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brnb.theory.collectives import (
-    exposed_efficiency,
     gradient_bytes,
     hierarchical_seconds,
-    overlapped_efficiency,
     printed_hierarchical_seconds,
     ring_bytes,
     ring_latency,
@@ -55,12 +53,6 @@ def test_latency_is_paid_once_a_message():
     assert ring_latency(8, 1e-6) == pytest.approx(14e-6)
     assert ring_seconds(8.0, 4, 2.0, 1.0) == 6 + 2 * 3 / 4 * 8 / 2
     assert ring_seconds(1e9, 1, 1e9, 1.0) == 0  # alone there is nothing to send
-
-
-def test_efficiency_of_algorithm_12():
-    assert overlapped_efficiency(120, 49) == 1
-    assert exposed_efficiency(120, 49) == pytest.approx(120 / 169)
-    assert overlapped_efficiency(49, 98) == 0.5
 
 
 def test_hierarchy_within_one_node_or_with_one_gpu_each_is_a_ring():

@@ -4,11 +4,11 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+from cost_tables import cost_tables
 from hypothesis import given
 from hypothesis import strategies as st
 
 from brnb.theory import costs
-from brnb.theory.thesis_tables import cost_tables
 from brnb.thesis import load
 
 H = 3600

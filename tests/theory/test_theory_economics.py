@@ -102,15 +102,6 @@ def test_only_performance_makes_full_training_win():
         decision.decision_matrix({"performance": 1.0})
 
 
-def test_break_even_of_full_training_and_lora():
-    # 0.15 w = 0.3 * 0.95 + 0.2 * 0.9 + 0.1 * 0.6
-    weight = decision.break_even("Treinamento completo", "Fine-tuning + LoRA", "performance")
-    assert weight == pytest.approx(0.525 / 0.15)
-    assert decision.break_even("Destilação", "Quantização + PEFT", "risk") is None
-    with pytest.raises(ValueError, match="criterion 'speed' is unknown"):
-        decision.break_even("Destilação", "Quantização + PEFT", "speed")
-
-
 LAYERS = [(w, s, {b: 4.0**-b for b in (2, 4, 8, 16)}) for w, s in ((9.0, 10), (1.0, 10), (1.0, 30))]
 
 

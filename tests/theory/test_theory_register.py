@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from brnb.theory.register import EQUATION_COUNTS, Entry, entries, register_table, resolve
+from brnb.theory.register import EQUATION_COUNTS, Entry, entries, resolve
 
 ROOT = Path(__file__).parents[2]
 PRINTERS = {"brnb.theory.equations", "brnb.theory.thesis_tables"}  # print what formulas give
@@ -84,8 +84,3 @@ def test_a_name_that_is_not_there_is_refused():
         resolve("brnb.theory.compute.no_such_formula")
     with pytest.raises(LookupError, match="is a module"):
         resolve("brnb.theory.compute")
-
-
-def test_the_table_says_where_each_formula_is():
-    table = register_table("3").set_index("equation")
-    assert table.loc["3.2", "where"] == "brnb.theory.compute.training_flops"

@@ -1,12 +1,9 @@
 """Scaling laws of workers against hand calculation."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from brnb.theory.scaling_efficiency import (
     amdahl_speedup,
-    serial_share,
     strong_efficiency,
     weak_efficiency,
 )
@@ -23,11 +20,6 @@ def test_amdahls_limits_of_the_text():
     assert amdahl_speedup(0.2, 1e12) == pytest.approx(5)
     assert amdahl_speedup(0.5, 2) == pytest.approx(4 / 3)
     assert amdahl_speedup(0.0, 64) == 64
-
-
-@given(st.floats(0.0, 1.0), st.integers(2, 1000))
-def test_karp_and_flatt_find_the_serial_share_again(serial, workers):
-    assert serial_share(amdahl_speedup(serial, workers), workers) == pytest.approx(serial, abs=1e-9)
 
 
 def test_bad_input_is_refused():

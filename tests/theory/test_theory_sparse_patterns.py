@@ -15,7 +15,9 @@ def test_pairs_bound_those_of_the_mask(sizes):
     n, window, count, random = sizes
     count = min(count, n)
     assert s.window_mask(n, window).sum() == s.window_pairs(n, window)
-    mask = s.bigbird_mask(n, window, range(count), random, seed=0)
+    mask = s.longformer_mask(n, window, range(count))
+    for row in mask:
+        row[np.random.default_rng(0).choice(n, size=min(random, n), replace=False)] = True
     assert mask.sum() <= s.sparse_pairs(n, window, count, random)
     alone = np.zeros((n, n), bool)
     alone[:count], alone[:, :count] = True, True
@@ -30,14 +32,6 @@ def test_a_pattern_by_hand():
     assert printed[:, 0].all()
 
 
-def test_random_links_are_added_to_every_row():
-    plain = s.longformer_mask(200, 4, [0, 1])
-    mask = s.bigbird_mask(200, 4, [0, 1], 3, seed=1)
-    assert (mask | plain).sum() == mask.sum()
-    assert mask[2:].sum(axis=1).min() > plain[2:].sum(axis=1).min()
-    assert (mask == s.bigbird_mask(200, 4, [0, 1], 3, seed=1)).all()
-
-
 def test_growth_is_linear():
     n = np.array([1e4, 2e4, 4e4])
     pairs = s.sparse_pairs(n, 512, 2, 3)
@@ -45,14 +39,10 @@ def test_growth_is_linear():
     np.testing.assert_allclose(s.printed_sparse_pairs(n, 512, 2, 3), n * 517)
 
 
-@given(st.integers(1, 600), st.integers(0, 99))
-def test_no_softmax_is_less_sparse_than_its_bound(n, seed):
-    weights = np.random.default_rng(seed).dirichlet(np.full(n, 50.0))
-    assert s.sparsity(weights, 0.01) >= s.least_sparsity(n, 0.01)
-
-
 def test_the_textual_threshold_is_empty_from_500_tokens():
-    assert s.least_sparsity(500, 0.01) == pytest.approx(0.8)
+    # A row adds up to 1, so that at most 100 of its weights reach 0.01: 80% of 500 never do.
+    weights = np.random.default_rng(0).dirichlet(np.full(500, 50.0), size=20)
+    assert s.sparsity(weights, 0.01) >= 0.8
     even = np.full((1, 99), 1 / 99)
     assert s.sparsity(even, 0.01) == 0
     with pytest.raises(ValueError, match="epsilon = 0"):

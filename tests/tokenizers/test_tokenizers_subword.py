@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sentencepiece import SentencePieceProcessor
 
 from brnb.tokenizers import load_tokenizer
-from brnb.tokenizers.params import DISSERTATION_VOCABULARIES, SubwordSpec
+from brnb.tokenizers.params import SubwordSpec
 from brnb.tokenizers.subword import ALPHABET, SubwordTokenizer, passages
 
 BLANK_MARK = "▁"  # the one character that does not come back as itself
@@ -163,9 +163,6 @@ def test_passages_are_cut_at_newlines_then_blanks_then_characters():
     assert list(passages(["ããã"], 5)) == ["ãã", "ã"]
 
 
-def test_vocabularies_of_the_dissertation():
-    sizes = [spec.vocab_size for spec in DISSERTATION_VOCABULARIES]
-    assert sizes == [3200, 4000, 12_000, 16_000]  # Tables 8 and 9: 3.2k, 4k, 12k, 16k
-    assert [spec.byte_fallback for spec in DISSERTATION_VOCABULARIES] == [False, True, False, False]
+def test_a_vocabulary_has_no_other_fields():
     with pytest.raises(ValueError, match="extra"):
         SubwordSpec(name="x", vocab_size=10, vocabulary=3)
