@@ -23,7 +23,7 @@ test: .venv/ready
 	mypy
 	lint-imports
 	brnb check
-	pytest
+	pytest -n 2 --dist loadgroup
 
 # Where there is a GPU: what `make test` skips.
 test-gpu: .venv/ready
