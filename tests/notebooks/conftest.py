@@ -6,6 +6,7 @@ import pytest
 from thesis_copy import call, copy_project
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Tests that read the executed thesis go to one process, which executes it once."""
     for item in items:
