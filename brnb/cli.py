@@ -168,18 +168,24 @@ def check(
     _exit(bool(problems))
 
 
-@app.command(epilog="brnb audit; brnb audit 002:eq:C.35; BRNB_DOCUMENTS=folder brnb audit --record")
+@app.command(
+    epilog="brnb audit; brnb audit 002:eq:C.35; brnb audit --json > claims.json; "
+    "BRNB_DOCUMENTS=folder brnb audit --record"
+)
 def audit(
     id: Annotated[str, typer.Argument(help="of a claim to explain; all without it")] = "",
     lang: Annotated[str, typer.Option(help="pt or en")] = "pt",
     record: Annotated[
         bool, typer.Option("--record", help="write the verdicts as those of the release")
     ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="every claim with its values and verdict")
+    ] = False,
 ) -> None:
     """Every claim of the documents, recomputed; exit 1 if a verdict is not the recorded one."""
     from brnb.audit.commands import audit_text
 
-    text, well = audit_text(id, lang, record)
+    text, well = audit_text(id, lang, record, as_json)
     print(text)
     _exit(not well)
 

@@ -57,8 +57,8 @@ class Claim(BaseModel):
     ----------
     id
         Document, place and part: ``002:tab:3:v5_main:custo``.
-    says
-        The statement in one sentence.
+    says, says_en
+        The statement in one sentence, in Portuguese and, of what is in the errata, in English.
     quote
         Where it stands: words with slots (`brnb.audit.quote`).
     value
@@ -96,6 +96,7 @@ class Claim(BaseModel):
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
     id: str
     says: str
+    says_en: str | None = None
     quote: list[str]
     value: str | None = None
     holds: str | None = None
@@ -141,6 +142,10 @@ class Claim(BaseModel):
     def kind(self) -> str:
         """How it is checked: one of `CHECK_KINDS`."""
         return next(kind for kind in CHECK_KINDS if getattr(self, kind) is not None)
+
+    def statement(self, lang: str) -> str:
+        """The sentence in a language; one that has no English is marked as Portuguese."""
+        return self.says if lang == "pt" else self.says_en or f"(pt) {self.says}"
 
     @property
     def document(self) -> str:

@@ -1,15 +1,18 @@
 """What ``brnb audit`` and ``brnb check paper.tex`` print, and whether all is well."""
 
+import json
 from pathlib import Path
 
 from brnb.audit.claims import read_register
 from brnb.audit.engine import audit, changed, recorded
-from brnb.audit.explain import explain, verdict_word
+from brnb.audit.explain import explain, records, verdict_word
 from brnb.audit.manuscript import Manuscript, check_manuscript, read_numbers
 from brnb.audit.record import record_release
 
 
-def audit_text(id: str = "", lang: str = "pt", record: bool = False) -> tuple[str, bool]:
+def audit_text(
+    id: str = "", lang: str = "pt", record: bool = False, as_json: bool = False
+) -> tuple[str, bool]:
     """Audit every claim, or explain one.
 
     Parameters
@@ -20,6 +23,8 @@ def audit_text(id: str = "", lang: str = "pt", record: bool = False) -> tuple[st
         "pt" or "en".
     record
         Write the verdicts, and what is found with the documents at hand, as those of the release.
+    as_json
+        Every claim with its values and verdict, and the problems, as an object.
 
     Returns
     -------
@@ -29,13 +34,14 @@ def audit_text(id: str = "", lang: str = "pt", record: bool = False) -> tuple[st
     audited = audit()
     if id:
         return explain(audited, id, lang), True
+    written = record_release(audited) if record else None
+    problems = [*map(str, audited.problems), *changed(audited, recorded())]
+    if as_json:
+        value = {"claims": records(audited), "counts": audited.counts(), "problems": problems}
+        return json.dumps(value, indent=1, ensure_ascii=False), not problems
     counts = ", ".join(f"{n} {verdict_word(kind, lang)}" for kind, n in audited.counts().items())
-    lines = [str(problem) for problem in audited.problems]
-    if record:
-        lines.append(f"written: {record_release(audited)}")
-    lines += changed(audited, recorded())
-    well = not audited.problems and not changed(audited, recorded())
-    return "\n".join([*lines, f"{len(audited.results)}: {counts}"]), well
+    lines = [*problems, *([f"written: {written}"] if written else [])]
+    return "\n".join([*lines, f"{len(audited.results)}: {counts}"]), not problems
 
 
 def manuscript_text(path: Path, exported: Path) -> tuple[str, bool]:

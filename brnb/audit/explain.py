@@ -2,10 +2,12 @@
 
 import difflib
 from collections.abc import Iterator
+from typing import Any
 
 from brnb.audit.claims import Both, Claim
 from brnb.audit.engine import Audit, Result
 from brnb.audit.quote import PRINTED
+from brnb.report.labels import format_number
 
 WORDS = {
     "confirmed": Both(pt="confirmada", en="confirmed"),
@@ -32,6 +34,37 @@ _HEADS = {
 }
 
 
+def records(audited: Audit) -> list[dict[str, Any]]:
+    """Every claim with its check, both values and the verdict, as JSON has it."""
+    return [_record(id, result) for id, result in audited.results.items()]
+
+
+def _record(id: str, result: Result) -> dict[str, Any]:
+    claim, judgement = result.claim, result.judgement
+    return {
+        "id": id,
+        "statement": {"pt": claim.says, "en": claim.says_en},
+        "quotes": [quote.text for _, quote in claim.passages],
+        "check": {"kind": claim.kind, "text": check_text(claim)},
+        "inputs": _inputs(result),
+        "printed": judgement.printed,
+        "recomputed": judgement.recomputed,
+        "interval": None if judgement.low is None else [judgement.low, judgement.high],
+        "verdict": result.verdict,
+        "why": judgement.why,
+        "reading": judgement.reading and judgement.reading.model_dump(include={"pt", "en"}),
+        "consequence": claim.consequence and claim.consequence.model_dump(),
+        "changes": claim.changes,
+        "source": claim.source,
+        "register": f"brnb/thesis/claims/{claim.file}:{claim.line}",
+    }
+
+
+def _inputs(result: Result) -> dict[str, Any]:
+    slots = {name: text for name, text in result.slots.items() if name != PRINTED}
+    return {**result.claim.given, **slots}
+
+
 def verdict_word(verdict: str, lang: str) -> str:
     """A verdict in the language of the reader."""
     return str(getattr(WORDS[verdict], lang))
@@ -56,9 +89,9 @@ def explain(audited: Audit, id: str, lang: str = "pt") -> str:
     return "\n".join([id, *lines])
 
 
-def number(value: float | str | None) -> str:
-    """A recomputed value with six significant digits."""
-    return f"{value:.6g}" if isinstance(value, float) else str(value or "")
+def number(value: float | str | None, lang: str) -> str:
+    """A recomputed value with six significant digits, as the language writes it."""
+    return format_number(value, lang) if isinstance(value, float) else str(value or "")
 
 
 def check_text(claim: Claim) -> str:
@@ -82,14 +115,13 @@ def check_text(claim: Claim) -> str:
 
 def _facts(result: Result, lang: str) -> Iterator[tuple[str, str | None]]:
     claim, judgement = result.claim, result.judgement
-    inputs = {**claim.given, **{k: v for k, v in result.slots.items() if k != PRINTED}}
-    yield "says", claim.says
+    yield "says", claim.statement(lang)
     for _, quote in claim.passages:
         yield "quote", " ".join(quote.text.split())
-    yield "inputs", "; ".join(f"{name} = {value}" for name, value in inputs.items())
+    yield "inputs", "; ".join(f"{name} = {value}" for name, value in _inputs(result).items())
     yield "check", check_text(claim)
     yield "printed", judgement.printed
-    yield "recomputed", _recomputed(result)
+    yield "recomputed", _recomputed(result, lang)
     yield "verdict", verdict_word(result.verdict, lang)
     yield "reading", getattr(judgement.reading, lang, None)
     yield "why", judgement.why
@@ -100,9 +132,9 @@ def _facts(result: Result, lang: str) -> Iterator[tuple[str, str | None]]:
     yield "where", f"brnb/thesis/claims/{claim.file}:{claim.line}"
 
 
-def _recomputed(result: Result) -> str:
+def _recomputed(result: Result, lang: str) -> str:
     judgement = result.judgement
-    text = number(judgement.recomputed)
+    text = number(judgement.recomputed, lang)
     if judgement.low is not None and judgement.high is not None:
-        text += f" [{judgement.low:.6g}; {judgement.high:.6g}]"
+        text += f" [{number(judgement.low, lang)}; {number(judgement.high, lang)}]"
     return text

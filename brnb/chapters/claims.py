@@ -77,9 +77,9 @@ def tab_errata(audited: Audit, lang: str) -> "pd.DataFrame":
     rows = [
         {
             "place": result.claim.id,
-            "statement": result.claim.says,
+            "statement": result.claim.statement(lang),
             "printed": _plain(result.judgement.printed),
-            "correct": _correct(result),
+            "correct": _correct(result, lang),
             "verdict": verdict_word(result.verdict, lang),
             "consequence": _consequence(result, lang),
         }
@@ -184,31 +184,15 @@ def _claims(audited: Audit, document: str, lang: str) -> "pd.DataFrame":
     rows = [
         {
             "place": result.claim.id.removeprefix(f"{document}:"),
-            "statement": result.claim.says,
+            "statement": result.claim.statement(lang),
             "printed": _plain(result.judgement.printed),
-            "recomputed": _recomputed(result),
+            "recomputed": _recomputed(result, lang),
             "verdict": verdict_word(result.verdict, lang),
         }
         for result in audited.results.values()
         if result.claim.document == document
     ]
     return frame(rows)
-
-
-def as_records(audited: Audit) -> list[dict[str, Any]]:
-    """Every claim with its verdict, for a JSON file."""
-    return [
-        {
-            "id": id,
-            "says": result.claim.says,
-            "printed": result.judgement.printed,
-            "recomputed": result.judgement.recomputed,
-            "verdict": result.verdict,
-            "why": result.judgement.why,
-            "source": result.claim.source,
-        }
-        for id, result in audited.results.items()
-    ]
 
 
 def _outcome_words(outcome: Outcome, lang: str) -> str:
@@ -231,22 +215,22 @@ def _plausibility(model: Implied, lang: str) -> str:
     return label("plausible" if model.plausible else "not_plausible", lang)
 
 
-def _recomputed(result: Result) -> str:
+def _recomputed(result: Result, lang: str) -> str:
     """The recomputed value, or why there is none."""
     judgement = result.judgement
     if result.verdict == "not checkable":
         return str(judgement.why)
-    return _plain(number(judgement.recomputed))
+    return _plain(number(judgement.recomputed, lang))
 
 
-def _correct(result: Result) -> str:
+def _correct(result: Result, lang: str) -> str:
     """The right value: recomputed, or the other side of an identity."""
     claim = result.claim
     if claim.algebra and claim.algebra.startswith("printed =="):
         right = claim.algebra.split("==")[1].strip()
         if not any(re.search(rf"\b{re.escape(name)}\b", right) for name in result.slots):
             return right.replace("**", "^").replace("*", "·")
-    return _plain(number(result.judgement.recomputed))
+    return _plain(number(result.judgement.recomputed, lang))
 
 
 def _consequence(result: Result, lang: str) -> str:
