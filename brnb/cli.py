@@ -155,7 +155,7 @@ def check(
     if manuscript:
         from brnb.audit.commands import manuscript_text
 
-        text, well = manuscript_text(manuscript, Pipeline(profile).reports / "numbers.tex")
+        text, well = manuscript_text(manuscript, Pipeline(profile).reports)
         print(text)
         _exit(not well)
     from brnb import check as checks

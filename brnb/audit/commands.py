@@ -6,6 +6,7 @@ from pathlib import Path
 from brnb.audit.claims import read_register
 from brnb.audit.engine import audit, changed, recorded
 from brnb.audit.explain import explain, records, verdict_word
+from brnb.audit.exported import edited_files
 from brnb.audit.manuscript import Manuscript, check_manuscript, read_numbers
 from brnb.audit.record import record_release
 
@@ -44,15 +45,17 @@ def audit_text(
     return "\n".join([*lines, f"{len(audited.results)}: {counts}"]), not problems
 
 
-def manuscript_text(path: Path, exported: Path) -> tuple[str, bool]:
+def manuscript_text(path: Path, reports: Path) -> tuple[str, bool]:
     """Check a manuscript against ``numbers.tex`` beside it, or else that of a profile.
+
+    What was exported beside it has to be what the profile has.
 
     Parameters
     ----------
     path
         The main LaTeX file.
-    exported
-        ``reports/<profile>/numbers.tex``, for a manuscript that has none beside it.
+    reports
+        ``reports/<profile>``, from which it was exported.
 
     Returns
     -------
@@ -60,8 +63,9 @@ def manuscript_text(path: Path, exported: Path) -> tuple[str, bool]:
         The text to print, and whether there is no fault.
     """
     beside = path.parent / "numbers.tex"
-    numbers = read_numbers(beside if beside.is_file() else exported)
+    numbers = read_numbers(beside if beside.is_file() else reports / "numbers.tex")
     checked = check_manuscript(path, numbers, read_register().claims)
+    checked.faults.extend(edited_files(path.parent, reports))
     return _text(checked), not checked.faults
 
 

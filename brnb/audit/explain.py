@@ -7,7 +7,6 @@ from typing import Any
 from brnb.audit.claims import Both, Claim
 from brnb.audit.engine import Audit, Result
 from brnb.audit.quote import PRINTED
-from brnb.report.labels import format_number
 
 WORDS = {
     "confirmed": Both(pt="confirmada", en="confirmed"),
@@ -90,8 +89,10 @@ def explain(audited: Audit, id: str, lang: str = "pt") -> str:
 
 
 def number(value: float | str | None, lang: str) -> str:
-    """A recomputed value with six significant digits, as the language writes it."""
-    return format_number(value, lang) if isinstance(value, float) else str(value or "")
+    """A recomputed value with six significant digits, with the language's decimal sign."""
+    if not isinstance(value, float):
+        return str(value or "")
+    return f"{value:.6g}".replace(".", "," if lang == "pt" else ".")
 
 
 def check_text(claim: Claim) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 _INPUT = re.compile(r"\\(?:input|include|subfile)\{([^{}]+)\}")
 _COMMENT = re.compile(r"(?<!\\)(?:\\\\)*%(.*)")
+BRNB = re.compile(r"\\brnb\{([^{}]*)\}")
 NOTE = re.compile(r"^\s*brnb:\s*(.+?)\s*$")
 _SILENT = re.compile(  # what holds digits that are not printed, or are printed by LaTeX itself
     r"\\(?:ref|eqref|pageref|autoref|cref|label|cite\w*|brnb\w*|input|include|includegraphics|url|href"
@@ -14,7 +15,7 @@ _SILENT = re.compile(  # what holds digits that are not printed, or are printed 
     r"|bibliography\w*|begin|end|definecolor|color|fontsize|selectlanguage|newcommand|renewcommand"
     r"|pagestyle|thispagestyle|texttt|path|nolinkurl|verb)\*?(?:\s*\[[^\]]*\])*(?:\s*\{[^{}]*\})*"
     r"|\\rule(?:\[[^\]]*\])?\{[^{}]*\}\{[^{}]*\}|\\\\\[[^\]]*\]"
-    r"|\d+(?:[.,]\d+)?\s*(?:\\(?:textwidth|linewidth|columnwidth|textheight)|pt|em|ex|cm|mm|in)\b"
+    r"|\d+(?:[.,]\d+)?(?:\s*\\(?:textwidth|linewidth|columnwidth|textheight)|pt|em|ex|cm|mm|in)\b"
 )
 
 

@@ -1,7 +1,8 @@
 """The author's own manuscript: every printed number classified, and the faults in it.
 
 A number is *bound* (printed by ``\\brnb{…}``), *quoted* (its line ends in ``% brnb: <claim id>``),
-*justified* (``% brnb: reason``), *ordinal* (of a chapter, table, year) or *loose*.
+*computed* (``% brnb: = expression``), *justified* (``% brnb: reason``), *ordinal* (of a chapter,
+table, year) or *loose*. See `brnb.audit.notes`.
 """
 
 import re
@@ -10,15 +11,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from brnb.audit.checks import printed_number
 from brnb.audit.claims import Claim
-from brnb.audit.latex_source import Line, read_manuscript
+from brnb.audit.latex_source import BRNB, Line, read_manuscript
+from brnb.audit.notes import claim_id, miscomputed, misquoted
 from brnb.audit.portuguese import NUMBER, Written, read_written
-from brnb.audit.quote import PRINTED
-from brnb.audit.sentences import BRNB, Fault, means, percentages, sentences
+from brnb.audit.sentences import Fault, means, orders, percentages, sentences
+from brnb.audit.units import wrong_units
 from brnb.params import nearest
 
-CLASSES = ("bound", "quoted", "justified", "ordinal", "loose")
+CLASSES = ("bound", "quoted", "computed", "justified", "ordinal", "loose")
 _DEFINED = re.compile(r"\\brnbdefine\{([^{}]*)\}\{(.*)\}$", re.MULTILINE)
 _ORDINAL = re.compile(
     r"(?:Trilha|Fase|Etapa|Cap[íi]tulos?|Cap\.|Seç(?:ão|ões)|Tabelas?|Figuras?|Equaç(?:ão|ões)"
@@ -74,24 +75,27 @@ def check_manuscript(
         If a file is missing, is not UTF-8, or its braces do not match.
     """
     lines = read_manuscript(path)
-    found: list[ManuscriptNumber] = []
+    listed: list[ManuscriptNumber] = []
     faults: list[Fault] = []
     cited = {id for line in lines for id in BRNB.findall(line.text)}
     recorded = _by_value(numbers)
     for line in lines:
-        found += [
+        listed += [
             ManuscriptNumber(line.file, line.number, id, "bound") for id in BRNB.findall(line.text)
         ]
         faults += _unknown(line, numbers)
-        for match, written in _written(line):
-            kind = _class(line, match, written, claims or {})
-            found.append(ManuscriptNumber(line.file, line.number, written.text, kind))
+        printed = list(classified(line, claims or {}))
+        for _, written, kind in printed:
+            listed.append(ManuscriptNumber(line.file, line.number, written.text, kind))
             if kind in ("loose", "justified") and written.digits >= 3:
                 faults += _by_hand(line, written, recorded)
-        faults += _misquoted(line, claims or {})
+        backed = [(match, written) for match, written, kind in printed if kind != "ordinal"]
+        faults += [*misquoted(line, backed, claims or {}), *miscomputed(line, backed, numbers)]
+        faults += wrong_units(line, numbers)
     for sentence in sentences(lines):
-        faults += [*percentages(*sentence, numbers), *means(*sentence)]
-    return Manuscript(found, faults, sorted(set(numbers) - cited))
+        faults += percentages(*sentence, numbers)
+        faults += [*means(*sentence), *orders(*sentence, numbers)]
+    return Manuscript(listed, faults, sorted(set(numbers) - cited))
 
 
 def read_numbers(path: Path) -> dict[str, str]:
@@ -108,9 +112,13 @@ def read_numbers(path: Path) -> dict[str, str]:
     return {m[1]: m[2].replace(r"\ensuremath{-}", "−") for m in _DEFINED.finditer(text)}
 
 
-def _written(line: Line) -> Iterator[tuple[re.Match[str], Written]]:
+def classified(
+    line: Line, claims: Mapping[str, Claim]
+) -> Iterator[tuple[re.Match[str], Written, str]]:
+    """Numbers written in a line, with their class; those of ``\\brnb`` are not among them."""
     for match in NUMBER.finditer(line.visible):
-        yield match, read_written(match)
+        written = read_written(match)
+        yield match, written, _class(line, match, written, claims)
 
 
 def _class(line: Line, match: re.Match[str], written: Written, claims: Mapping[str, Claim]) -> str:
@@ -120,12 +128,10 @@ def _class(line: Line, match: re.Match[str], written: Written, claims: Mapping[s
     if _YEAR.fullmatch(written.text) and _DATE.search(before):
         return "ordinal"
     if line.note:
-        return "quoted" if _claim_id(line.note, claims) else "justified"
+        if claim_id(line.note, claims):
+            return "quoted"
+        return "computed" if line.note.startswith("=") else "justified"
     return "loose"
-
-
-def _claim_id(note: str, claims: Mapping[str, Claim]) -> str | None:
-    return note if note in claims or re.fullmatch(r"\d{3}(:[^:]+)+", note) else None
 
 
 def _by_value(numbers: Mapping[str, str]) -> dict[str, list[str]]:
@@ -159,22 +165,3 @@ def _unknown(line: Line, numbers: Mapping[str, str]) -> list[Fault]:
         for id in BRNB.findall(line.text)
         if id not in numbers
     ]
-
-
-def _misquoted(line: Line, claims: Mapping[str, Claim]) -> list[Fault]:
-    """A line quoted from a claim must print the claim's own number."""
-    id = _claim_id(line.note, claims) if line.note else None
-    if id is None:
-        return []
-    if id not in claims:
-        text = f"no claim has the id {id!r}: brnb audit lists them"
-        return [Fault(line.file, line.number, "unknown claim", text)]
-    slots = {k: v for _, quote in claims[id].passages for k, v in quote.values.items()}
-    if PRINTED not in slots:
-        return []
-    printed = printed_number(slots)
-    values = [float(written.value) for _, written in _written(line)]
-    if any(abs(abs(value) - abs(printed.value)) < 1e-9 * max(1, abs(value)) for value in values):
-        return []
-    text = f"the document prints {slots[PRINTED]} for {id}, which this line does not"
-    return [Fault(line.file, line.number, "misquoted", text)]

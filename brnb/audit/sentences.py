@@ -1,16 +1,26 @@
 """Arithmetic in a manuscript's sentences: percentages beside two numbers, means of n whole ones."""
 
+import operator
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from brnb.audit.grim import mean_possible
-from brnb.audit.latex_source import Line
+from brnb.audit.latex_source import BRNB, Line
 from brnb.audit.portuguese import NUMBER, Written, read_written
 
-BRNB = re.compile(r"\\brnb\{([^{}]*)\}")
 _VALUE = r"([-−]?\d[\d.,]*\d|\d)(?:\s*\\?%)?"
 _CHANGE = re.compile(rf"\bde\s+{_VALUE}(?:\s+\w+)?\s+(?:para|a)\s+{_VALUE}")
+_ORDER = re.compile(rf"{_VALUE}\s*(<|>|≤|≥|\\leq|\\geq)\s*{_VALUE}")
+_ORDERS: dict[str, Callable[[Decimal, Decimal], bool]] = {
+    "<": operator.lt,
+    ">": operator.gt,
+    "≤": operator.le,
+    "≥": operator.ge,
+    "\\leq": operator.le,
+    "\\geq": operator.ge,
+}
 _BOUND = re.compile(r"\b(mais|acima|menos|abaixo|quase|cerca) de\s+$")
 _SAMPLE = re.compile(r"\bn\s*=\s*(\d+)")
 _MEAN = re.compile(r"médi[ao]s?\b[^.;]*?(\d+,\d+)")
@@ -74,6 +84,19 @@ def _follows(first: Written, second: Written, share: Written, bound: re.Match[st
         return size[0] <= high
     room = 0.1 * high if bound else 0.0
     return size[0] <= high + room and size[-1] >= low - room
+
+
+def orders(line: Line, sentence: str, numbers: Mapping[str, str]) -> list[Fault]:
+    """Comparisons of two numbers, ``0,037 < 0,090``, that do not hold."""
+    text = BRNB.sub(lambda m: numbers.get(m[1], m[0]), sentence).replace("$", "")
+    faults = []
+    for left, sign, right in _ORDER.findall(text):
+        ends = [NUMBER.fullmatch(part) for part in (left, right)]
+        first, second = (read_written(end).value for end in ends if end)
+        if not _ORDERS[sign](first, second):
+            said = f"{left} {sign} {right} does not hold: turn the sign or mend a number"
+            faults.append(Fault(line.file, line.number, "order", said))
+    return faults
 
 
 def means(line: Line, sentence: str) -> list[Fault]:

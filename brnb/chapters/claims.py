@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from brnb.audit.claims import Claim
 from brnb.audit.engine import Audit, Result
 from brnb.audit.explain import number, verdict_word
+from brnb.audit.mutations import Attempt, mutation_score
 from brnb.audit.programmes import Implied
 from brnb.audit.reproduction import Outcome
 from brnb.audit.verdict import VERDICT_KINDS
@@ -142,6 +143,13 @@ def tab_mutations(scores: Mapping[str, Mapping[str, float]], lang: str) -> "pd.D
 def tab_mutations_documents(found: Mapping[str, Any], lang: str) -> "pd.DataFrame":
     """The same in copies of the documents themselves, as recorded at release."""
     return tab_mutations(found["mutations"], lang)
+
+
+def tab_mutations_latex(attempts: Mapping[str, list[Attempt]], lang: str) -> "pd.DataFrame":
+    """The same in copies of our own LaTeX: the text of a manuscript, and what was exported."""
+    every = [attempt for part in attempts.values() for attempt in part]
+    parts = {**attempts, "all": every}
+    return tab_mutations({part: mutation_score(tried) for part, tried in parts.items()}, lang)
 
 
 def tab_reproduces(outcomes: Iterable[Outcome], lang: str) -> "pd.DataFrame":

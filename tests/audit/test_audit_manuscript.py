@@ -3,20 +3,25 @@
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from brnb import data
 from brnb.audit.claims import read_register
+from brnb.audit.exported import edited_files
+from brnb.audit.latex_mutations import mutate_latex
 from brnb.audit.latex_source import SourceError
 from brnb.audit.manuscript import Manuscript, check_manuscript, read_numbers
+from brnb.report.tables import write_table
 
-CLEAN = Path(__file__).with_name("manuscript")
+CLEAN = data.path("audit/manuscript_example")
 CLAIMS = read_register().claims
 PLANTED = [  # file, what stands there, what is planted, kind of the fault
     ("cap1.tex", r"\brnb{costs.track2_hours} horas", "5,22 horas", "by hand"),
     ("cap2.tex", r"\brnb{corpus.documents} documentos", "13.971 documentos", "by hand"),
     ("cap3.tex", r"\brnb{v6.tokens} tokens", "3.632.144 tokens", "by hand"),
     ("cap3.tex", r"\brnb{lab.watts} W", "412 W", "by hand"),
-    ("cap1.tex", r"\brnb{costs.track2_usd}", r"\brnb{costs.track2_eur}", "unknown"),
+    ("cap1.tex", r"~\brnb{costs.track2_usd}", r"~\brnb{costs.track2_eur}", "unknown"),
     ("cap2.tex", r"\brnb{v1.val_ppl}", r"\brnb{v1.valppl}", "unknown"),
     ("cap1.tex", "custou 0,08 dólar", "custou 0,80 dólar", "misquoted"),
     ("cap1.tex", "exige 112 GB", "exige 121 GB", "misquoted"),
@@ -25,6 +30,13 @@ PLANTED = [  # file, what stands there, what is planted, kind of the fault
     ("cap3.tex", "de 0,037 para 0,090", "de 0,037 para 0,009", "percentage"),
     ("cap2.tex", "média 3,45", "média 3,47", "mean"),
     ("cap2.tex", "n = 20", "n = 23", "mean"),
+    ("cap1.tex", "exige 112 GB", "exige 112 MB", "unit"),
+    ("cap1.tex", "hours} horas", "hours} dias", "unit"),
+    ("cap1.tex", r"US\$~", r"R\$~", "unit"),
+    ("cap2.tex", "lotes de 128", "lotes de 182", "computed"),
+    ("cap2.tex", "têm 131.072", "têm 131.027", "computed"),
+    ("cap2.tex", r"tokens} / 65536", r"token} / 65536", "computed"),
+    ("cap3.tex", "0,037 < 0,090", "0,037 > 0,090", "order"),
 ]
 
 
@@ -41,8 +53,9 @@ def test_a_clean_manuscript_has_no_fault_and_no_loose_number() -> None:
     manuscript = check(CLEAN)
     assert [str(fault) for fault in manuscript.faults] == []
     counts = manuscript.counts()
-    assert counts["bound"] == 9
-    assert counts["quoted"] == 2
+    assert counts["bound"] == 13
+    assert counts["quoted"] == 8
+    assert counts["computed"] == 20
     assert counts["loose"] == 0
     assert manuscript.uncited == ["v5.val_ppl"]
 
@@ -83,3 +96,31 @@ def test_a_missing_chapter_is_named(copy: Path) -> None:
     (copy / "cap3.tex").unlink()
     with pytest.raises(SourceError, match=r"cap3\.tex does not exist, named in tese\.tex"):
         check(copy)
+
+
+def test_a_number_before_a_word_like_a_length_is_printed(copy: Path) -> None:
+    (copy / "cap1.tex").write_text("São 16 em cada lote, a 3em da margem.\n", encoding="utf-8")
+    assert [n.text for n in check(copy).numbers if n.kind == "loose"] == ["16"]
+
+
+def test_an_exported_file_that_was_edited_is_named_with_its_line(copy: Path) -> None:
+    assert edited_files(copy, CLEAN) == []
+    path = copy / "numbers.tex"
+    path.write_text(path.read_text(encoding="utf-8").replace("{4,58}", "{4,85}"), encoding="utf-8")
+    (fault,) = edited_files(copy, CLEAN)
+    assert (fault.file, fault.line, fault.kind) == ("numbers.tex", 2, "edited")
+    assert "4,58" in fault.text
+    assert "brnb export" in fault.text
+
+
+def test_edits_of_our_own_latex_are_found(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"Base": [5.92, 3.06], "PPL": [4.58, 3.06]})
+    write_table(tmp_path, "tab-x", frame, lang="pt", caption="x")
+    attempts = mutate_latex(CLEAN / "tese.tex", tmp_path, CLAIMS, 100)
+    assert len(attempts["text"]) >= 60
+    for part in attempts.values():
+        assert [a for a in part if not a.found] == []
+    assert all(attempt.recomputed for attempt in attempts["text"])
+    cells = [attempt for attempt in attempts["exported"] if attempt.document == "tab-x.tex"]
+    assert cells
+    assert not any(attempt.recomputed for attempt in cells)

@@ -1,9 +1,11 @@
 """The register as it stands: every claim judged, every verdict the recorded one, none idle."""
 
+import json
 import time
 
 import pytest
 
+from brnb.audit import commands
 from brnb.audit.engine import audit, changed, recorded
 from brnb.audit.explain import explain
 from brnb.audit.mutations import mutate, mutation_score
@@ -67,7 +69,8 @@ def test_another_reading_is_named(audited):
 
 def test_one_claim_is_explained_in_words(audited):
     text = explain(audited, "002:eq:C.35")
-    assert "Recalculado: 80.03" in text
+    assert "Recalculado: 80,0367" in text
+    assert "Recomputed: 80.0367" in explain(audited, "002:eq:C.35", "en")
     assert "Veredito: errada" in text
     assert explain(audited, "002:eq:C.35", "en").count("\n") == text.count("\n")
     with pytest.raises(ValueError, match="nearest"):
@@ -90,3 +93,24 @@ def test_the_audit_is_fast():
     start = time.process_time()
     audit()
     assert time.process_time() - start < 30
+
+
+def test_what_is_in_the_errata_is_stated_in_english_too(audited):
+    assert [
+        r.claim.id for r in audited.errors() if r.claim.statement("en").startswith("(pt)")
+    ] == []
+    confirmed = audited.results["002:tab:3:v5_main:custo"].claim
+    assert confirmed.statement("en") == f"(pt) {confirmed.says}"
+
+
+def test_the_audit_is_also_json(monkeypatch, audited):
+    monkeypatch.setattr(commands, "audit", lambda: audited)
+    text, well = commands.audit_text(as_json=True)
+    written = json.loads(text, parse_constant=pytest.fail)  # no NaN, no Infinity
+    assert well
+    assert written["problems"] == []
+    assert len(written["claims"]) == sum(written["counts"].values()) == len(audited.results)
+    (claim,) = (claim for claim in written["claims"] if claim["id"] == "002:eq:C.35")
+    assert (claim["verdict"], claim["printed"]) == ("wrong", r"292 \text{ GPU-anos}")
+    assert claim["recomputed"] == pytest.approx(29213.4 / 365, rel=1e-5)
+    assert claim["statement"]["en"] == "The computation gives 292 GPU-years."
