@@ -5,24 +5,25 @@ import random
 import re
 from functools import cache
 
+import numpy as np
+
 from brnb.audit.expression import evaluate_expression
 from brnb.audit.formula import to_expression
 from brnb.audit.properties import same_degrees
+from brnb.theory.attention import attention_weights
+from brnb.theory.number_formats import stable_softmax
+from brnb.theory.online_softmax import merge, partial
+from brnb.theory.positions import frequencies, shift_matrix, sinusoidal
 
 _DRAW = random.Random(20260131)
 _SCORES = [_DRAW.uniform(-3, 3) for _ in range(8)]
 _VALUES = [_DRAW.uniform(-1, 1) for _ in range(8)]
 
 
-def softmax(scores: list[float]) -> list[float]:
-    """Shares that are proportional to the exponential of the scores."""
-    powers = [math.exp(score) for score in scores]
-    return [power / sum(powers) for power in powers]
-
-
 def row_sum() -> float:
-    """Sum of a row of the attention matrix."""
-    return sum(softmax(_SCORES))
+    """Sum of a row of the attention matrix, of scores as one query and eight keys give them."""
+    keys = [[score] for score in _SCORES]
+    return float(attention_weights([[1.0]], keys).sum())
 
 
 def product_moments(d: float) -> list[float]:
@@ -55,46 +56,29 @@ def softmax_shift(printed: str) -> bool | str:
         math.exp(evaluate_expression(above, {"s_i": s, "s_max": top})) / sum(powers)
         for s in _SCORES
     ]
-    pairs = zip(shares, softmax(_SCORES), strict=True)
+    pairs = zip(shares, stable_softmax(_SCORES), strict=True)
     return all(math.isclose(mine, right, rel_tol=1e-9) for mine, right in pairs)
 
 
 def blocks_join(printed: str) -> bool | str:
     """Whether two blocks joined by A.46 to A.48, with the printed sign, give the whole softmax."""
-    blocks = [(_SCORES[:4], _VALUES[:4]), (_SCORES[4:], _VALUES[4:])]
-    parts = []
-    for scores, values in blocks:
-        top = max(scores)
-        powers = [math.exp(score - top) for score in scores]
-        out = sum(p * v for p, v in zip(powers, values, strict=True)) / sum(powers)
-        parts.append((top, sum(powers), out))
-    (m1, l1, o1), (m2, l2, o2) = parts
-    top = max(m1, m2)
-    first, second = math.exp(m1 - top) * l1, math.exp(m2 - top) * l2
-    sign = -1 if printed.strip() == "-" else 1
-    joined = (first * o1 + sign * second * o2) / (first + second)
-    whole = sum(p * v for p, v in zip(softmax(_SCORES), _VALUES, strict=True))
+    values = [[value] for value in _VALUES]
+    first, second = partial([_SCORES[:4]], values[:4]), partial([_SCORES[4:]], values[4:])
+    if printed.strip() == "-":
+        second = second._replace(output=-second.output)
+    joined = merge(first, second).output.item()
+    whole = float(stable_softmax(_SCORES) @ _VALUES)
     return math.isclose(joined, whole, rel_tol=1e-12) or f"{joined:.6f} against {whole:.6f}"
 
 
 def shift_is_rotation(printed: str, width: int = 8, position: int = 5) -> bool | str:
     """Whether the sinusoidal embedding k positions on is a rotation by k of that of `position`."""
     shift = 3
-
-    def embedding(place: float) -> list[tuple[float, float]]:
-        angles = [place / 10000 ** (2 * i / width) for i in range(width // 2)]
-        return [(math.sin(angle), math.cos(angle)) for angle in angles]
-
-    moved = embedding(position + float(evaluate_expression(printed, {"k": shift})))
-    for i, (sine, cosine) in enumerate(embedding(position)):
-        turn = shift / 10000 ** (2 * i / width)
-        rotated = (
-            sine * math.cos(turn) + cosine * math.sin(turn),
-            cosine * math.cos(turn) - sine * math.sin(turn),
-        )
-        if any(abs(a - b) > 1e-12 for a, b in zip(rotated, moved[i], strict=True)):
-            return f"pair {i} is not turned by k"
-    return True
+    angles = (position + float(evaluate_expression(printed, {"k": shift}))) * frequencies(width)
+    moved = np.stack([np.sin(angles), np.cos(angles)], axis=-1).ravel()
+    rotated = shift_matrix(shift, width) @ sinusoidal(position + 1, width)[position]
+    pairs = np.abs(moved - rotated).reshape(-1, 2).max(axis=1) > 1e-12
+    return f"pair {pairs.argmax()} is not turned by k" if pairs.any() else True
 
 
 def bounds_powers(printed: str, power: int = 3) -> bool | str:

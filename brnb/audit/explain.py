@@ -92,7 +92,9 @@ def number(value: float | str | None, lang: str) -> str:
     """A recomputed value with six significant digits, with the language's decimal sign."""
     if not isinstance(value, float):
         return str(value or "")
-    return f"{value:.6g}".replace(".", "," if lang == "pt" else ".")
+    digits, _, power = f"{value:.6g}".partition("e")
+    written = digits.replace(".", "," if lang == "pt" else ".")
+    return f"{written} × 10^{int(power)}" if power else written
 
 
 def check_text(claim: Claim) -> str:

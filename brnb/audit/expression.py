@@ -1,7 +1,8 @@
 """Arithmetic with units, as written in a claim: ``gpu_seconds(C, 312, 0.4) * second``.
 
 Names are the inputs, units of `registry` and the functions in `FUNCTIONS`. An input may be a
-namespace of modules, so that ``theory.compute.mfu(...)`` is a call. Nothing else can be reached.
+namespace of modules, so that ``theory.compute.mfu(...)`` is a call; an object of the theory that it
+returns has its attributes. Nothing else can be reached.
 """
 
 import ast
@@ -80,6 +81,7 @@ def normal_inside(x: float) -> float:
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": abs,
+    "float": float,
     "int": int,
     "max": max,
     "min": min,
@@ -196,6 +198,8 @@ def _value(node: ast.expr, inputs: Mapping[str, Any]) -> Any:
             return [_value(item, inputs) for item in items]
         case ast.Subscript(value=value, slice=key):
             return _value(value, inputs)[_value(key, inputs)]
+        case ast.Attribute(value=ast.Call() as call, attr=name):
+            return _part(_value(call, inputs), name)
         case ast.Attribute():
             return _member(node, inputs)
     raise ExpressionError(f"{ast.unparse(node)!r} is not arithmetic")
@@ -210,6 +214,16 @@ def _name(name: str, inputs: Mapping[str, Any]) -> Any:
         return registry().Quantity(1.0, name)
     except (pint.UndefinedUnitError, AttributeError) as error:
         raise ExpressionError(f"{name!r} is no input, unit or function") from error
+
+
+def _part(value: Any, name: str) -> Any:
+    """A public attribute of an object of the theory, as in ``PowerLaw(a, c).slope``."""
+    if name.startswith("_") or not type(value).__module__.startswith("brnb.theory."):
+        raise ExpressionError(f".{name}: only objects of brnb.theory have attributes here")
+    try:
+        return getattr(value, name)
+    except AttributeError as error:
+        raise ExpressionError(str(error)) from error
 
 
 def _member(node: ast.Attribute, inputs: Mapping[str, Any]) -> Any:

@@ -13,7 +13,20 @@ from brnb.audit.expression import ExpressionError, evaluate_expression, quantity
 from brnb.audit.formula import FormulaError, to_expression
 from brnb.audit.printed import UnreadableNumber, read_printed
 from brnb.audit.quote import PRINTED
-from brnb.theory import compute, lora, tradeoffs
+from brnb.theory import (
+    accelerators,
+    attention_cost,
+    budget,
+    chinchilla,
+    compute,
+    feasibility,
+    kaplan,
+    lora,
+    number_formats,
+    quantisation,
+    tradeoffs,
+)
+from brnb.theory import attention as attention_formulas
 
 ROOMS = {  # what an expression of a claim may call
     "audit": SimpleNamespace(
@@ -25,7 +38,20 @@ ROOMS = {  # what an expression of a claim may call
         properties=properties,
         words=words,
     ),
-    "theory": SimpleNamespace(compute=compute, lora=lora, tradeoffs=tradeoffs),
+    "theory": SimpleNamespace(
+        accelerators=accelerators,
+        attention=attention_formulas,
+        attention_cost=attention_cost,
+        budget=budget,
+        chinchilla=chinchilla,
+        compute=compute,
+        feasibility=feasibility,
+        kaplan=kaplan,
+        lora=lora,
+        number_formats=number_formats,
+        quantisation=quantisation,
+        tradeoffs=tradeoffs,
+    ),
 }
 
 

@@ -270,7 +270,6 @@ def _plain(text: str) -> str:
     text = re.sub(r"(?<!\\)\$(?!\d+[MBk]\b)", "", text)
     for mark, plain in _SIGNS.items():
         text = re.sub(rf"\\{mark}(?![A-Za-z])", plain, text)
-    text = re.sub(r"(\d)e([+-])0?(\d+)", r"\1 × 10^\2\3", text).replace("^+", "^")
     text = re.sub(r"\\([A-Za-z]+)", r"\1", text).replace("\\", "")
     return text if len(text) <= 60 else f"{text[:57]}…"
 

@@ -1,6 +1,8 @@
 """The register as it stands: every claim judged, every verdict the recorded one, none idle."""
 
+import ast
 import json
+import re
 import time
 
 import pytest
@@ -11,6 +13,17 @@ from brnb.audit.explain import explain
 from brnb.audit.mutations import mutate, mutation_score
 from brnb.audit.record import recorded_release
 from brnb.audit.verdict import ERRORS
+from brnb.theory.register import EQUATION_COUNTS, entries
+
+SCALES = (1, 2, 1e6)  # that an expression may have without being a formula of its own
+OWN_FUNCTIONS = {  # functions of the audit that call the register's
+    "002:eq:A.3": "brnb.audit.attention.row_sum calls attention_weights",
+    "002:eq:4.7": "brnb.audit.models.parameters reads Shape.parameters",
+    "002:eq:4.8": "brnb.audit.models.trained_parameters calls lora_parameters",
+}
+WHY_NOT = {
+    "002:eq:C.68:hardware": "the infrastructure is not printed: the total has bounds, no value",
+}
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +72,28 @@ def test_orientation_algebra_and_units_are_checks_of_their_own(audited):
         assert audited.results[id].verdict in ERRORS
     for id in ("002:eq:B.12", "002:eq:B.17", "002:eq:C.22", "002:eq:C.8", "002:eq:B.80"):
         assert audited.results[id].verdict == "confirmed"
+
+
+@pytest.mark.parametrize("part", EQUATION_COUNTS)
+def test_a_claim_about_an_equation_calls_the_registers_function_or_says_why_not(audited, part):
+    for number, entry in entries(part).items():
+        of_it = re.compile(rf"002:eq:{re.escape(number)}(:|$)")
+        for claim in (r.claim for id, r in audited.results.items() if of_it.match(id)):
+            if entry.function is None or claim.kind not in ("value", "holds"):
+                continue  # a check of another kind tests the printed formula, not its result
+            expression = str(claim.value or claim.holds)
+            module = entry.function.rpartition(".")[0].removeprefix("brnb.").split(".")[:2]
+            calls = ".".join(module) in expression or claim.id in OWN_FUNCTIONS
+            assert calls or _is_printed(claim, expression) or claim.id in WHY_NOT, claim.id
+
+
+def _is_printed(claim, expression):
+    """Whether a check is the arithmetic of the printed line: of its slots and its own numbers."""
+    tree = ast.parse(expression, mode="eval")
+    calls = any(isinstance(node, ast.Attribute) for node in ast.walk(tree))
+    text = " ".join(quote.text for _, quote in claim.passages)
+    numbers = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    return not calls and all(f"{number:g}" in text or number in SCALES for number in numbers)
 
 
 def test_another_reading_is_named(audited):
