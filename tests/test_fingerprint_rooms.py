@@ -68,6 +68,10 @@ def test_a_chapter_reaches_these_rooms(notebook, rooms):
     assert folders - PRESS == set(rooms.split())
 
 
+def test_every_chapter_has_its_rooms():
+    assert {row[0] for row in table(ROOMS, 2)} == {path.stem for path in NOTEBOOKS.glob("*.ipynb")}
+
+
 @pytest.mark.parametrize(("chapters", "pattern", "why"), table(NEVER, 3))
 def test_a_chapter_does_not_reach(chapters, pattern, why):
     notebooks = [row[0] for row in table(ROOMS, 2) if re.match(chapters, row[0])]
