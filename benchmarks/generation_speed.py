@@ -34,6 +34,7 @@ from transformers import (
     GenerationConfig,
     LlamaConfig,
     LlamaForCausalLM,
+    PreTrainedModel,
 )
 
 from brnb.extrinsic.flips import by_transformers, flips, one_at_a_time
@@ -167,14 +168,15 @@ def ours(
     }
 
 
-def step_bytes(model: LlamaForCausalLM, slots: int) -> int:
-    """Bytes that a decoding step reads: all weights, but of the input embedding one row a token;
-    and of each slot the keys and values of a prompt."""
+def step_bytes(model: PreTrainedModel, slots: int, position: int = PROMPT) -> int:
+    """Bytes that a decoding step reads: all weights, but of an input embedding one row a token,
+    unless it is the map to the logits, too; and of each slot the keys and values before it."""
     config, table = model.config, model.get_input_embeddings().weight
-    numbers = sum(p.numel() for p in model.parameters()) - table.numel() + slots * table.shape[1]
-    head_dim = config.hidden_size // config.num_attention_heads
+    spared = 0 if config.tie_word_embeddings else table.numel() - slots * table.shape[1]
+    numbers = sum(p.numel() for p in model.parameters()) - spared
+    head_dim = config.head_dim or config.hidden_size // config.num_attention_heads
     token = 2 * config.num_hidden_layers * config.num_key_value_heads * head_dim
-    return (numbers + slots * PROMPT * token) * table.element_size()
+    return (numbers + slots * position * token) * table.element_size()
 
 
 def product_rate() -> float:

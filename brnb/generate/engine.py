@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from brnb.generate.readers import reader
 from brnb.generate.slots import Piece, Slots, sent
+from brnb.generate.streamed import reader
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -74,7 +74,7 @@ class Engine:
     def __init__(self, model: "PreTrainedModel", decoding: Decoding, batching: Batching) -> None:
         slots, length, device = batching.slots, _rounded(batching.length), model.device
         self.model, self.decoding, self.batching = model, decoding, batching
-        self.reader = reader(model)
+        self.reader = reader(model, slots, length)
         self.slots = Slots(model, slots, length)
         self.shared = 0
         self.spare = slots * length  # first row of the extra slot, where padding is written

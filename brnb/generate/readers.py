@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from brnb.bases.attention import attention_by
-from brnb.bases.llama import is_plain_llama
+from brnb.bases.llama import WITH_HEAD_NORMS, is_plain_llama
 from brnb.generate.slots import Slots
 from brnb.ops import decoding
 
@@ -25,11 +25,6 @@ class Reader(Protocol):
 
     def logits(self, ids: Tensor, positions: Tensor, slots: Slots) -> Tensor:
         """Score the token that follows each, shape (N, V)."""
-
-
-def reader(model: "PreTrainedModel") -> Reader:
-    """The fastest reader of a model."""
-    return LlamaReader(model) if _replayed(model) else PlainReader(model)
 
 
 class PlainReader:
@@ -63,7 +58,7 @@ class LlamaReader:
     def __init__(self, model: "PreTrainedModel") -> None:
         self.model: Any = model
         self.core = self.model.model
-        self.layers = [_Layer(module, i) for i, module in enumerate(self.core.layers)]
+        self.layers = [Layer(module, i) for i, module in enumerate(self.core.layers)]
 
     def fill(self, ids: Tensor, positions: Tensor, slots: Slots) -> None:
         """See `Reader`; of the last layer, nothing but keys and values is computed."""
@@ -86,13 +81,22 @@ class LlamaReader:
         return x, (cos, sin)
 
 
-class _Layer:
-    """One decoder layer, in place on the residual stream (N, d)."""
+class Layer:
+    """One decoder layer, in place on the residual stream (N, d).
+
+    Attributes
+    ----------
+    gains, eps
+        Of the norms of queries and keys, where a model has them.
+    """
 
     def __init__(self, module: Any, number: int) -> None:
         attention, mlp = module.self_attn, module.mlp
         self.number, self.scale = number, attention.scaling
         self.first, self.second = module.input_layernorm, module.post_attention_layernorm
+        norms = [attention.q_norm, attention.k_norm] if hasattr(attention, "q_norm") else []
+        self.gains = [norm.weight for norm in norms]
+        self.eps = norms[0].variance_epsilon if norms else 0.0
         self.qkv = joined_weights(attention.q_proj, attention.k_proj, attention.v_proj)
         self.out = attention.o_proj.weight
         self.gate_up = joined_weights(mlp.gate_proj, mlp.up_proj)
@@ -107,8 +111,8 @@ class _Layer:
     def queries(self, x: Tensor, rope: tuple[Tensor, Tensor], slots: Slots) -> Tensor:
         """Store keys and values; return the queries (N, H, D)."""
         qkv = F.linear(_normed(x, self.first), self.qkv)
-        keys, values = (of[self.number].flatten(0, 1) for of in (slots.keys, slots.values))
-        return decoding.rotate_and_store(qkv, *rope, slots.rows, keys, values)
+        stored = slots.rows_of(self.number)
+        return decoding.rotate_and_store(qkv, self.gains, self.eps, *rope, slots.rows, *stored)
 
 
 def joined_weights(*maps: nn.Linear) -> Tensor:
@@ -135,13 +139,15 @@ def _normed(x: Tensor, norm: Any) -> Tensor:
     return decoding.rms_norm(x, norm.weight, norm.variance_epsilon)
 
 
-def _replayed(model: "PreTrainedModel") -> bool:
+def is_replayed(model: "PreTrainedModel") -> bool:
     """Whether `LlamaReader` computes this model: Llama's family, in plain maps without biases."""
     config: Any = model.config
     maps = [part for name, part in model.named_modules() if name.endswith(("_proj", "lm_head"))]
-    size = config.head_dim or config.hidden_size // config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     fits = size & (size - 1) == 0 and all(type(part) is nn.Linear for part in maps)
-    return fits and is_plain_llama(config, maps)  # the kernels' heads are powers of two
+    return fits and is_plain_llama(
+        config, maps, WITH_HEAD_NORMS
+    )  # the kernels' heads are powers of two
 
 
 def _interface(

@@ -15,6 +15,8 @@ from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
     Qwen3Config,
     Qwen3ForCausalLM,
 )
@@ -28,7 +30,8 @@ from brnb.extrinsic.testsets import Item
 from brnb.generate.continuous import answer as answer_all
 from brnb.generate.continuous import generate
 from brnb.generate.engine import Batching, Decoding, Engine, slot_length
-from brnb.generate.readers import LlamaReader, PlainReader, reader
+from brnb.generate.readers import LlamaReader, PlainReader
+from brnb.generate.streamed import StreamedReader, reader
 
 SHAPE = Batching(slots=4, length=96, prefill_tokens=128)
 GREEDY = Decoding(max_new_tokens=12)
@@ -73,7 +76,7 @@ def alone(net, prompt, new):
 @pytest.mark.parametrize("kv_heads", [4, 2, 1])
 def test_greedy_answers_are_those_of_transformers_one_at_a_time(kv_heads):
     net, asked = model(kv_heads), prompts()
-    assert isinstance(reader(net), LlamaReader)
+    assert type(reader(net, 4, 96)) is LlamaReader
     found = sorted(generate(net, asked, GREEDY, SHAPE))
     assert [one.ids for one in found] == [alone(net, prompt, 12) for prompt in asked]
     assert by_transformers(net, asked, GREEDY) == [one.ids for one in found]
@@ -87,10 +90,37 @@ def qwen():
     return Qwen3ForCausalLM(config).eval()
 
 
-@pytest.mark.parametrize("make", [lambda: model(attention_bias=True), qwen])
+@pytest.mark.parametrize("make", [model, lambda: model(kv_heads=1), qwen])
+def test_one_sequence_at_a_time_is_answered_alike(make):
+    net, asked = make(), prompts()
+    assert isinstance(reader(net, 1, 96), StreamedReader)
+    expected = [alone(net, prompt, 12) for prompt in asked]
+    for shape in (replace(SHAPE, slots=1), SHAPE):
+        made = sorted(generate(net, asked, GREEDY, shape))
+        assert [one.ids for one in made] == expected
+
+
+def test_angles_that_depend_on_the_length_are_not_kept():
+    long = {"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0}
+    assert type(reader(model(rope_parameters=long), 1, 96)) is LlamaReader
+
+
+def biased():
+    return model(attention_bias=True)
+
+
+def qwen2():
+    torch.manual_seed(0)
+    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 60}
+    config = Qwen2Config(**shape, **heads, initializer_range=0.4, eos_token_id=END)
+    return Qwen2ForCausalLM(config).eval()
+
+
+@pytest.mark.parametrize("make", [biased, qwen2])
 def test_other_models_are_read_as_they_stand(make):
     net, asked = make(), prompts()
-    assert isinstance(reader(net), PlainReader)
+    assert isinstance(reader(net, 4, 96), PlainReader)
     before = net.config._attn_implementation
     found = sorted(generate(net, asked, GREEDY, SHAPE))
     assert [one.ids for one in found] == [alone(net, prompt, 12) for prompt in asked]

@@ -1,0 +1,98 @@
+"""A Llama layer for one token: products of a matrix with a vector, and what stands between them.
+
+With one sequence, a step is as fast as weights are read. What is between the products therefore
+belongs into them: they norm their input, activate, and add to the residual stream themselves, and
+attention norms, rotates and stores what it attends to. Each rounds where `brnb.ops.decoding` does.
+
+The definitions here are what `brnb.ops.kernels.streaming` does on a GPU.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from brnb.ops import decoding
+
+
+@torch.library.custom_op("brnb::normed_product", mutates_args=(), device_types="cpu")
+def normed_product(x: Tensor, gain: Tensor, eps: float, weight: Tensor) -> Tensor:
+    """W norm(x), shape (N,), of the root-mean-square norm of x (K,) and weights (N, K)."""
+    return F.linear(decoding.rms_norm(x[None], gain, eps), weight)[0]
+
+
+@torch.library.custom_op("brnb::gated_product", mutates_args=(), device_types="cpu")
+def gated_product(x: Tensor, gain: Tensor, eps: float, weight: Tensor) -> Tensor:
+    """silu(gate) * up, shape (N,), of the joined maps (2N, K), gate first, of norm(x)."""
+    return decoding.swiglu(normed_product(x, gain, eps, weight)[None])[0]
+
+
+@torch.library.custom_op("brnb::add_product", mutates_args=("x",), device_types="cpu")
+def add_product(x: Tensor, y: Tensor, weight: Tensor) -> None:
+    """Add W y to x in place, shapes (N, K), (K,) and (N,)."""
+    x += F.linear(y, weight)
+
+
+@torch.library.custom_op(
+    "brnb::attend_one", mutates_args=("keys", "values", "arrived"), device_types="cpu"
+)
+def attend_one(
+    joined: Tensor,
+    gains: Sequence[Tensor],
+    eps: float,
+    cos: Tensor,
+    sin: Tensor,
+    row: Tensor,
+    position: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    arrived: Tensor,
+    scale: float,
+) -> Tensor:
+    """Attention of one token to itself and to those before it, whose keys and values are stored.
+
+    Parameters
+    ----------
+    joined
+        Queries, keys and values of all heads, ((H + 2K) D,).
+    gains, eps
+        Of the root-mean-square norms of queries and keys, (D,) each; none without these norms.
+    cos, sin
+        Of the angles of all positions, (positions, D): both halves alike.
+    row, position
+        Where the token's key goes, and its place in its sequence, (1,) each.
+    keys, values
+        (rows, K, D): the sequence ends at `row`.
+    arrived
+        Zeros, (K,), and again when it returns: how parts of the work find each other.
+
+    Returns
+    -------
+    heads
+        (H D,).
+    """
+    here, last = int(position), int(row)
+    angles = cos[here][None], sin[here][None]
+    q = decoding.rotate_and_store(joined[None], gains, eps, *angles, row, keys, values)[0]
+    seen = slice(last - here, last + 1)
+    k, v = (part[seen].transpose(0, 1)[None] for part in (keys, values))
+    out = F.scaled_dot_product_attention(q[None, :, None], k, v, scale=scale, enable_gqa=True)
+    return out.flatten()
+
+
+def fits(head_dim: int, device: torch.device) -> bool:
+    """Whether a device computes heads of this size here: a GPU, from Hopper on, those of kernels."""
+    if device.type == "cpu":
+        return True
+    hopper = torch.cuda.get_device_capability(device)[0] >= 9  # whose kernels begin early
+    return hopper and head_dim in (32, 64, 128, 256)
+
+
+if torch.cuda.is_available():  # Triton comes with PyTorch for GPUs only
+    from brnb.ops.kernels import streaming as kernels
+
+    normed_product.register_kernel("cuda", kernels.normed_product)
+    gated_product.register_kernel("cuda", kernels.gated_product)
+    add_product.register_kernel("cuda", kernels.add_product)
+    attend_one.register_kernel("cuda", kernels.attend_one)
