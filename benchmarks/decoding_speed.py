@@ -206,7 +206,10 @@ def tiles(name: str) -> dict[str, Any]:
 
 def main(words: list[str]) -> None:
     """Measure what is asked for, each as it comes."""
-    results: dict[str, Any] = {"gpu": torch.cuda.get_device_name(), "torch": torch.__version__}
+    machine = {"gpu": torch.cuda.get_device_name(), "torch": torch.__version__}
+    results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.is_file() else {}
+    if {name: results.get(name) for name in machine} != machine:
+        results = dict(machine)
     results["copy_bytes_per_second"] = bandwidth = copy_bandwidth()
     print(results, flush=True)
     measures: dict[str, Callable[[str], Any]] = {

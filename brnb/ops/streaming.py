@@ -82,7 +82,7 @@ def attend_one(
 
 
 def fits(head_dim: int, device: torch.device) -> bool:
-    """Whether a device computes heads of this size here: a GPU, from Hopper on, those of kernels."""
+    """Whether a device computes heads of this size here; a GPU does from Hopper on."""
     if device.type == "cpu":
         return True
     hopper = torch.cuda.get_device_capability(device)[0] >= 9  # whose kernels begin early
