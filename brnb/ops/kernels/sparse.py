@@ -47,8 +47,7 @@ def sparse_attention(q: Tensor, k: Tensor, v: Tensor, lists: BlockLists) -> Tens
         If a shape or a type is not one of these.
     """
     n = len(lists.rows.order) * BLOCK
-    fits = q.shape[-1] in HEAD_DIMS and q.element_size() == 2 and q.shape[-2] == n
-    if not (q.shape == k.shape == v.shape and fits):
+    if not (q.shape == k.shape == v.shape and fits(q) and q.shape[-2] == n):
         raise ValueError(
             f"q {tuple(q.shape)}, k {tuple(k.shape)}, v {tuple(v.shape)} in {q.dtype}: the kernel "
             f"takes three of one shape in 16 bits, of the mask's {n} tokens, head_dim in "
@@ -56,6 +55,11 @@ def sparse_attention(q: Tensor, k: Tensor, v: Tensor, lists: BlockLists) -> Tens
         )
     out: Tensor = _Sparse.apply(q, k, v, lists)
     return out
+
+
+def fits(q: Tensor) -> bool:
+    """Whether there are tiles for queries of this shape and type."""
+    return q.shape[-2] % BLOCK == 0 and q.shape[-1] in HEAD_DIMS and q.element_size() == 2
 
 
 class _Sparse(torch.autograd.Function):
