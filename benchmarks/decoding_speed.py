@@ -60,13 +60,15 @@ SHAPES: dict[str, Callable[..., Any]] = {
 }
 COMMON = {"max_position_embeddings": 32768, "tie_word_embeddings": True, "eos_token_id": None}
 POSITIONS, STEPS, ROUNDS = (128, 2048, 16384), 64, 5
-VECTOR_TILES = (  # rows, columns, warps
-    *((2, 2048, 4), (4, 1024, 4), (4, 2048, 4), (8, 512, 4), (8, 1024, 4), (16, 512, 4)),
-    *((2, 1024, 2), (4, 512, 2), (8, 512, 2), (4, 1024, 8), (4, 2048, 8), (8, 1024, 8)),
+VECTOR_TILES = (  # numbers, columns, programs, warps, bytes ahead
+    *((8192, 2048, 512, 4, 0), (8192, 2048, 512, 4, 2**23), (8192, 2048, 512, 4, 2**25)),
+    *((4096, 2048, 512, 4, 2**24), (16384, 2048, 512, 4, 2**24), (8192, 1024, 512, 4, 2**24)),
+    *((8192, 2048, 256, 4, 2**24), (8192, 2048, 1024, 4, 2**24), (16384, 2048, 512, 8, 2**24)),
+    *((8192, 2048, 512, 2, 2**24), (4096, 1024, 512, 2, 2**24), (8192, 2048, 512, 8, 2**24)),
 )
 TOKEN_TILES = (  # keys, parts, warps, stages
-    *((32, 16, 4, 3), (64, 32, 4, 2), (64, 32, 4, 3), (64, 64, 4, 3)),
-    *((128, 16, 4, 2), (128, 32, 4, 2), (128, 16, 8, 2)),
+    *((32, 32, 4, 2), (32, 64, 2, 2), (64, 64, 4, 2), (64, 32, 2, 2), (64, 32, 8, 2)),
+    *((128, 32, 4, 2), (128, 32, 8, 2), (64, 32, 4, 4)),
 )
 RESULTS = Path(__file__).parent / "results" / "decoding_speed.json"
 
@@ -155,7 +157,8 @@ def checks(name: str) -> dict[str, Any]:
         lengths = {"max_new_tokens": new, "min_new_tokens": new, "do_sample": False}
         said = model.generate(ids, attention_mask=torch.ones_like(ids), **lengths)
         same += said[0, len(prompt) :].tolist() == answer.ids
-    model = model.to(torch.bfloat16)
+    del ours
+    model = model_of(name, num_hidden_layers=4)
     one = Engine(model, Decoding(new), Batching(1, 2048, 512))
     one.prefill({0: asked[-1]})
     slots = one.slots.direct(one.begins + one.position, one.position)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from brnb.generate.slots import Piece, Slots, sent
-from brnb.generate.streamed import reader
+from brnb.generate.streamed import StreamedReader, reader
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -169,6 +169,9 @@ class Engine:
         return tokens
 
     def _forward(self) -> None:
+        if isinstance(self.reader, StreamedReader) and not self.decoding.temperature:
+            self.reader.greedy_step(self.last, self.begins, self.position, self.slots, self.spare)
+            return
         slots = self.slots.direct(self.begins + self.position, self.position)
         logits = self.reader.logits(self.last, self.position, slots)
         self.last.copy_(self._choose(logits))

@@ -15,23 +15,63 @@ from torch import Tensor
 
 from brnb.ops import decoding
 
+LEAST = torch.iinfo(torch.int64).min
+
 
 @torch.library.custom_op("brnb::normed_product", mutates_args=(), device_types="cpu")
-def normed_product(x: Tensor, gain: Tensor, eps: float, weight: Tensor) -> Tensor:
-    """W norm(x), shape (N,), of the root-mean-square norm of x (K,) and weights (N, K)."""
+def normed_product(x: Tensor, gain: Tensor, eps: float, weight: Tensor, ahead: Tensor) -> Tensor:
+    """W norm(x), shape (N,), of the root-mean-square norm of x (K,) and weights (N, K).
+
+    Parameters
+    ----------
+    ahead
+        Here and below: the weights that are read next, which may be fetched meanwhile.
+    """
     return F.linear(decoding.rms_norm(x[None], gain, eps), weight)[0]
 
 
 @torch.library.custom_op("brnb::gated_product", mutates_args=(), device_types="cpu")
-def gated_product(x: Tensor, gain: Tensor, eps: float, weight: Tensor) -> Tensor:
+def gated_product(x: Tensor, gain: Tensor, eps: float, weight: Tensor, ahead: Tensor) -> Tensor:
     """silu(gate) * up, shape (N,), of the joined maps (2N, K), gate first, of norm(x)."""
-    return decoding.swiglu(normed_product(x, gain, eps, weight)[None])[0]
+    return decoding.swiglu(F.linear(decoding.rms_norm(x[None], gain, eps), weight))[0]
 
 
 @torch.library.custom_op("brnb::add_product", mutates_args=("x",), device_types="cpu")
-def add_product(x: Tensor, y: Tensor, weight: Tensor) -> None:
+def add_product(x: Tensor, y: Tensor, weight: Tensor, ahead: Tensor) -> None:
     """Add W y to x in place, shapes (N, K), (K,) and (N,)."""
     x += F.linear(y, weight)
+
+
+@torch.library.custom_op("brnb::best_score", mutates_args=("best",), device_types="cpu")
+def best_score(x: Tensor, gain: Tensor, eps: float, weight: Tensor, best: Tensor) -> None:
+    """Which of the products W norm(x) is largest: the first of equals.
+
+    Parameters
+    ----------
+    best
+        `LEAST`, (1,) int64; after this, what `advance` reads.
+    """
+    best.copy_(F.linear(decoding.rms_norm(x[None], gain, eps), weight).argmax(-1))
+
+
+@torch.library.custom_op(
+    "brnb::advance", mutates_args=("best", "last", "position"), device_types="cpu"
+)
+def advance(
+    best: Tensor, last: Tensor, begins: Tensor, position: Tensor, spare: int, length: int
+) -> None:
+    """Make the best token the last and go to the next position, all (1,); `best` is `LEAST` again.
+
+    Parameters
+    ----------
+    begins, spare
+        A sequence that begins at `spare` is no one's, and stays where it is.
+    length
+        Positions there are.
+    """
+    last.copy_(best)
+    best.fill_(LEAST)
+    position.add_(begins < spare).clamp_(max=length - 1)
 
 
 @torch.library.custom_op(
@@ -43,12 +83,13 @@ def attend_one(
     eps: float,
     cos: Tensor,
     sin: Tensor,
-    row: Tensor,
+    begin: Tensor,
     position: Tensor,
     keys: Tensor,
     values: Tensor,
     arrived: Tensor,
     scale: float,
+    ahead: Tensor,
 ) -> Tensor:
     """Attention of one token to itself and to those before it, whose keys and values are stored.
 
@@ -60,10 +101,11 @@ def attend_one(
         Of the root-mean-square norms of queries and keys, (D,) each; none without these norms.
     cos, sin
         Of the angles of all positions, (positions, D): both halves alike.
-    row, position
-        Where the token's key goes, and its place in its sequence, (1,) each.
+    begin, position
+        Row of its sequence's first key, and its own place in the sequence, (1,) each. Both must
+        be known when the kernel begins, before the one before it has ended.
     keys, values
-        (rows, K, D): the sequence ends at `row`.
+        (rows, K, D).
     arrived
         Zeros, (K,), and again when it returns: how parts of the work find each other.
 
@@ -72,10 +114,10 @@ def attend_one(
     heads
         (H D,).
     """
-    here, last = int(position), int(row)
-    angles = cos[here][None], sin[here][None]
+    here, start = int(position), int(begin)
+    angles, row = (cos[here][None], sin[here][None]), begin + position
     q = decoding.rotate_and_store(joined[None], gains, eps, *angles, row, keys, values)[0]
-    seen = slice(last - here, last + 1)
+    seen = slice(start, start + here + 1)
     k, v = (part[seen].transpose(0, 1)[None] for part in (keys, values))
     out = F.scaled_dot_product_attention(q[None, :, None], k, v, scale=scale, enable_gqa=True)
     return out.flatten()
@@ -95,4 +137,6 @@ if torch.cuda.is_available():  # Triton comes with PyTorch for GPUs only
     normed_product.register_kernel("cuda", kernels.normed_product)
     gated_product.register_kernel("cuda", kernels.gated_product)
     add_product.register_kernel("cuda", kernels.add_product)
+    best_score.register_kernel("cuda", kernels.best_score)
+    advance.register_kernel("cuda", kernels.advance)
     attend_one.register_kernel("cuda", kernels.attend_one)

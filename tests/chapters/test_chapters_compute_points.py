@@ -25,8 +25,8 @@ def test_points_stand_beside_their_formulas():
 def test_points_are_drawn_on_the_curves():
     figure = compute_points.fig_parallelism(7e9, POINTS, "pt")
     bubble, ring, zero = figure.get_axes()
-    marks = [[line for line in axis.lines if line.get_marker() == "o" and len(line.get_xdata())]
-             for axis in (bubble, ring, zero)]  # fmt: skip
-    assert [float(line.get_ydata()[0]) for line in sum(marks, [])] == [70, 1.5, 2.25, 70]
+    lines = [line for axis in (bubble, ring, zero) for line in axis.lines]
+    marked = [line for line in lines if line.get_marker() == "o" and len(line.get_xdata())]
+    assert [float(line.get_ydata()[0]) for line in marked] == [70, 1.5, 2.25, 70]
     assert all(axis.get_legend() for axis in figure.get_axes())
     plt.close(figure)

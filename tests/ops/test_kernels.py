@@ -421,7 +421,7 @@ def test_a_product_with_a_vector_norms_it_first(shape, dtype):
 @matrices
 def test_a_gated_product_is_activated(shape, dtype):
     x, weight = normal(shape[1]).to(dtype), normal(*shape, scale=0.1).to(dtype)
-    made = streaming.gated_product(*gpu(x, torch.ones_like(x)), 1e-5, gpu(weight))
+    made = streaming.gated_product(*gpu(x, torch.ones_like(x)), 1e-5, *gpu(weight, weight[:0]))
     wide = nn.RMSNorm(shape[1], 1e-5)(x.float()).detach().double() @ weight.double().t()
     gate, up = wide.chunk(2)
     assert distance(made, F.silu(gate) * up) < 2 * farthest(dtype)
@@ -432,7 +432,7 @@ def test_a_gated_product_is_activated(shape, dtype):
 def test_a_product_is_added(shape, dtype):
     x, y, weight = (normal(*s, scale=0.5).to(dtype) for s in (shape[:1], shape[1:], shape))
     made = gpu(x).clone()
-    streaming.add_product(made, *gpu(y, weight))
+    streaming.add_product(made, *gpu(y, weight, weight))
     assert distance(made, x.double() + weight.double() @ y.double()) < farthest(dtype)
 
 
@@ -449,23 +449,43 @@ def test_one_token_attends_to_those_before_and_is_stored(heads, kv, size, normed
     before = [normal(2 * length, kv, size, scale=2.0).to(dtype) for _ in "kv"]
     arrived = torch.zeros(kv, dtype=torch.int32)
     for position in (0, 1, 63, 64, 65, 500, 1023, 1024, 2999):
-        at = torch.tensor([begin + position]), torch.tensor([position])
+        at = torch.tensor([begin]), torch.tensor([position])
         rest = [*angles, *at]
         exact = [part.clone().double() for part in before]
         expected = streaming.attend_one(
             joined.double(), [gain.double() for gain in gains], 1e-6,
-            *(part.double() for part in angles), *at, *exact, arrived, size**-0.5,
+            *(part.double() for part in angles), *at, *exact, arrived, size**-0.5, joined,
         )  # fmt: skip
         stored = [part.cuda() for part in before]
         seen = arrived.cuda()
         made = streaming.attend_one(
             joined.cuda(), [gain.cuda() for gain in gains], 1e-6,
-            *(part.cuda() for part in rest), *stored, seen, size**-0.5,
+            *(part.cuda() for part in rest), *stored, seen, size**-0.5, joined.cuda(),
         )  # fmt: skip
         assert distance(made, expected) < (1e-5 if dtype == torch.float32 else 0.02)
         for found, true in zip(stored, exact, strict=True):
             assert distance(found, true) < farthest(dtype)
         assert not seen.any()
+
+
+@both_precisions
+@pytest.mark.parametrize("largest", [[0, 999], [637, 638], [999]])
+def test_the_first_of_the_largest_scores_is_taken(largest, dtype):
+    x, weight = torch.ones(256, dtype=dtype), -normal(1000, 256).abs().to(dtype)
+    weight[largest] = -1e-4  # all scores are negative
+    best = torch.full((1,), streaming.LEAST, device="cuda")
+    last, begins, position = (torch.tensor([n], device="cuda") for n in (5, 0, 30))
+    streaming.best_score(*gpu(x, torch.ones_like(x)), 1e-5, gpu(weight), best)
+    streaming.advance(best, last, begins, position, 64, 32)
+    assert (int(last), int(position), int(best)) == (largest[0], 31, streaming.LEAST)
+
+
+@pytest.mark.parametrize(("begins", "position", "after"), [(0, 30, 31), (0, 31, 31), (64, 3, 3)])
+def test_a_step_ends_one_further_unless_the_slot_is_full_or_free(begins, position, after):
+    where = torch.tensor([position], device="cuda")
+    best, last, begin = (torch.tensor([n], device="cuda") for n in (7, 5, begins))
+    streaming.advance(best, last, begin, where, 64, 32)
+    assert int(where) == after
 
 
 # nf4

@@ -24,38 +24,68 @@ HEAD_DIMS = 32, 64, 128, 256  # that a token attends with
 EARLY: dict[str, Any] = {"launch_pdl": True}  # before the kernel before it has ended
 
 
-def normed_product(x: Tensor, gain: Tensor, eps: float, weight: Tensor) -> Tensor:
+def normed_product(x: Tensor, gain: Tensor, eps: float, weight: Tensor, ahead: Tensor) -> Tensor:
     """See `brnb.ops.streaming`."""
     out = torch.empty_like(weight[:, 0])
-    _multiply(x, gain, weight, out, eps, norm=True, add=False)
+    _multiply(x, gain, weight, out, out, eps, ahead, norm=True)
     return out
 
 
-def add_product(x: Tensor, y: Tensor, weight: Tensor) -> None:
+def add_product(x: Tensor, y: Tensor, weight: Tensor, ahead: Tensor) -> None:
     """See `brnb.ops.streaming`."""
-    _multiply(y, y, weight, x, 0.0, norm=False, add=True)
+    _multiply(y, y, weight, x, x, 0.0, ahead, add=True)
+
+
+def best_score(x: Tensor, gain: Tensor, eps: float, weight: Tensor, best: Tensor) -> None:
+    """See `brnb.ops.streaming`."""
+    _multiply(x, gain, weight, x, best, eps, weight[:0], norm=True, most=True)
 
 
 def _multiply(
-    x: Tensor, gain: Tensor, weight: Tensor, out: Tensor, eps: float, *, norm: bool, add: bool
-) -> None:
-    (rows, columns), tile = weight.shape, tuning().vector
-    at_once = gcd(rows, tile.rows)
-    _product[(rows // at_once,)](
-        x, gain, weight, out, eps, columns, at_once, gcd(columns, tile.columns), norm, add,
-        num_warps=tile.warps, **EARLY,
+    x: Tensor, gain: Tensor, weight: Tensor, out: Tensor, best: Tensor, eps: float, ahead: Tensor,
+    *, norm: bool = False, add: bool = False, most: bool = False,
+) -> None:  # fmt: skip
+    rows, columns = weight.shape
+    at_once, *shape = _tile_of(rows, columns)
+    count = rows // at_once
+    _product[(count,)](
+        x, gain, weight, out, best, eps, ahead, _share(ahead, count), columns, at_once, *shape,
+        norm, add, most, num_warps=tuning().vector.warps, **EARLY,
     )  # fmt: skip
 
 
-def gated_product(x: Tensor, gain: Tensor, eps: float, weight: Tensor) -> Tensor:
+def gated_product(x: Tensor, gain: Tensor, eps: float, weight: Tensor, ahead: Tensor) -> Tensor:
     """See `brnb.ops.streaming`."""
-    rows, columns, tile = len(weight) // 2, weight.shape[1], tuning().vector
-    out, at_once = weight.new_empty(rows), gcd(rows, max(1, tile.rows // 2))
-    _gated[(rows // at_once,)](
-        x, gain, weight, out, eps, rows, columns, at_once, gcd(columns, tile.columns),
-        num_warps=tile.warps, **EARLY,
+    rows, columns = weight.shape
+    at_once, *shape = _tile_of(rows, columns)
+    pairs, out = max(1, at_once // 2), weight.new_empty(rows // 2)
+    count = rows // 2 // pairs
+    _gated[(count,)](
+        x, gain, weight, out, eps, ahead, _share(ahead, count), rows // 2, columns, pairs, *shape,
+        num_warps=tuning().vector.warps, **EARLY,
     )  # fmt: skip
     return out
+
+
+def advance(
+    best: Tensor, last: Tensor, begins: Tensor, position: Tensor, spare: int, length: int
+) -> None:
+    """See `brnb.ops.streaming`."""
+    _advance[(1,)](best, last, begins, position, spare, length, num_warps=1, **EARLY)
+
+
+def _tile_of(rows: int, columns: int) -> tuple[int, int, int]:
+    """Rows of a program, columns of a chunk of them, and chunks: the weights that it holds."""
+    tile = tuning().vector
+    even = [size for size in (tile.columns, tile.columns // 2) if columns % size == 0]
+    wide = even[0] if even else min(tile.columns, triton.next_power_of_2(columns))
+    most = max(1, min(tile.numbers // columns, rows // tile.programs))
+    return gcd(rows, 2 ** (most.bit_length() - 1)), wide, triton.cdiv(columns, wide)
+
+
+def _share(ahead: Tensor, programs: int) -> int:
+    """Bytes of what comes next that each program asks for; units of 16."""
+    return min(ahead.nbytes, tuning().vector.ahead) // programs // 16 * 16
 
 
 def attend_one(
@@ -64,12 +94,13 @@ def attend_one(
     eps: float,
     cos: Tensor,
     sin: Tensor,
-    row: Tensor,
+    begin: Tensor,
     position: Tensor,
     keys: Tensor,
     values: Tensor,
     arrived: Tensor,
     scale: float,
+    ahead: Tensor,
 ) -> Tensor:
     """See `brnb.ops.streaming`."""
     kv, size = keys.shape[1:]
@@ -79,9 +110,10 @@ def attend_one(
     parts = joined.new_empty(tile.parts, heads, size, dtype=torch.float32)
     sums = joined.new_empty(2, tile.parts, heads, dtype=torch.float32)
     _attend[(kv, tile.parts)](
-        joined, *(gains or (joined, joined)), eps, cos, sin, row, position, keys, values,
-        parts, *sums, arrived, out, scale * LOG2_E,
-        kv, group, size, max(16, triton.next_power_of_2(group)), tile.keys, tile.parts, bool(gains),
+        joined, *(gains or (joined, joined)), eps, cos, sin, begin, position, keys, values,
+        parts, *sums, arrived, out, scale * LOG2_E, ahead, _share(ahead, kv * tile.parts),
+        kv, group, size, max(16, triton.next_power_of_2(group)), tile.keys, tile.parts,
+        triton.next_power_of_2(group), bool(gains),
         num_warps=tile.warps, num_stages=tile.stages, enable_fp_fusion=False, **EARLY,
     )  # fmt: skip
     return out
@@ -89,84 +121,135 @@ def attend_one(
 
 @triton.jit
 def _product(  # type: ignore[no-untyped-def]
-    x, gain, weight, out, eps, K: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
-    NORM: tl.constexpr, ADD: tl.constexpr,
+    x, gain, weight, out, best, eps, ahead, share,
+    K: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr, CHUNKS: tl.constexpr,
+    NORM: tl.constexpr, ADD: tl.constexpr, MOST: tl.constexpr,
 ):  # fmt: skip
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    y = _sums(x, gain, weight, row, eps, K, ROWS, COLUMNS, NORM).to(out.dtype.element_ty)
-    if ADD:
-        y = (y.to(tl.float32) + tl.load(out + row).to(tl.float32)).to(out.dtype.element_ty)
-    tl.store(out + row, y)
+    y = _sums(x, gain, weight, row, eps, ahead, share, K, ROWS, COLUMNS, CHUNKS, NORM)
+    y = y.to(x.dtype.element_ty)
+    if MOST:
+        bits = y.to(tl.float32).to(tl.int32, bitcast=True)
+        bits = bits ^ ((bits >> 31) & 0x7FFFFFFF)  # ordered as the numbers are
+        packed = (bits.to(tl.int64) << 32) | (0x7FFFFFFF - row).to(tl.int64)  # the first of equals
+        tl.atomic_max(best, tl.max(packed), sem="relaxed")
+    else:
+        if ADD:
+            y = (y.to(tl.float32) + tl.load(out + row).to(tl.float32)).to(x.dtype.element_ty)
+        tl.store(out + row, y)
 
 
 @triton.jit
 def _gated(  # type: ignore[no-untyped-def]
-    x, gain, weight, out, eps, N,
-    K: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
+    x, gain, weight, out, eps, ahead, share, N,
+    K: tl.constexpr, PAIRS: tl.constexpr, COLUMNS: tl.constexpr, CHUNKS: tl.constexpr,
 ):  # fmt: skip
-    start = tl.program_id(0) * ROWS
-    pair = tl.arange(0, 2 * ROWS)  # a row of the gate's, and the same of up's
+    start = tl.program_id(0) * PAIRS
+    pair = tl.arange(0, 2 * PAIRS)  # a row of the gate's, and the same of up's
     row = start + pair // 2 + pair % 2 * N
-    y = _sums(x, gain, weight, row, eps, K, 2 * ROWS, COLUMNS, True).to(out.dtype.element_ty)
-    gate, up = tl.split(tl.reshape(y.to(tl.float32), (ROWS, 2)))
+    y = _sums(x, gain, weight, row, eps, ahead, share, K, 2 * PAIRS, COLUMNS, CHUNKS, True)
+    y = y.to(out.dtype.element_ty).to(tl.float32)
+    gate, up = tl.split(tl.reshape(y, (PAIRS, 2)))
     silu = (gate * tl.sigmoid(gate)).to(out.dtype.element_ty).to(tl.float32)
-    tl.store(out + start + tl.arange(0, ROWS), (silu * up).to(out.dtype.element_ty))
+    tl.store(out + start + tl.arange(0, PAIRS), (silu * up).to(out.dtype.element_ty))
 
 
 @triton.jit
 def _sums(  # type: ignore[no-untyped-def]
-    x, gain, weight, row, eps, K: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
+    x, gain, weight, row, eps, ahead, share,
+    K: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr, CHUNKS: tl.constexpr,
     NORM: tl.constexpr,
 ):  # fmt: skip
-    """Some rows of weights times a vector: while one tile is added up, the next is on its way."""
+    """Some rows of weights, all held before the vector comes, times the vector."""
     gdc_launch_dependents()
     column = tl.arange(0, COLUMNS)
     tile = weight + row.to(tl.int64)[:, None] * K + column[None, :]
-    w = tl.load(tile, eviction_policy="evict_first")
-    g = tl.load(gain + column).to(tl.float32) if NORM else 1.0
+    weights = ()
+    gains = ()
+    for i in tl.static_range(CHUNKS):
+        inside = i * COLUMNS + column < K
+        w = tl.load(tile + i * COLUMNS, mask=inside[None, :], eviction_policy="evict_first")
+        weights = weights + (w,)  # noqa: RUF005 (Triton's tuples)
+        if NORM:
+            g = tl.load(gain + i * COLUMNS + column, mask=inside).to(tl.float32)
+            gains = gains + (g,)  # noqa: RUF005
+    _ask_for(ahead, share)
     gdc_wait()
+    parts = ()
+    for i in tl.static_range(CHUNKS):
+        inside = i * COLUMNS + column < K
+        part = tl.load(x + i * COLUMNS + column, mask=inside, other=0.0).to(tl.float32)
+        parts = parts + (part,)  # noqa: RUF005
     unit = 1.0
     if NORM:
         squares = tl.zeros((COLUMNS,), tl.float32)
-        for start in tl.range(0, K, COLUMNS):
-            part = tl.load(x + start + column).to(tl.float32)
-            squares += part * part
+        for i in tl.static_range(CHUNKS):
+            squares += parts[i] * parts[i]
         unit = tl.rsqrt(tl.sum(squares) / K + eps)
     total = tl.zeros((ROWS, COLUMNS), tl.float32)
-    for start in tl.range(0, K, COLUMNS):
-        later = start + COLUMNS < K
-        following = tl.load(tile + start + COLUMNS, mask=later, eviction_policy="evict_first")
-        part = tl.load(x + start + column).to(tl.float32)
+    for i in tl.static_range(CHUNKS):
+        part = parts[i]
         if NORM:
-            part = (part * unit).to(x.dtype.element_ty).to(tl.float32)
-            part = (part * g).to(x.dtype.element_ty).to(tl.float32)
-            g = tl.load(gain + start + COLUMNS + column, mask=later).to(tl.float32)
-        total += w.to(tl.float32) * part[None, :]
-        w = following
+            part = (part * unit).to(x.dtype.element_ty).to(tl.float32) * gains[i]
+            part = part.to(x.dtype.element_ty).to(tl.float32)
+        total += weights[i].to(tl.float32) * part[None, :]
     return tl.sum(total, 1)
 
 
 @triton.jit
+def _ask_for(ahead, share):  # type: ignore[no-untyped-def]
+    """Let one thread ask for this program's share of some bytes, to be in the cache when needed."""
+    program = tl.program_id(0) + tl.program_id(1) * tl.num_programs(0)
+    start = ahead.to(tl.int64) + program.to(tl.int64) * share
+    if share > 0:
+        tl.inline_asm_elementwise(
+            """{
+            .reg .pred first;
+            .reg .u32 thread;
+            mov.u32 thread, %tid.x;
+            setp.eq.u32 first, thread, 0;
+            @first cp.async.bulk.prefetch.L2.global [$1], $2;
+            mov.u32 $0, 0;
+            }""",
+            "=r,l,r", [start, share], dtype=tl.int32, is_pure=False, pack=1,
+        )  # fmt: skip
+
+
+@triton.jit
+def _advance(best, last, begins, position, spare, length):  # type: ignore[no-untyped-def]
+    gdc_launch_dependents()
+    gdc_wait()
+    token = 0x7FFFFFFF - (tl.load(best) & 0x7FFFFFFF)
+    tl.store(last, token)
+    tl.store(best, -0x8000000000000000)
+    here = tl.load(position)
+    after = tl.minimum(here + 1, length - 1)
+    tl.store(position, tl.where(tl.load(begins) < spare, after, here))
+
+
+@triton.jit
 def _attend(  # type: ignore[no-untyped-def]
-    joined, q_gain, k_gain, eps, cos, sin, row, position, keys, values,
-    parts, largests, totals, arrived, out, scale,
+    joined, q_gain, k_gain, eps, cos, sin, begin, position, keys, values,
+    parts, largests, totals, arrived, out, scale, ahead, share,
     KV: tl.constexpr, GROUP: tl.constexpr, SIZE: tl.constexpr, ROWS: tl.constexpr,
-    KEYS: tl.constexpr, PARTS: tl.constexpr, NORM: tl.constexpr,
+    KEYS: tl.constexpr, PARTS: tl.constexpr, HEADS: tl.constexpr, NORM: tl.constexpr,
 ):  # fmt: skip
     """A part of the keys of one key head; the last program of a head to end puts them together."""
     head, part = tl.program_id(0), tl.program_id(1)
     half: tl.constexpr = SIZE // 2
     dtype = joined.dtype.element_ty
     gdc_launch_dependents()
+    _ask_for(ahead, share)
     here = tl.load(position, cache_modifier=".cg")
-    place = tl.load(row, cache_modifier=".cg")
+    start = tl.load(begin, cache_modifier=".cg")
+    place = start + here
     length = tl.maximum(tl.cdiv(tl.cdiv(here, PARTS), KEYS), 1) * KEYS
     working = tl.maximum(tl.cdiv(here, length), 1)
     if part >= working:
         return
     first, end = part * length, tl.minimum((part + 1) * length, here)
     at, low = tl.arange(0, SIZE), tl.arange(0, half)
-    line = ((place - here) * KV + head) * SIZE
+    line = (start * KV + head) * SIZE
     k_low, k_high, v, inside = _tile(keys, values, line, first, end, KV, SIZE, KEYS)
     c = tl.load(cos + here * SIZE + low).to(tl.float32)
     s = tl.load(sin + here * SIZE + low).to(tl.float32)
@@ -199,8 +282,8 @@ def _attend(  # type: ignore[no-untyped-def]
         tl.store(keys + target + half + low[None, :], new_high)
         tl.store(values + target + at, new_v)
     y, total, largest = _seen(y, total, largest, q_low, q_high, k_low, k_high, v, inside, scale)
-    for start in tl.range(first + KEYS, end, KEYS):
-        k_low, k_high, v, inside = _tile(keys, values, line, start, end, KV, SIZE, KEYS)
+    for later in tl.range(first + KEYS, end, KEYS):
+        k_low, k_high, v, inside = _tile(keys, values, line, later, end, KV, SIZE, KEYS)
         y, total, largest = _seen(y, total, largest, q_low, q_high, k_low, k_high, v, inside, scale)
     mine = (head * GROUP + query) * SIZE
     if working == 1:
@@ -214,10 +297,10 @@ def _attend(  # type: ignore[no-untyped-def]
         tl.store(totals + sums, total, mask=query < GROUP)
         tl.debug_barrier()  # all threads of a program have written before one of them says so
         if tl.atomic_add(arrived + head, 1, sem="acq_rel") == working - 1:
-            for one in tl.static_range(GROUP):
-                _put_together(
-                    parts, largests, totals, out, head * GROUP + one, working, heads, SIZE, PARTS
-                )
+            _put_together(
+                parts, largests, totals, out, head * GROUP, working, heads,
+                GROUP, HEADS, SIZE, PARTS,
+            )  # fmt: skip
             tl.store(arrived + head, 0)
 
 
@@ -252,19 +335,19 @@ def _seen(y, total, largest, q_low, q_high, k_low, k_high, v, inside, scale):  #
 
 @triton.jit
 def _put_together(  # type: ignore[no-untyped-def]
-    parts, largests, totals, out, head, working,
-    HEADS: tl.constexpr, SIZE: tl.constexpr, PARTS: tl.constexpr,
+    parts, largests, totals, out, first, working, heads: tl.constexpr,
+    GROUP: tl.constexpr, HEADS: tl.constexpr, SIZE: tl.constexpr, PARTS: tl.constexpr,
 ):  # fmt: skip
-    """A head's output of all its parts."""
-    part, at = tl.arange(0, PARTS), tl.arange(0, SIZE)
-    there = part < working
-    sums = part * HEADS + head
-    largest = tl.load(largests + sums, mask=there, other=float("-inf"), cache_modifier=".cg")
+    """Some heads' output of all their parts."""
+    part, head, at = tl.arange(0, PARTS), tl.arange(0, HEADS), tl.arange(0, SIZE)
+    asked = (head < GROUP)[None, :]
+    there = (part < working)[:, None] & asked
+    sums = part[:, None] * heads + first + head[None, :]
+    values = parts + sums[:, :, None] * SIZE + at[None, None, :]
+    y = tl.load(values, mask=there[:, :, None], other=0.0, cache_modifier=".cg")
+    largest = tl.load(largests + sums, mask=there, other=-1e30, cache_modifier=".cg")
     total = tl.load(totals + sums, mask=there, other=0.0, cache_modifier=".cg")
-    share = tl.exp2(largest - tl.max(largest))
-    y = tl.load(
-        parts + sums[:, None] * SIZE + at[None, :], mask=there[:, None], other=0.0,
-        cache_modifier=".cg",
-    )  # fmt: skip
-    y = tl.sum(y * share[:, None], 0) / tl.sum(total * share)
-    tl.store(out + head * SIZE + at, y.to(out.dtype.element_ty))
+    share = tl.exp2(largest - tl.max(largest, 0)[None, :])
+    y = tl.sum(y * share[:, :, None], 0) / tl.sum(total * share, 0)[:, None]
+    target = out + (first + head)[:, None] * SIZE + at[None, :]
+    tl.store(target, y.to(out.dtype.element_ty), mask=(head < GROUP)[:, None])

@@ -16,11 +16,22 @@ Columns = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class VectorTile:
-    """Rows and columns of weights that meet a vector at a time, and warps of a program."""
+    """How a matrix of weights meets a vector.
 
-    rows: int
+    Attributes
+    ----------
+    numbers, columns, programs, warps
+        Weights that a program holds, of so many columns at a time; programs there should be at
+        least, rather than so many weights; warps of one.
+    ahead
+        Bytes of the next matrix that are asked for meanwhile.
+    """
+
+    numbers: int
     columns: int
+    programs: int
     warps: int
+    ahead: int
 
 
 @dataclass(frozen=True)
@@ -96,8 +107,8 @@ H200 = Tuning(
     mlp_backward=((128, 4), (64, 4), (32, 4)),
     mlp_weights=2**17,
     decoding_keys=32,
-    vector=VectorTile(4, 1024, 4),
-    token=TokenTile(64, 16, 4, 2),
+    vector=VectorTile(8192, 2048, 512, 4, 2**24),
+    token=TokenTile(64, 32, 4, 2),
     nf4_block=2048,
 )
 BY_DEVICE = {"H200": H200, "H100": H200}  # by a part of CUDA's name for it; both are one die
