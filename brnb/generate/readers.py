@@ -1,6 +1,6 @@
 """A model's pass over tokens in slots: Llama's with joined products, any other as it stands."""
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +10,13 @@ from brnb.bases.attention import attention_by
 from brnb.bases.llama import WITH_HEAD_NORMS, is_plain_llama
 from brnb.generate.slots import Slots
 from brnb.ops import decoding
+from brnb.ops.eight_bits import (
+    Weight,
+    gated_in_8_bits,
+    normed_in_8_bits,
+    product,
+    rows_in_8_bits,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -53,12 +60,20 @@ class LlamaReader:
     """Llama's layers: maps that read the same input as one product, all between them fused.
 
     The model stays usable; its maps become views of the joined ones.
+
+    Parameters
+    ----------
+    model
+        A model that `is_replayed`.
+    in_8_bits
+        Whether the layers' products are (`brnb.ops.eight_bits`); the head's is not.
     """
 
-    def __init__(self, model: "PreTrainedModel") -> None:
+    def __init__(self, model: "PreTrainedModel", in_8_bits: bool = False) -> None:
         self.model: Any = model
         self.core = self.model.model
-        self.layers = [Layer(module, i) for i, module in enumerate(self.core.layers)]
+        kind = EightBitLayer if in_8_bits else Layer
+        self.layers = [kind(module, i) for i, module in enumerate(self.core.layers)]
 
     def fill(self, ids: Tensor, positions: Tensor, slots: Slots) -> None:
         """See `Reader`; of the last layer, nothing but keys and values is computed."""
@@ -81,6 +96,15 @@ class LlamaReader:
         return x, (cos, sin)
 
 
+class Maps(NamedTuple):
+    """A layer's matrices, those that read the same input joined."""
+
+    qkv: Weight
+    out: Weight
+    gate_up: Weight
+    down: Weight
+
+
 class Layer:
     """One decoder layer, in place on the residual stream (N, d).
 
@@ -97,22 +121,48 @@ class Layer:
         norms = [attention.q_norm, attention.k_norm] if hasattr(attention, "q_norm") else []
         self.gains = [norm.weight for norm in norms]
         self.eps = norms[0].variance_epsilon if norms else 0.0
-        self.qkv = joined_weights(attention.q_proj, attention.k_proj, attention.v_proj)
-        self.out = attention.o_proj.weight
-        self.gate_up = joined_weights(mlp.gate_proj, mlp.up_proj)
-        self.down = mlp.down_proj.weight
+        self.maps = Maps(
+            Weight(joined_weights(attention.q_proj, attention.k_proj, attention.v_proj)),
+            Weight(attention.o_proj.weight),
+            Weight(joined_weights(mlp.gate_proj, mlp.up_proj)),
+            Weight(mlp.down_proj.weight),
+        )
 
     def __call__(self, x: Tensor, rope: tuple[Tensor, Tensor], slots: Slots) -> None:
         heads = slots.attend(self.number, self.queries(x, rope, slots), self.scale)
-        x.addmm_(heads.flatten(1), self.out.t())
-        gate_up = F.linear(_normed(x, self.second), self.gate_up)
-        x.addmm_(decoding.swiglu(gate_up), self.down.t())
+        x.addmm_(heads.flatten(1), self.maps.out.values.t())
+        gate_up = F.linear(_normed(x, self.second), self.maps.gate_up.values)
+        x.addmm_(decoding.swiglu(gate_up), self.maps.down.values.t())
 
     def queries(self, x: Tensor, rope: tuple[Tensor, Tensor], slots: Slots) -> Tensor:
         """Store keys and values; return the queries (N, H, D)."""
-        qkv = F.linear(_normed(x, self.first), self.qkv)
+        qkv = F.linear(_normed(x, self.first), self.maps.qkv.values)
+        return self._stored(qkv, rope, slots)
+
+    def _stored(self, qkv: Tensor, rope: tuple[Tensor, Tensor], slots: Slots) -> Tensor:
         stored = slots.rows_of(self.number)
         return decoding.rotate_and_store(qkv, self.gains, self.eps, *rope, slots.rows, *stored)
+
+
+class EightBitLayer(Layer):
+    """The same with products in 8 bits."""
+
+    def __init__(self, module: Any, number: int) -> None:
+        super().__init__(module, number)
+        with torch.no_grad():
+            self.maps = Maps(*(Weight(*rows_in_8_bits(one.values.detach())) for one in self.maps))
+
+    def __call__(self, x: Tensor, rope: tuple[Tensor, Tensor], slots: Slots) -> None:
+        heads = slots.attend(self.number, self.queries(x, rope, slots), self.scale)
+        x += product(rows_in_8_bits(heads.flatten(1)), self.maps.out)
+        normed = normed_in_8_bits(x, self.second.weight, self.second.variance_epsilon)
+        inner = gated_in_8_bits(product(normed, self.maps.gate_up))
+        x += product(inner, self.maps.down)
+
+    def queries(self, x: Tensor, rope: tuple[Tensor, Tensor], slots: Slots) -> Tensor:
+        """See `Layer`."""
+        normed = normed_in_8_bits(x, self.first.weight, self.first.variance_epsilon)
+        return self._stored(product(normed, self.maps.qkv), rope, slots)
 
 
 def joined_weights(*maps: nn.Linear) -> Tensor:

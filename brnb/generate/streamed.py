@@ -15,14 +15,34 @@ if TYPE_CHECKING:
 FIXED_ANGLES = ("default", "linear", "llama3", "yarn")  # kinds of RoPE that don't look at lengths
 
 
-def reader(model: "PreTrainedModel", slots: int, length: int) -> Reader:
-    """The fastest reader of a model into so many slots of a length."""
+def reader(model: "PreTrainedModel", slots: int, length: int, in_8_bits: bool = False) -> Reader:
+    """The fastest reader of a model into so many slots of a length.
+
+    Raises
+    ------
+    ValueError
+        If products are asked for in 8 bits that this model or device does not have.
+    """
+    if in_8_bits:
+        _check_8_bits(model)
     if not is_replayed(model):
         return PlainReader(model)
     fixed = model.config.rope_parameters["rope_type"] in FIXED_ANGLES
     size = model.model.layers[0].self_attn.head_dim
     one = slots == 1 and fixed and streaming.fits(size, model.device)
-    return StreamedReader(model, length) if one else LlamaReader(model)
+    return StreamedReader(model, length, in_8_bits) if one else LlamaReader(model, in_8_bits)
+
+
+def _check_8_bits(model: "PreTrainedModel") -> None:
+    if not is_replayed(model):
+        raise ValueError(f"in_8_bits: no layers of {model.config.model_type} in 8 bits; leave it")
+    if model.device.type == "cuda":
+        capability = torch.cuda.get_device_capability(model.device)
+        if capability < (8, 9) or model.dtype != torch.bfloat16:
+            raise ValueError(
+                f"in_8_bits: {model.dtype} on a GPU of compute capability {capability}: products "
+                "in 8 bits want bf16 and 8.9 (Ada, Hopper); leave it"
+            )
 
 
 class StreamedReader(LlamaReader):
@@ -30,12 +50,12 @@ class StreamedReader(LlamaReader):
 
     Parameters
     ----------
-    model, length
-        The model, and how many tokens its one slot holds.
+    model, length, in_8_bits
+        As for `reader`.
     """
 
-    def __init__(self, model: "PreTrainedModel", length: int) -> None:
-        super().__init__(model)
+    def __init__(self, model: "PreTrainedModel", length: int, in_8_bits: bool = False) -> None:
+        super().__init__(model, in_8_bits)
         first = model.get_input_embeddings().weight
         with torch.inference_mode():
             cos, sin = self.core.rotary_emb(first, torch.arange(length, device=model.device)[None])
@@ -49,7 +69,7 @@ class StreamedReader(LlamaReader):
         x = self._stream(ids, slots.rows - positions, positions, slots)
         norm, head = self.core.norm, self.model.lm_head.weight
         return streaming.normed_product(
-            x, norm.weight, norm.variance_epsilon, head, self.layers[0].qkv
+            x, norm.weight, norm.variance_epsilon, head, None, head[:0]
         )[None]
 
     def greedy_step(
@@ -70,7 +90,7 @@ class StreamedReader(LlamaReader):
     def _stream(self, ids: Tensor, begin: Tensor, position: Tensor, slots: Slots) -> Tensor:
         """The residual stream (d,) after all layers."""
         x = self.core.embed_tokens(ids)[0]
-        after = [layer.qkv for layer in self.layers[1:]] + [self.model.lm_head.weight]
+        after = [layer.maps.qkv.values for layer in self.layers[1:]] + [self.model.lm_head.weight]
         for layer, ahead in zip(self.layers, after, strict=True):
             self._read_one(layer, x, begin, position, slots, ahead)
         return x
@@ -85,9 +105,9 @@ class StreamedReader(LlamaReader):
         ahead: Tensor,
     ) -> None:
         """A layer, in place on the residual stream (d,)."""
-        first, second = layer.first, layer.second
+        first, second, maps = layer.first, layer.second, layer.maps
         qkv = streaming.normed_product(
-            x, first.weight, first.variance_epsilon, layer.qkv, layer.out
+            x, first.weight, first.variance_epsilon, *maps.qkv, maps.out.values
         )
         heads = streaming.attend_one(
             qkv,
@@ -99,10 +119,10 @@ class StreamedReader(LlamaReader):
             *slots.rows_of(layer.number),
             self.arrived,
             layer.scale,
-            layer.gate_up,
+            maps.gate_up.values,
         )
-        streaming.add_product(x, heads, layer.out, layer.gate_up[:0])
+        streaming.add_product(x, heads, *maps.out, maps.out.values[:0])
         inner = streaming.gated_product(
-            x, second.weight, second.variance_epsilon, layer.gate_up, layer.down
+            x, second.weight, second.variance_epsilon, *maps.gate_up, maps.down.values
         )
-        streaming.add_product(x, inner, layer.down, ahead)
+        streaming.add_product(x, inner, *maps.down, ahead)

@@ -19,27 +19,39 @@ LEAST = torch.iinfo(torch.int64).min
 
 
 @torch.library.custom_op("brnb::normed_product", mutates_args=(), device_types="cpu")
-def normed_product(x: Tensor, gain: Tensor, eps: float, weight: Tensor, ahead: Tensor) -> Tensor:
+def normed_product(
+    x: Tensor, gain: Tensor, eps: float, weight: Tensor, scales: Tensor | None, ahead: Tensor
+) -> Tensor:
     """W norm(x), shape (N,), of the root-mean-square norm of x (K,) and weights (N, K).
 
     Parameters
     ----------
+    weight, scales
+        Here and below: a `brnb.ops.eight_bits.Weight`, in 8 bits if it has scales.
     ahead
         Here and below: the weights that are read next, which may be fetched meanwhile.
     """
-    return F.linear(decoding.rms_norm(x[None], gain, eps), weight)[0]
+    return F.linear(decoding.rms_norm(x[None], gain, eps), _whole(weight, scales, x))[0]
 
 
 @torch.library.custom_op("brnb::gated_product", mutates_args=(), device_types="cpu")
-def gated_product(x: Tensor, gain: Tensor, eps: float, weight: Tensor, ahead: Tensor) -> Tensor:
+def gated_product(
+    x: Tensor, gain: Tensor, eps: float, weight: Tensor, scales: Tensor | None, ahead: Tensor
+) -> Tensor:
     """silu(gate) * up, shape (N,), of the joined maps (2N, K), gate first, of norm(x)."""
-    return decoding.swiglu(F.linear(decoding.rms_norm(x[None], gain, eps), weight))[0]
+    joined = F.linear(decoding.rms_norm(x[None], gain, eps), _whole(weight, scales, x))
+    return decoding.swiglu(joined)[0]
 
 
 @torch.library.custom_op("brnb::add_product", mutates_args=("x",), device_types="cpu")
-def add_product(x: Tensor, y: Tensor, weight: Tensor, ahead: Tensor) -> None:
+def add_product(x: Tensor, y: Tensor, weight: Tensor, scales: Tensor | None, ahead: Tensor) -> None:
     """Add W y to x in place, shapes (N, K), (K,) and (N,)."""
-    x += F.linear(y, weight)
+    x += F.linear(y, _whole(weight, scales, x))
+
+
+def _whole(weight: Tensor, scales: Tensor | None, like: Tensor) -> Tensor:
+    """A weight in the precision of what it multiplies."""
+    return weight if scales is None else (weight.float() * scales).to(like.dtype)
 
 
 @torch.library.custom_op("brnb::best_score", mutates_args=("best",), device_types="cpu")

@@ -15,6 +15,13 @@ from torch import nn
 
 from brnb.ops import decoding, formats, fp8, loss, loss_fp8, streaming
 from brnb.ops.attention import attention
+from brnb.ops.eight_bits import (
+    Weight,
+    gated_in_8_bits,
+    normed_in_8_bits,
+    product,
+    rows_in_8_bits,
+)
 from brnb.ops.rope import rope_table
 
 pytestmark = pytest.mark.skipif(
@@ -421,7 +428,9 @@ def test_a_product_with_a_vector_norms_it_first(shape, dtype):
 @matrices
 def test_a_gated_product_is_activated(shape, dtype):
     x, weight = normal(shape[1]).to(dtype), normal(*shape, scale=0.1).to(dtype)
-    made = streaming.gated_product(*gpu(x, torch.ones_like(x)), 1e-5, *gpu(weight, weight[:0]))
+    made = streaming.gated_product(
+        *gpu(x, torch.ones_like(x)), 1e-5, gpu(weight), None, gpu(weight)
+    )
     wide = nn.RMSNorm(shape[1], 1e-5)(x.float()).detach().double() @ weight.double().t()
     gate, up = wide.chunk(2)
     assert distance(made, F.silu(gate) * up) < 2 * farthest(dtype)
@@ -432,7 +441,7 @@ def test_a_gated_product_is_activated(shape, dtype):
 def test_a_product_is_added(shape, dtype):
     x, y, weight = (normal(*s, scale=0.5).to(dtype) for s in (shape[:1], shape[1:], shape))
     made = gpu(x).clone()
-    streaming.add_product(made, *gpu(y, weight, weight))
+    streaming.add_product(made, *gpu(y, weight), None, gpu(weight))
     assert distance(made, x.double() + weight.double() @ y.double()) < farthest(dtype)
 
 
@@ -466,6 +475,54 @@ def test_one_token_attends_to_those_before_and_is_stored(heads, kv, size, normed
         for found, true in zip(stored, exact, strict=True):
             assert distance(found, true) < farthest(dtype)
         assert not seen.any()
+
+
+@matrices
+def test_weights_in_8_bits_are_scaled_by_row(shape):
+    weight = cut_rows(normal(*shape, scale=0.1))
+    whole = weight[0].double() * weight[1].double()
+    x, ones = normal(shape[1]).to(BF16), torch.ones(shape[1], dtype=BF16)
+    unit = nn.RMSNorm(shape[1], 1e-5)(x.float()).detach().double()
+    made = streaming.normed_product(*gpu(x, ones), 1e-5, *gpu(*weight, weight[0]))
+    assert distance(made, whole @ unit) < 0.005
+    gate, up = (whole @ unit).chunk(2)
+    made = streaming.gated_product(*gpu(x, ones), 1e-5, *gpu(*weight, weight[0]))
+    assert distance(made, F.silu(gate) * up) < 0.01
+    made = torch.zeros(shape[0], dtype=BF16, device="cuda")
+    streaming.add_product(made, *gpu(x, *weight, weight[0]))
+    assert distance(made, whole @ x.double()) < 0.005
+
+
+def cut_rows(x):
+    """Rows in e4m3, each by its own scale."""
+    scales = x.float().abs().amax(1, keepdim=True) / 448
+    return (x.float() / scales).to(E4M3), scales
+
+
+# eight_bits: rows of tokens
+
+
+@pytest.mark.parametrize("shape", [(1, 64), (7, 1536), (33, 1000)])
+def test_rows_are_cut_by_their_largest(shape):
+    x, gain = normal(*shape, dtype=BF16, scale=3.0), normal(shape[1], dtype=BF16)
+    joined, norm = normal(shape[0], 2 * shape[1], dtype=BF16), nn.RMSNorm(shape[1], 1e-5)
+    norm.weight.data = gain
+    gate, up = joined.chunk(2, -1)
+    cases = (
+        (cut_rows(x), rows_in_8_bits(gpu(x))),
+        (cut_rows(norm(x).detach()), normed_in_8_bits(*gpu(x, gain), 1e-5)),
+        (cut_rows(F.silu(gate) * up), gated_in_8_bits(gpu(joined))),
+    )
+    for (values, scales), made in cases:
+        torch.testing.assert_close(made[1].cpu(), scales, rtol=2**-7, atol=0)
+        assert distance(made[0].float() * made[1], values.double() * scales) < 0.01
+
+
+def test_a_product_in_8_bits_is_that_of_its_rows():
+    x, weight = cut_rows(normal(48, 512)), cut_rows(normal(96, 512, scale=0.1))
+    made = product(gpu(*x), Weight(*gpu(*weight)))
+    expected = (x[0].double() * x[1]) @ (weight[0].double() * weight[1]).t()
+    assert distance(made, expected) < 0.005
 
 
 @both_precisions

@@ -24,44 +24,60 @@ HEAD_DIMS = 32, 64, 128, 256  # that a token attends with
 EARLY: dict[str, Any] = {"launch_pdl": True}  # before the kernel before it has ended
 
 
-def normed_product(x: Tensor, gain: Tensor, eps: float, weight: Tensor, ahead: Tensor) -> Tensor:
+def normed_product(
+    x: Tensor, gain: Tensor, eps: float, weight: Tensor, scales: Tensor | None, ahead: Tensor
+) -> Tensor:
     """See `brnb.ops.streaming`."""
-    out = torch.empty_like(weight[:, 0])
-    _multiply(x, gain, weight, out, out, eps, ahead, norm=True)
+    out = x.new_empty(len(weight))
+    _multiply(x, gain, weight, scales, out, out, eps, ahead, norm=True)
     return out
 
 
-def add_product(x: Tensor, y: Tensor, weight: Tensor, ahead: Tensor) -> None:
+def add_product(x: Tensor, y: Tensor, weight: Tensor, scales: Tensor | None, ahead: Tensor) -> None:
     """See `brnb.ops.streaming`."""
-    _multiply(y, y, weight, x, x, 0.0, ahead, add=True)
+    _multiply(y, y, weight, scales, x, x, 0.0, ahead, add=True)
 
 
 def best_score(x: Tensor, gain: Tensor, eps: float, weight: Tensor, best: Tensor) -> None:
     """See `brnb.ops.streaming`."""
-    _multiply(x, gain, weight, x, best, eps, weight[:0], norm=True, most=True)
+    _multiply(x, gain, weight, None, x, best, eps, weight[:0], norm=True, most=True)
 
 
 def _multiply(
-    x: Tensor, gain: Tensor, weight: Tensor, out: Tensor, best: Tensor, eps: float, ahead: Tensor,
-    *, norm: bool = False, add: bool = False, most: bool = False,
-) -> None:  # fmt: skip
+    x: Tensor,
+    gain: Tensor,
+    weight: Tensor,
+    scales: Tensor | None,
+    out: Tensor,
+    best: Tensor,
+    eps: float,
+    ahead: Tensor,
+    *,
+    norm: bool = False,
+    add: bool = False,
+    most: bool = False,
+) -> None:
     rows, columns = weight.shape
     at_once, *shape = _tile_of(rows, columns)
     count = rows // at_once
     _product[(count,)](
-        x, gain, weight, out, best, eps, ahead, _share(ahead, count), columns, at_once, *shape,
+        x, gain, weight, weight if scales is None else scales, out, best, eps,
+        ahead, _share(ahead, count), columns, at_once, *shape, scales is not None,
         norm, add, most, num_warps=tuning().vector.warps, **EARLY,
     )  # fmt: skip
 
 
-def gated_product(x: Tensor, gain: Tensor, eps: float, weight: Tensor, ahead: Tensor) -> Tensor:
+def gated_product(
+    x: Tensor, gain: Tensor, eps: float, weight: Tensor, scales: Tensor | None, ahead: Tensor
+) -> Tensor:
     """See `brnb.ops.streaming`."""
     rows, columns = weight.shape
     at_once, *shape = _tile_of(rows, columns)
-    pairs, out = max(1, at_once // 2), weight.new_empty(rows // 2)
+    pairs, out = max(1, at_once // 2), x.new_empty(rows // 2)
     count = rows // 2 // pairs
     _gated[(count,)](
-        x, gain, weight, out, eps, ahead, _share(ahead, count), rows // 2, columns, pairs, *shape,
+        x, gain, weight, weight if scales is None else scales, out, eps,
+        ahead, _share(ahead, count), rows // 2, columns, pairs, *shape, scales is not None,
         num_warps=tuning().vector.warps, **EARLY,
     )  # fmt: skip
     return out
@@ -121,12 +137,14 @@ def attend_one(
 
 @triton.jit
 def _product(  # type: ignore[no-untyped-def]
-    x, gain, weight, out, best, eps, ahead, share,
+    x, gain, weight, scales, out, best, eps, ahead, share,
     K: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr, CHUNKS: tl.constexpr,
-    NORM: tl.constexpr, ADD: tl.constexpr, MOST: tl.constexpr,
+    SCALED: tl.constexpr, NORM: tl.constexpr, ADD: tl.constexpr, MOST: tl.constexpr,
 ):  # fmt: skip
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     y = _sums(x, gain, weight, row, eps, ahead, share, K, ROWS, COLUMNS, CHUNKS, NORM)
+    if SCALED:
+        y *= tl.load(scales + row)
     y = y.to(x.dtype.element_ty)
     if MOST:
         bits = y.to(tl.float32).to(tl.int32, bitcast=True)
@@ -141,13 +159,16 @@ def _product(  # type: ignore[no-untyped-def]
 
 @triton.jit
 def _gated(  # type: ignore[no-untyped-def]
-    x, gain, weight, out, eps, ahead, share, N,
+    x, gain, weight, scales, out, eps, ahead, share, N,
     K: tl.constexpr, PAIRS: tl.constexpr, COLUMNS: tl.constexpr, CHUNKS: tl.constexpr,
+    SCALED: tl.constexpr,
 ):  # fmt: skip
     start = tl.program_id(0) * PAIRS
     pair = tl.arange(0, 2 * PAIRS)  # a row of the gate's, and the same of up's
     row = start + pair // 2 + pair % 2 * N
     y = _sums(x, gain, weight, row, eps, ahead, share, K, 2 * PAIRS, COLUMNS, CHUNKS, True)
+    if SCALED:
+        y *= tl.load(scales + row)
     y = y.to(out.dtype.element_ty).to(tl.float32)
     gate, up = tl.split(tl.reshape(y, (PAIRS, 2)))
     silu = (gate * tl.sigmoid(gate)).to(out.dtype.element_ty).to(tl.float32)
