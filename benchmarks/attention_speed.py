@@ -40,7 +40,7 @@ from brnb.algorithms import sparse_masks
 from brnb.ops.block_lists import BLOCK as LIST_BLOCK
 from brnb.ops.block_lists import block_lists
 from brnb.ops.kernels.flash import flash_attention
-from brnb.ops.kernels.sparse import sparse_attention
+from brnb.ops.kernels.sparse import listed_attention
 
 HEADS, HEAD_DIM, TOKENS, ROUNDS, CALLS = 16, 128, 16384, 7, 5
 (
@@ -144,7 +144,7 @@ def limit() -> float:
     return 2 * 8192**3 / seconds({"product": lambda: a @ b})["product"] / 1e12
 
 
-def kinds_of(n: int) -> dict[str, sparse_masks.Mask]:
+def kinds_of(n: int) -> dict[str, sparse_masks.MaskRule]:
     """Masks of a quarter of the text backwards, and none."""
     width = n // 2
     bigbird = sparse_masks.bigbird(n, width, BLOCK, 3 * BLOCK, BLOCK, device="cuda")
@@ -163,7 +163,7 @@ def masks(n: int) -> dict[str, dict[str, float]]:
     for name, mask in kinds_of(n).items():
         lists = block_lists(sparse_masks.blocks(mask, n, LIST_BLOCK, "cuda"))
         shares[name] = lists.computed_share
-        calls[name] = partial(sparse_attention, lists=lists)
+        calls[name] = partial(listed_attention, lists=lists)
     return per_block(calls, shares, n)
 
 

@@ -33,8 +33,8 @@ from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel, Qwe
 
 from brnb.generate.continuous import generate
 from brnb.generate.engine import Batching, Decoding, Engine
-from brnb.ops.kernels import streaming
-from brnb.ops.kernels.tuned import TokenTile, VectorTile, tuning
+from brnb.ops.kernels import early, one_token, streaming
+from brnb.ops.kernels.tuned import TokenTile, Tuning, VectorTile, tuning
 
 SHAPES: dict[str, Callable[..., Any]] = {
     "llama_3.2_1b": lambda **more: LlamaConfig(
@@ -189,21 +189,22 @@ def profile(name: str, position: int = 2048) -> dict[str, Any]:
 def tiles(name: str) -> dict[str, Any]:
     """Microseconds of a step with other tiles than the tuned, and without early starts."""
     model, rows, tuned = model_of(name), dict[str, Any](), tuning()
-    shapes = [replace(tuned, vector=VectorTile(*size)) for size in VECTOR_TILES]
-    kept = dict(streaming.EARLY)
-    for early in ({}, kept):
-        streaming.EARLY.clear(), streaming.EARLY.update(early)
-        rows[f"early {bool(early)}"] = round(1e6 * step_seconds(model, 128), 1)
-    for shape in shapes:
-        streaming.tuning = lambda shape=shape: shape  # type: ignore[assignment]
-        rows[str(shape.vector)] = round(1e6 * step_seconds(model, 128), 1)
-        print(shape.vector, rows[str(shape.vector)], flush=True)
-    for size in TOKEN_TILES:
-        shape = replace(tuned, token=TokenTile(*size))
-        streaming.tuning = lambda shape=shape: shape  # type: ignore[assignment]
-        rows[str(shape.token)] = [round(1e6 * step_seconds(model, p), 1) for p in POSITIONS]
-        print(shape.token, rows[str(shape.token)], flush=True)
-    streaming.tuning = tuning
+    launch = dict(early.EARLY)
+    early.EARLY.clear()
+    rows["not early"] = round(1e6 * step_seconds(model, 128), 1)
+    early.EARLY.update(launch)
+
+    def measured(shape: Tuning) -> list[float]:
+        for module in (early, one_token, streaming):
+            module.tuning = lambda: shape  # type: ignore[attr-defined]
+        return [round(1e6 * step_seconds(model, position), 1) for position in POSITIONS]
+
+    for vector in VECTOR_TILES:
+        rows[str(vector)] = measured(replace(tuned, vector=VectorTile(*vector)))[0]
+        print(vector, rows[str(vector)], flush=True)
+    for token in TOKEN_TILES:
+        rows[str(token)] = measured(replace(tuned, token=TokenTile(*token)))
+        print(token, rows[str(token)], flush=True)
     return rows
 
 

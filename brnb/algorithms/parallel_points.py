@@ -43,7 +43,9 @@ class Point(NamedTuple):
     value: float
 
 
-def measure(processes: int, micro_batches: Sequence[int], stage_seconds: float) -> list[Point]:
+def measured_points(
+    processes: int, micro_batches: Sequence[int], stage_seconds: float
+) -> list[Point]:
     """Run them with 2, 4, … processes, up to `processes`.
 
     A stage of the pipeline waits instead of computing, so that cores which the processes share

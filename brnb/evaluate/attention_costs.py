@@ -109,9 +109,9 @@ def _sparse(q: Tensor, k: Tensor, v: Tensor, mask: MaskRule, block: int) -> Call
     if q.is_cuda:
         from brnb.ops.kernels import sparse
 
-        if sparse.fits(q):
+        if sparse.has_blocks(q):
             own = sparse_masks.blocks(mask, q.shape[-2], BLOCK, q.device)
-            return partial(sparse.sparse_attention, q, k, v, block_lists(own))
+            return partial(sparse.listed_attention, q, k, v, block_lists(own))
     blocks = sparse_masks.blocks(mask, q.shape[-2], block, q.device)
     if q.is_cuda:
         torch.compiler.reset()  # it compiles eight masks, and then no more

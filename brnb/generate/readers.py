@@ -72,7 +72,7 @@ class LlamaReader:
     def __init__(self, model: "PreTrainedModel", in_8_bits: bool = False) -> None:
         self.model: Any = model
         self.core = self.model.model
-        kind = EightBitLayer if in_8_bits else Layer
+        kind = EightBitLayer if in_8_bits else DecoderLayer
         self.layers = [kind(module, i) for i, module in enumerate(self.core.layers)]
 
     def fill(self, ids: Tensor, positions: Tensor, slots: Slots) -> None:
@@ -105,7 +105,7 @@ class Maps(NamedTuple):
     down: Weight
 
 
-class Layer:
+class DecoderLayer:
     """One decoder layer, in place on the residual stream (N, d).
 
     Attributes
@@ -144,7 +144,7 @@ class Layer:
         return decoding.rotate_and_store(qkv, self.gains, self.eps, *rope, slots.rows, *stored)
 
 
-class EightBitLayer(Layer):
+class EightBitLayer(DecoderLayer):
     """The same with products in 8 bits."""
 
     def __init__(self, module: Any, number: int) -> None:
@@ -160,7 +160,7 @@ class EightBitLayer(Layer):
         x += product(inner, self.maps.down)
 
     def queries(self, x: Tensor, rope: tuple[Tensor, Tensor], slots: Slots) -> Tensor:
-        """See `Layer`."""
+        """See `DecoderLayer`."""
         normed = normed_in_8_bits(x, self.first.weight, self.first.variance_epsilon)
         return self._stored(product(normed, self.maps.qkv), rope, slots)
 

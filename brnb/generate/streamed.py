@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from brnb.generate.readers import Layer, LlamaReader, PlainReader, Reader, is_replayed
+from brnb.generate.readers import DecoderLayer, LlamaReader, PlainReader, Reader, is_replayed
 from brnb.generate.slots import Slots
 from brnb.ops import streaming
 
@@ -29,7 +29,7 @@ def reader(model: "PreTrainedModel", slots: int, length: int, in_8_bits: bool = 
         return PlainReader(model)
     fixed = model.config.rope_parameters["rope_type"] in FIXED_ANGLES
     size = model.model.layers[0].self_attn.head_dim
-    one = slots == 1 and fixed and streaming.fits(size, model.device)
+    one = slots == 1 and fixed and streaming.has_step_kernels(size, model.device)
     return StreamedReader(model, length, in_8_bits) if one else LlamaReader(model, in_8_bits)
 
 
@@ -97,7 +97,7 @@ class StreamedReader(LlamaReader):
 
     def _read_one(
         self,
-        layer: Layer,
+        layer: DecoderLayer,
         x: Tensor,
         begin: Tensor,
         position: Tensor,

@@ -4,7 +4,7 @@ With one sequence, a step is as fast as weights are read. What is between the pr
 belongs into them: they norm their input, activate, and add to the residual stream themselves, and
 attention norms, rotates and stores what it attends to. Each rounds where `brnb.ops.decoding` does.
 
-The definitions here are what `brnb.ops.kernels.streaming` does on a GPU.
+The definitions here are what `brnb.ops.kernels.streaming` and `one_token` do on a GPU.
 """
 
 from collections.abc import Sequence
@@ -135,7 +135,7 @@ def attend_one(
     return out.flatten()
 
 
-def fits(head_dim: int, device: torch.device) -> bool:
+def has_step_kernels(head_dim: int, device: torch.device) -> bool:
     """Whether a device computes heads of this size here; a GPU does from Hopper on."""
     if device.type == "cpu":
         return True
@@ -144,6 +144,7 @@ def fits(head_dim: int, device: torch.device) -> bool:
 
 
 if torch.cuda.is_available():  # Triton comes with PyTorch for GPUs only
+    from brnb.ops.kernels import one_token
     from brnb.ops.kernels import streaming as kernels
 
     normed_product.register_kernel("cuda", kernels.normed_product)
@@ -151,4 +152,4 @@ if torch.cuda.is_available():  # Triton comes with PyTorch for GPUs only
     add_product.register_kernel("cuda", kernels.add_product)
     best_score.register_kernel("cuda", kernels.best_score)
     advance.register_kernel("cuda", kernels.advance)
-    attend_one.register_kernel("cuda", kernels.attend_one)
+    attend_one.register_kernel("cuda", one_token.attend_one)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from brnb.algorithms.parallel_points import Point, measure
+from brnb.algorithms.parallel_points import Point, measured_points
 
 
 @pytest.fixture(scope="module")
 def points():
-    return {point[:3]: point.value for point in measure(2, [1, 8], 0.005)}
+    return {point[:3]: point.value for point in measured_points(2, [1, 8], 0.005)}
 
 
 def test_bytes_are_those_of_two_processes(points):
@@ -26,7 +26,7 @@ def test_a_pipeline_is_never_faster_than_its_bubble(points):
 
 def test_processes_come_in_powers_of_two():
     with pytest.raises(ValueError, match="processes = 3: choose a power of two"):
-        measure(3, [1], 0.0)
+        measured_points(3, [1], 0.0)
 
 
 def test_a_point_is_compared_by_what_it_is_of():

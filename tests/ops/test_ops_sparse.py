@@ -76,7 +76,7 @@ def test_a_mask_without_lists_is_refused(mask, size, message):
 @pytest.mark.parametrize("head_dim", [64, 128])
 @pytest.mark.parametrize("name", MASKS)
 def test_output_and_gradients_are_those_of_fp64(name, head_dim):
-    from brnb.ops.kernels.sparse import sparse_attention
+    from brnb.ops.kernels.sparse import listed_attention
 
     torch.manual_seed(0)
     *parts, d = (torch.randn(1, 2, N, head_dim, device=DEVICE, dtype=DTYPE) for _ in range(4))
@@ -85,7 +85,7 @@ def test_output_and_gradients_are_those_of_fp64(name, head_dim):
     expected = F.scaled_dot_product_attention(*wide, seen)
     expected.backward(d.double())
     narrow = [part.requires_grad_() for part in parts]
-    made = sparse_attention(*narrow, lists_of(name, DEVICE))
+    made = listed_attention(*narrow, lists_of(name, DEVICE))
     made.backward(d)
     pairs = [(made, expected), *((a.grad, b.grad) for a, b in zip(narrow, wide, strict=True))]
     for found, true in pairs:
@@ -94,8 +94,8 @@ def test_output_and_gradients_are_those_of_fp64(name, head_dim):
 
 @wants_kernel
 def test_another_length_than_the_masks_is_refused():
-    from brnb.ops.kernels.sparse import sparse_attention
+    from brnb.ops.kernels.sparse import listed_attention
 
     x = torch.zeros(1, 1, 2 * N, 64, device=DEVICE, dtype=DTYPE)
     with pytest.raises(ValueError, match="of the mask's 320 tokens"):
-        sparse_attention(x, x, x, lists_of("causal", DEVICE))
+        listed_attention(x, x, x, lists_of("causal", DEVICE))

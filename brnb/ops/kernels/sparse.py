@@ -25,7 +25,7 @@ SIZES: dict[str, dict[str, int]] = {  # warps and blocks on their way, the faste
 }
 
 
-def sparse_attention(q: Tensor, k: Tensor, v: Tensor, lists: BlockLists) -> Tensor:
+def listed_attention(q: Tensor, k: Tensor, v: Tensor, lists: BlockLists) -> Tensor:
     """Attention softmax(QK^T / sqrt(d)) V to what a mask lets each query see.
 
     Parameters
@@ -47,7 +47,7 @@ def sparse_attention(q: Tensor, k: Tensor, v: Tensor, lists: BlockLists) -> Tens
         If a shape or a type is not one of these.
     """
     n = len(lists.rows.order) * BLOCK
-    if not (q.shape == k.shape == v.shape and fits(q) and q.shape[-2] == n):
+    if not (q.shape == k.shape == v.shape and has_blocks(q) and q.shape[-2] == n):
         raise ValueError(
             f"q {tuple(q.shape)}, k {tuple(k.shape)}, v {tuple(v.shape)} in {q.dtype}: the kernel "
             f"takes three of one shape in 16 bits, of the mask's {n} tokens, head_dim in "
@@ -57,7 +57,7 @@ def sparse_attention(q: Tensor, k: Tensor, v: Tensor, lists: BlockLists) -> Tens
     return out
 
 
-def fits(q: Tensor) -> bool:
+def has_blocks(q: Tensor) -> bool:
     """Whether there are tiles for queries of this shape and type."""
     return q.shape[-2] % BLOCK == 0 and q.shape[-1] in HEAD_DIMS and q.element_size() == 2
 
