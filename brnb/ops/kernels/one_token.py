@@ -1,4 +1,4 @@
-"""The attention of `brnb.ops.streaming` as a GPU kernel in Triton; import it where there is a GPU."""
+"""Attention of `brnb.ops.streaming` as a GPU kernel in Triton; import it where there is a GPU."""
 
 from collections.abc import Sequence
 from math import log
