@@ -418,7 +418,7 @@ def test_a_product_with_a_vector_norms_it_first(shape, dtype):
     norm.weight.data = normal(shape[1])
     x, weight = normal(shape[1]), normal(*shape, scale=0.1).to(dtype)
     made = streaming.normed_product(
-        *gpu(x.to(dtype), norm.weight.data.to(dtype)), 1e-5, gpu(weight)
+        *gpu(x.to(dtype), norm.weight.data.to(dtype)), 1e-5, gpu(weight), None, gpu(weight)
     )
     expected = norm.to(dtype)(x.to(dtype)).detach().double() @ weight.double().t()
     assert distance(made, expected) < farthest(dtype)

@@ -120,18 +120,12 @@ def _forward(  # type: ignore[no-untyped-def]
     q = queries.load([start + block * BLOCK, 0])
     largest = tl.full((BLOCK,), LEAST, tl.float32)
     total, y = tl.zeros((BLOCK,), tl.float32), tl.zeros((BLOCK, D), tl.float32)
-    count = tl.load(whole_counts + block)
-    one = tl.load(whole + block * BLOCKS)
-    for i in tl.range(0, count):
-        other = start + one * BLOCK
-        one = _after(whole + block * BLOCKS, i, count)
+    for i in tl.range(0, tl.load(whole_counts + block)):
+        other = start + tl.load(whole + block * BLOCKS + i) * BLOCK
         s = tl.dot(q, keys.load([other, 0]).T)
         y, total, largest = _seen(y, total, largest, s, values, other, scale)
-    count = tl.load(part_counts + block)
-    one = tl.load(parts + block * BLOCKS)
-    for i in tl.range(0, count):
-        column = one
-        one = _after(parts + block * BLOCKS, i, count)
+    for i in tl.range(0, tl.load(part_counts + block)):
+        column = tl.load(parts + block * BLOCKS + i)
         word = tl.load(tiles + tl.load(numbers + block * BLOCKS + column) * BLOCK + at)
         other = start + column * BLOCK
         s = tl.dot(q, keys.load([other, 0]).T)
@@ -139,13 +133,6 @@ def _forward(  # type: ignore[no-untyped-def]
         y, total, largest = _seen(y, total, largest, s, values, other, scale)
     out.store([start + block * BLOCK, 0], (y / total[:, None]).to(q.dtype))
     tl.store(normalisers + start + block * BLOCK + at, largest + tl.log2(total))
-
-
-@triton.jit
-def _after(list, i, count):  # type: ignore[no-untyped-def]
-    """The next of a list, known a turn before it is needed: what it is of can then be brought
-    several turns ahead."""
-    return tl.load(list + i + 1, mask=i + 1 < count, other=0)
 
 
 @triton.jit
@@ -173,20 +160,14 @@ def _queries_back(  # type: ignore[no-untyped-def]
     tl.store(deltas + here + at, delta)
     normaliser = tl.load(normalisers + here + at)
     dq = tl.zeros((BLOCK, D), tl.float32)
-    count = tl.load(whole_counts + block)
-    one = tl.load(whole + block * BLOCKS)
-    for i in tl.range(0, count):
-        other = start + one * BLOCK
-        one = _after(whole + block * BLOCKS, i, count)
+    for i in tl.range(0, tl.load(whole_counts + block)):
+        other = start + tl.load(whole + block * BLOCKS + i) * BLOCK
         k = keys.load([other, 0])
         p = tl.exp2(tl.dot(q, k.T) * twos - normaliser[:, None])
         ds = p * (tl.dot(do, values.load([other, 0]).T) - delta[:, None])
         dq = tl.dot(ds.to(k.dtype), k, dq)
-    count = tl.load(part_counts + block)
-    one = tl.load(parts + block * BLOCKS)
-    for i in tl.range(0, count):
-        column = one
-        one = _after(parts + block * BLOCKS, i, count)
+    for i in tl.range(0, tl.load(part_counts + block)):
+        column = tl.load(parts + block * BLOCKS + i)
         word = tl.load(tiles + tl.load(numbers + block * BLOCKS + column) * BLOCK + at)
         other = start + column * BLOCK
         k = keys.load([other, 0])
@@ -208,21 +189,15 @@ def _keys_back(  # type: ignore[no-untyped-def]
     here = start + block * BLOCK
     k, v = keys.load([here, 0]), values.load([here, 0])
     dk, dv = tl.zeros((BLOCK, D), tl.float32), tl.zeros((BLOCK, D), tl.float32)
-    count = tl.load(whole_counts + block)
-    one = tl.load(whole + block * BLOCKS)
-    for i in tl.range(0, count):
-        other = start + one * BLOCK
-        one = _after(whole + block * BLOCKS, i, count)
+    for i in tl.range(0, tl.load(whole_counts + block)):
+        other = start + tl.load(whole + block * BLOCKS + i) * BLOCK
         q, do = queries.load([other, 0]), d_out.load([other, 0])
         p = tl.exp2(tl.dot(k, q.T) * twos - tl.load(normalisers + other + at)[None, :])
         dv = tl.dot(p.to(q.dtype), do, dv)
         ds = p * (tl.dot(v, do.T) - tl.load(deltas + other + at)[None, :])
         dk = tl.dot(ds.to(q.dtype), q, dk)
-    count = tl.load(part_counts + block)
-    one = tl.load(parts + block * BLOCKS)
-    for i in tl.range(0, count):
-        row = one
-        one = _after(parts + block * BLOCKS, i, count)
+    for i in tl.range(0, tl.load(part_counts + block)):
+        row = tl.load(parts + block * BLOCKS + i)
         word = tl.load(tiles + tl.load(numbers + row * BLOCKS + block) * BLOCK + at)
         other = start + row * BLOCK
         q, do = queries.load([other, 0]), d_out.load([other, 0])
