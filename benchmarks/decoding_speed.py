@@ -13,7 +13,14 @@ comes, and with its static cache, compiled: of the time of two lengths the diffe
 neither the prompt nor the start counts.
 
 ``checks`` compares tokens with Transformers' in fp32, ``profile`` lists a step's kernels, ``tiles``
-measures others than those in `brnb.ops.kernels.tuned`. The results go to
+measures others than those in `brnb.ops.kernels.tuned`.
+
+On an H200 ours reaches 1,176, 1,100 and 874 tokens a second in the first shape at positions 128,
+2,048 and 16,384, which is 68, 65 and 61% of the limit, and 1,535, 1,325 and 820 in the second (43,
+44 and 59%), where a layer's weights take 7 microseconds to read and its five kernels 20: what they
+wait for each other is what is left. The goals were 1,200 and 1,700, and 80% of them at 16,384,
+which in the second shape is 97% of the limit there: its keys and values weigh more than its
+weights. The results go to
 ``benchmarks/results/decoding_speed.json``.
 """
 

@@ -17,6 +17,12 @@ values that decoding reads, 0.57 ms a generation, 9,340. Hugging Face generate r
 8,191, which is 3.1 to 3.5 times, and 88% of the limit; nine tenths of a pass over prompts are
 products. Reading prompts beside decoding steps on a second stream gains 1%, and passes of 1,024 to
 32,768 tokens are equally fast. Prompts that begin alike cost less: their beginning is read once.
+
+In 8 bits ours reaches 12,963 at 512 prompts, 5.3 times Hugging Face's generate in bf16 (8,120 in
+bf16 in that process), and one sequence alone decodes at 301 tokens a second (bf16: 240, 85% of the
+limit). The weights here are random, and such a network enlarges every rounding from layer to
+layer: the logits of 8 bits are 66% away from those of bf16 and 95% of first tokens differ. What a
+trained model's answers lose has to be measured on it (``--trained``, `brnb.extrinsic.flips`).
 """
 
 import argparse
@@ -120,7 +126,7 @@ def continuous_peer(model: LlamaForCausalLM, asked: list[list[int]]) -> dict[str
         max_new_tokens=NEW, do_sample=False, eos_token_id=-1, pad_token_id=0, use_cuda_graph=True
     )
     before, answered = model.config._attn_implementation, dict[str, Any]()
-    model.set_attn_implementation("sdpa_paged")
+    model.set_attn_implementation("paged|sdpa")
     try:
         model.generate_batch(inputs=asked[:64], generation_config=config)  # builds its kernels
         total = seconds_of(
