@@ -1,6 +1,7 @@
-"""Attention on a GPU: our fused kernel (Algorithm 19) beside PyTorch's, and masks of FlexAttention.
+"""Attention on a GPU: our kernels (Algorithms 7 and 19) beside PyTorch's.
 
     python benchmarks/attention_speed.py [errors] [product_tflops] [tflops] [masks]
+                                        [flex_masks]
 
 (wants a Hopper GPU; about three minutes)
 
@@ -12,7 +13,8 @@ Errors are relative, in the Frobenius norm, against attention in fp32. Weights a
 rounded to bf16, each by 1.7e-3 in norm where all is random: neither PyTorch's FlashAttention nor
 cuDNN's nor ours has less than 2e-3.
 
-A mask's time for a computed block is beside that of attention without a mask in the same kernel.
+Masks run through lists of blocks in our kernel, and in FlexAttention as their peer; a mask's time
+for a computed block is beside that of attention without a mask in the same kernel.
 
 The results go to ``benchmarks/results/attention_speed.json``.
 """
@@ -35,10 +37,16 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.flex_attention import flex_attention
 
 from brnb.algorithms import sparse_masks
+from brnb.ops.block_lists import BLOCK as LIST_BLOCK
+from brnb.ops.block_lists import block_lists
 from brnb.ops.kernels.flash import flash_attention
+from brnb.ops.kernels.sparse import listed_attention
 
 HEADS, HEAD_DIM, TOKENS, ROUNDS, CALLS = 16, 128, 16384, 7, 5
-LENGTHS, BLOCK = (1024, 4096, 16384), 128
+(
+    LENGTHS,
+    BLOCK,
+) = (1024, 4096, 16384), 128
 torch._functorch.config.donated_buffer = False  # a backward pass is timed more than once
 # Of FlexAttention forward: small programs, of which a multiprocessor holds several.
 TILES = {"fwd_BLOCK_M": 64, "fwd_BLOCK_N": 64, "fwd_num_warps": 4, "fwd_num_stages": 3}
@@ -136,40 +144,58 @@ def limit() -> float:
     return 2 * 8192**3 / seconds({"product": lambda: a @ b})["product"] / 1e12
 
 
-def masks(n: int) -> dict[str, dict[str, float]]:
-    """Each mask's share of blocks, and its time for one beside that of no mask."""
-    q, k, v, d = inputs(n)
-    parts = [part.requires_grad_() for part in (q, k, v)]
-    width = n // 2  # a quarter of the text backwards
-    kinds = {
+def kinds_of(n: int) -> dict[str, sparse_masks.MaskRule]:
+    """Masks of a quarter of the text backwards, and none."""
+    width = n // 2
+    bigbird = sparse_masks.bigbird(n, width, BLOCK, 3 * BLOCK, BLOCK, device="cuda")
+    return {
         "full": sparse_masks.full,
         "causal": sparse_masks.causal,
         "sliding_window": sparse_masks.causally(sparse_masks.sliding_window(width)),
         "longformer": sparse_masks.causally(sparse_masks.longformer(width, BLOCK)),
-        "bigbird": sparse_masks.causally(
-            sparse_masks.bigbird(n, width, BLOCK, 3 * BLOCK, BLOCK, device="cuda")
-        ),
+        "bigbird": sparse_masks.causally(bigbird),
     }
-    shares, outs, forward = {}, {}, {}
-    for name, mask in kinds.items():
+
+
+def masks(n: int) -> dict[str, dict[str, float]]:
+    """Each mask through lists of blocks, by `brnb.ops.kernels.sparse`."""
+    calls, shares = dict[str, Callable[..., Tensor]](), dict[str, float]()
+    for name, mask in kinds_of(n).items():
+        lists = block_lists(sparse_masks.blocks(mask, n, LIST_BLOCK, "cuda"))
+        shares[name] = lists.computed_share
+        calls[name] = partial(listed_attention, lists=lists)
+    return per_block(calls, shares, n)
+
+
+def flex_masks(n: int) -> dict[str, dict[str, float]]:
+    """Each mask by FlexAttention."""
+    calls, shares = dict[str, Callable[..., Tensor]](), dict[str, float]()
+    torch._dynamo.reset()
+    torch._dynamo.config.recompile_limit = 64  # or the ninth mask is not compiled
+    flex = torch.compile(flex_attention)
+    for name, mask in kinds_of(n).items():
         blocks = sparse_masks.blocks(mask, n, BLOCK, "cuda")
-        torch._dynamo.reset()  # or the ninth mask is not compiled
-        flex = torch.compile(flex_attention)
         shares[name] = sparse_masks.computed_share(blocks)
-        call = partial(flex, q, k, v, block_mask=blocks, kernel_options=TILES)
-        forward |= seconds({name: call})
-        outs[name] = call()
-    backward = seconds(
-        {
-            name: partial(torch.autograd.grad, out, parts, d, retain_graph=True)
-            for name, out in outs.items()
-        }
-    )
+        calls[name] = partial(flex, block_mask=blocks, kernel_options=TILES)
+    return per_block(calls, shares, n)
+
+
+def per_block(
+    calls: dict[str, Callable[..., Tensor]], shares: dict[str, float], n: int
+) -> dict[str, dict[str, float]]:
+    """Each mask's share of blocks, and its time for one beside that of no mask."""
+    q, k, v, d = inputs(n)
+    parts = [part.requires_grad_() for part in (q, k, v)]
+    forward = seconds({name: partial(call, *parts) for name, call in calls.items()})
+    back: dict[str, Callable[[], Any]] = {}
+    for name, call in calls.items():
+        back[name] = partial(torch.autograd.grad, call(*parts), parts, d, retain_graph=True)
+    backward = seconds(back)
     return {
         name: {
             "computed_share": share,
-            "forward_ms": forward[name] * 1e3,
-            "backward_ms": backward[name] * 1e3,
+            "forward_ms": 1e3 * forward[name],
+            "backward_ms": 1e3 * backward[name],
             "forward_per_block": forward[name] / share / forward["full"],
             "backward_per_block": backward[name] / share / backward["full"],
         }
@@ -193,6 +219,7 @@ def main(wanted: list[str]) -> None:
         "product_tflops": limit,
         "tflops": lambda: {str(n): compare(kernels, n) for n in LENGTHS},
         "masks": lambda: {str(n): masks(n) for n in LENGTHS[1:]},
+        "flex_masks": lambda: {"4096": flex_masks(4096)},
     }
     for name, measure in measures.items():
         if not wanted or name in wanted:

@@ -24,6 +24,9 @@ class ComputeParams(Params):
     window_tokens: PositiveInt = Field(description="tokens of each; half are the prompt")
     parameters: PositiveFloat = Field(description="of the model that the parallel curves are of")
     workers: PositiveInt = Field(description="P of the tables on parallelism; divides 32 and 64")
+    processes: Literal[2, 4, 8, 16] = Field(
+        description="most processes that really pass messages, beside the curves"
+    )
     requests: PositiveInt = Field(description="answers of the simulated service")
     mean_length: PositiveFloat = Field(description="tokens of an answer before the cut")
     longest: PositiveInt = Field(description="tokens at which an answer is cut")

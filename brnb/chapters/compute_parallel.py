@@ -119,33 +119,6 @@ def latency_share(data: float, workers: int) -> float:
     return float(waiting / collectives.ring_seconds(data, workers, SLOW, SLOW_LATENCY))
 
 
-def fig_parallelism(parameters: float, lang: str) -> "Figure":
-    """Three curves: the pipeline's efficiency, what a ring sends, and ZeRO's memory."""
-    fig, (bubble, ring, zero) = figure(3.0, ncols=3)
-    batches = _powers_of_two(7)
-    for count in (2, 4, 8, 16):
-        efficiency = 100 * np.asarray(pipeline_efficiency(count, batches))
-        bubble.semilogx(batches, efficiency, base=2, label=f"P = {count}")
-    bubble.set_xlabel(label("micro_batches", lang))
-    bubble.set_ylabel(label("pipeline_efficiency", lang))
-    workers = _powers_of_two(8)
-    ring.semilogx(workers, collectives.ring_bytes(1.0, workers), base=2, label=label("ring", lang))
-    ring.semilogx(workers, 3 / 2 * np.asarray(collectives.ring_bytes(1.0, workers)), base=2,
-                  label="ZeRO-3")  # fmt: skip
-    ring.set_xlabel(label("workers", lang))
-    ring.set_ylabel(label("sent_over_data", lang))
-    for stage in STAGES:
-        memory = np.asarray(worker_bytes(parameters, workers, stage)) / 1e9
-        name = label("without_zero", lang) if stage == 0 else f"ZeRO-{stage}"
-        zero.semilogx(workers, memory, base=2, label=name)
-    zero.set_yscale("log")
-    zero.set_xlabel(label("workers", lang))
-    zero.set_ylabel(label("gb_of_states", lang))
-    for axis in (bubble, ring, zero):
-        axis.legend(fontsize=7)
-    return fig
-
-
 def tab_pipeline(layers: int, stages: Sequence[int], micro_batches: int) -> "pd.DataFrame":
     """Stages, time in stage-steps, bubble, efficiency and activations kept (Eqs. B.80-B.86)."""
     rows = []

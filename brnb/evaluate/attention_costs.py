@@ -15,6 +15,7 @@ from brnb.algorithms import sparse_masks
 from brnb.algorithms.attention import causal_mask, masked_attention
 from brnb.algorithms.memory import peak_bytes
 from brnb.algorithms.sparse_masks import MaskRule
+from brnb.ops.block_lists import BLOCK, block_lists
 
 CALLS = 3
 
@@ -48,8 +49,9 @@ def costs(
 ) -> list[Cost]:
     """Causal attention of one layer, forward: naive, fused, and with each mask; and its maps.
 
-    bf16 on a GPU, where masks are compiled by FlexAttention; fp32 on a CPU, where they are looked
-    up block by block. ``linear`` are the products of Eq. A.15, A.18 and A.19 in one: 12 n d².
+    bf16 on a GPU, where masks are lists for our kernel or, if it has no tiles for the heads,
+    compiled by FlexAttention; fp32 on a CPU, where they are looked up block by block. ``linear``
+    are the products of Eq. A.15, A.18 and A.19 in one: 12 n d².
 
     Parameters
     ----------
@@ -104,6 +106,12 @@ def _fused(q: Tensor, k: Tensor, v: Tensor) -> Callable[[], Tensor]:
 
 
 def _sparse(q: Tensor, k: Tensor, v: Tensor, mask: MaskRule, block: int) -> Callable[[], Tensor]:
+    if q.is_cuda:
+        from brnb.ops.kernels import sparse
+
+        if sparse.has_blocks(q):
+            own = sparse_masks.blocks(mask, q.shape[-2], BLOCK, q.device)
+            return partial(sparse.listed_attention, q, k, v, block_lists(own))
     blocks = sparse_masks.blocks(mask, q.shape[-2], block, q.device)
     if q.is_cuda:
         torch.compiler.reset()  # it compiles eight masks, and then no more

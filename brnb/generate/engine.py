@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from brnb.generate.readers import reader
 from brnb.generate.slots import Piece, Slots, sent
+from brnb.generate.streamed import StreamedReader, reader
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -26,11 +26,18 @@ BUCKET = 32  # slots are as long as a multiple of this
 
 @dataclass(frozen=True)
 class Decoding:
-    """How to decode: up to `max_new_tokens`, at a `temperature`; 0 is greedy and has no seed."""
+    """How to decode: up to `max_new_tokens`, at a `temperature`; 0 is greedy and has no seed.
+
+    Attributes
+    ----------
+    in_8_bits
+        Products of the layers in 8 bits (`brnb.ops.eight_bits`): faster, and other answers.
+    """
 
     max_new_tokens: int
     temperature: float = 0.0
     seed: int = 0
+    in_8_bits: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,7 @@ class Engine:
     def __init__(self, model: "PreTrainedModel", decoding: Decoding, batching: Batching) -> None:
         slots, length, device = batching.slots, _rounded(batching.length), model.device
         self.model, self.decoding, self.batching = model, decoding, batching
-        self.reader = reader(model)
+        self.reader = reader(model, slots, length, decoding.in_8_bits)
         self.slots = Slots(model, slots, length)
         self.shared = 0
         self.spare = slots * length  # first row of the extra slot, where padding is written
@@ -169,6 +176,9 @@ class Engine:
         return tokens
 
     def _forward(self) -> None:
+        if isinstance(self.reader, StreamedReader) and not self.decoding.temperature:
+            self.reader.greedy_step(self.last, self.begins, self.position, self.slots, self.spare)
+            return
         slots = self.slots.direct(self.begins + self.position, self.position)
         logits = self.reader.logits(self.last, self.position, slots)
         self.last.copy_(self._choose(logits))

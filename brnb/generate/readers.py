@@ -1,15 +1,22 @@
 """A model's pass over tokens in slots: Llama's with joined products, any other as it stands."""
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from brnb.bases.attention import attention_by
-from brnb.bases.llama import is_plain_llama
+from brnb.bases.llama import WITH_HEAD_NORMS, is_plain_llama
 from brnb.generate.slots import Slots
 from brnb.ops import decoding
+from brnb.ops.eight_bits import (
+    Weight,
+    gated_in_8_bits,
+    normed_in_8_bits,
+    product,
+    rows_in_8_bits,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -25,11 +32,6 @@ class Reader(Protocol):
 
     def logits(self, ids: Tensor, positions: Tensor, slots: Slots) -> Tensor:
         """Score the token that follows each, shape (N, V)."""
-
-
-def reader(model: "PreTrainedModel") -> Reader:
-    """The fastest reader of a model."""
-    return LlamaReader(model) if _replayed(model) else PlainReader(model)
 
 
 class PlainReader:
@@ -58,12 +60,20 @@ class LlamaReader:
     """Llama's layers: maps that read the same input as one product, all between them fused.
 
     The model stays usable; its maps become views of the joined ones.
+
+    Parameters
+    ----------
+    model
+        A model that `is_replayed`.
+    in_8_bits
+        Whether the layers' products are (`brnb.ops.eight_bits`); the head's is not.
     """
 
-    def __init__(self, model: "PreTrainedModel") -> None:
+    def __init__(self, model: "PreTrainedModel", in_8_bits: bool = False) -> None:
         self.model: Any = model
         self.core = self.model.model
-        self.layers = [_Layer(module, i) for i, module in enumerate(self.core.layers)]
+        kind = EightBitLayer if in_8_bits else DecoderLayer
+        self.layers = [kind(module, i) for i, module in enumerate(self.core.layers)]
 
     def fill(self, ids: Tensor, positions: Tensor, slots: Slots) -> None:
         """See `Reader`; of the last layer, nothing but keys and values is computed."""
@@ -86,29 +96,73 @@ class LlamaReader:
         return x, (cos, sin)
 
 
-class _Layer:
-    """One decoder layer, in place on the residual stream (N, d)."""
+class Maps(NamedTuple):
+    """A layer's matrices, those that read the same input joined."""
+
+    qkv: Weight
+    out: Weight
+    gate_up: Weight
+    down: Weight
+
+
+class DecoderLayer:
+    """One decoder layer, in place on the residual stream (N, d).
+
+    Attributes
+    ----------
+    gains, eps
+        Of the norms of queries and keys, where a model has them.
+    """
 
     def __init__(self, module: Any, number: int) -> None:
         attention, mlp = module.self_attn, module.mlp
         self.number, self.scale = number, attention.scaling
         self.first, self.second = module.input_layernorm, module.post_attention_layernorm
-        self.qkv = joined_weights(attention.q_proj, attention.k_proj, attention.v_proj)
-        self.out = attention.o_proj.weight
-        self.gate_up = joined_weights(mlp.gate_proj, mlp.up_proj)
-        self.down = mlp.down_proj.weight
+        norms = [attention.q_norm, attention.k_norm] if hasattr(attention, "q_norm") else []
+        self.gains = [norm.weight for norm in norms]
+        self.eps = norms[0].variance_epsilon if norms else 0.0
+        self.maps = Maps(
+            Weight(joined_weights(attention.q_proj, attention.k_proj, attention.v_proj)),
+            Weight(attention.o_proj.weight),
+            Weight(joined_weights(mlp.gate_proj, mlp.up_proj)),
+            Weight(mlp.down_proj.weight),
+        )
 
     def __call__(self, x: Tensor, rope: tuple[Tensor, Tensor], slots: Slots) -> None:
         heads = slots.attend(self.number, self.queries(x, rope, slots), self.scale)
-        x.addmm_(heads.flatten(1), self.out.t())
-        gate_up = F.linear(_normed(x, self.second), self.gate_up)
-        x.addmm_(decoding.swiglu(gate_up), self.down.t())
+        x.addmm_(heads.flatten(1), self.maps.out.values.t())
+        gate_up = F.linear(_normed(x, self.second), self.maps.gate_up.values)
+        x.addmm_(decoding.swiglu(gate_up), self.maps.down.values.t())
 
     def queries(self, x: Tensor, rope: tuple[Tensor, Tensor], slots: Slots) -> Tensor:
         """Store keys and values; return the queries (N, H, D)."""
-        qkv = F.linear(_normed(x, self.first), self.qkv)
-        keys, values = (of[self.number].flatten(0, 1) for of in (slots.keys, slots.values))
-        return decoding.rotate_and_store(qkv, *rope, slots.rows, keys, values)
+        qkv = F.linear(_normed(x, self.first), self.maps.qkv.values)
+        return self._stored(qkv, rope, slots)
+
+    def _stored(self, qkv: Tensor, rope: tuple[Tensor, Tensor], slots: Slots) -> Tensor:
+        stored = slots.rows_of(self.number)
+        return decoding.rotate_and_store(qkv, self.gains, self.eps, *rope, slots.rows, *stored)
+
+
+class EightBitLayer(DecoderLayer):
+    """The same with products in 8 bits."""
+
+    def __init__(self, module: Any, number: int) -> None:
+        super().__init__(module, number)
+        with torch.no_grad():
+            self.maps = Maps(*(Weight(*rows_in_8_bits(one.values.detach())) for one in self.maps))
+
+    def __call__(self, x: Tensor, rope: tuple[Tensor, Tensor], slots: Slots) -> None:
+        heads = slots.attend(self.number, self.queries(x, rope, slots), self.scale)
+        x += product(rows_in_8_bits(heads.flatten(1)), self.maps.out)
+        normed = normed_in_8_bits(x, self.second.weight, self.second.variance_epsilon)
+        inner = gated_in_8_bits(product(normed, self.maps.gate_up))
+        x += product(inner, self.maps.down)
+
+    def queries(self, x: Tensor, rope: tuple[Tensor, Tensor], slots: Slots) -> Tensor:
+        """See `DecoderLayer`."""
+        normed = normed_in_8_bits(x, self.first.weight, self.first.variance_epsilon)
+        return self._stored(product(normed, self.maps.qkv), rope, slots)
 
 
 def joined_weights(*maps: nn.Linear) -> Tensor:
@@ -135,13 +189,15 @@ def _normed(x: Tensor, norm: Any) -> Tensor:
     return decoding.rms_norm(x, norm.weight, norm.variance_epsilon)
 
 
-def _replayed(model: "PreTrainedModel") -> bool:
+def is_replayed(model: "PreTrainedModel") -> bool:
     """Whether `LlamaReader` computes this model: Llama's family, in plain maps without biases."""
     config: Any = model.config
     maps = [part for name, part in model.named_modules() if name.endswith(("_proj", "lm_head"))]
-    size = config.head_dim or config.hidden_size // config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     fits = size & (size - 1) == 0 and all(type(part) is nn.Linear for part in maps)
-    return fits and is_plain_llama(config, maps)  # the kernels' heads are powers of two
+    return fits and is_plain_llama(
+        config, maps, WITH_HEAD_NORMS
+    )  # the kernels' heads are powers of two
 
 
 def _interface(

@@ -72,10 +72,14 @@ class Slots:
         for whole in (*self.keys, *self.values):
             whole[1 : self.count, :length] = whole[0, :length]
 
+    def rows_of(self, layer: int) -> tuple[Tensor, Tensor]:
+        """Keys and values of a layer, (places, K, D) each."""
+        return self.keys[layer].flatten(0, 1), self.values[layer].flatten(0, 1)
+
     def store(self, layer: int, keys: Tensor, values: Tensor) -> None:
         """Keep keys and values (N, K, D) of the pass at hand."""
-        self.keys[layer].flatten(0, 1)[self.rows] = keys
-        self.values[layer].flatten(0, 1)[self.rows] = values
+        all_keys, all_values = self.rows_of(layer)
+        all_keys[self.rows], all_values[self.rows] = keys, values
 
     def attend(self, layer: int, q: Tensor, scale: float) -> Tensor:
         """Attention of queries (N, H, D) to what the slots hold up to each one's position.

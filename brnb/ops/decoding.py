@@ -4,6 +4,7 @@ Answers of the engine are those of transformers only if every intermediate resul
 theirs is. The definitions here do, on a CPU, to the bit; `brnb.ops.kernels.decoding` does on a GPU.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -20,6 +21,10 @@ def rms_norm(x: Tensor, gain: Tensor, eps: float) -> Tensor:
     return gain * rms_unit(x, eps).to(x.dtype)
 
 
+def _head_norm(heads: Tensor, gain: Tensor, eps: float) -> Tensor:
+    return rms_norm(heads.flatten(0, 1), gain, eps).view_as(heads)
+
+
 @torch.library.custom_op("brnb::swiglu", mutates_args=(), device_types="cpu")
 def swiglu(joined: Tensor) -> Tensor:
     """silu(gate) * up of rows (N, 2F) that hold both."""
@@ -31,12 +36,22 @@ def swiglu(joined: Tensor) -> Tensor:
     "brnb::rotate_and_store", mutates_args=("keys", "values"), device_types="cpu"
 )
 def rotate_and_store(
-    joined: Tensor, cos: Tensor, sin: Tensor, rows: Tensor, keys: Tensor, values: Tensor
+    joined: Tensor,
+    gains: Sequence[Tensor],
+    eps: float,
+    cos: Tensor,
+    sin: Tensor,
+    rows: Tensor,
+    keys: Tensor,
+    values: Tensor,
 ) -> Tensor:
     """Rotate queries and keys of rows (N, (H + 2K) D); store keys and values, return the queries.
 
     Parameters
     ----------
+    gains, eps
+        Of the root-mean-square norms of queries and keys before that (QK-norm: Henry et al., 2020;
+        here as in Qwen3), (D,) each; no gains without such norms.
     cos, sin
         Of the angles of each token, (N, D): both halves alike.
     rows
@@ -52,6 +67,8 @@ def rotate_and_store(
     kv, size = keys.shape[1:]
     heads = joined.unflatten(1, (-1, size))
     q, k, v = heads.split([heads.shape[1] - 2 * kv, kv, kv], 1)
+    if gains:
+        q, k = (_head_norm(part, gain, eps) for part, gain in zip((q, k), gains, strict=True))
     c, s = (part[:, None, : size // 2] for part in (cos, sin))
     keys[rows], values[rows] = rope.rotate(k, c, s), v
     return rope.rotate(q, c, s)

@@ -38,7 +38,6 @@ def test_simulated_limit_is_the_exact_one(staleness):
 
 @pytest.mark.parametrize("draw", [
     lambda: parallel.fig_allreduce(7e9, [1, 2, 4], "pt"),
-    lambda: parallel.fig_parallelism(7e9, "pt"),
     lambda: parallel.fig_staleness([0, 2], "pt"),
     lambda: parallel.fig_scaling_workers(60.0, 7e9, "pt"),
 ])  # fmt: skip

@@ -15,6 +15,8 @@ from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
     Qwen3Config,
     Qwen3ForCausalLM,
 )
@@ -28,7 +30,8 @@ from brnb.extrinsic.testsets import Item
 from brnb.generate.continuous import answer as answer_all
 from brnb.generate.continuous import generate
 from brnb.generate.engine import Batching, Decoding, Engine, slot_length
-from brnb.generate.readers import LlamaReader, PlainReader, reader
+from brnb.generate.readers import LlamaReader, PlainReader
+from brnb.generate.streamed import StreamedReader, reader
 
 SHAPE = Batching(slots=4, length=96, prefill_tokens=128)
 GREEDY = Decoding(max_new_tokens=12)
@@ -73,7 +76,7 @@ def alone(net, prompt, new):
 @pytest.mark.parametrize("kv_heads", [4, 2, 1])
 def test_greedy_answers_are_those_of_transformers_one_at_a_time(kv_heads):
     net, asked = model(kv_heads), prompts()
-    assert isinstance(reader(net), LlamaReader)
+    assert type(reader(net, 4, 96)) is LlamaReader
     found = sorted(generate(net, asked, GREEDY, SHAPE))
     assert [one.ids for one in found] == [alone(net, prompt, 12) for prompt in asked]
     assert by_transformers(net, asked, GREEDY) == [one.ids for one in found]
@@ -87,10 +90,76 @@ def qwen():
     return Qwen3ForCausalLM(config).eval()
 
 
-@pytest.mark.parametrize("make", [lambda: model(attention_bias=True), qwen])
+@pytest.mark.parametrize("make", [model, lambda: model(kv_heads=1), qwen])
+def test_one_sequence_at_a_time_is_answered_alike(make):
+    net, asked = make(), prompts()
+    assert isinstance(reader(net, 1, 96), StreamedReader)
+    expected = [alone(net, prompt, 12) for prompt in asked]
+    for shape in (replace(SHAPE, slots=1), SHAPE):
+        made = sorted(generate(net, asked, GREEDY, shape))
+        assert [one.ids for one in made] == expected
+
+
+def with_cut_weights(net):
+    """The same model, the weights of its layers as e4m3 holds them, each row by its largest."""
+    with torch.no_grad():
+        for name, weight in net.model.layers.named_parameters():
+            if name.endswith("_proj.weight"):
+                scale = weight.abs().amax(1, keepdim=True) / 448
+                weight.copy_((weight / scale).to(torch.float8_e4m3fn).float() * scale)
+    return net
+
+
+@pytest.mark.parametrize("make", [model, qwen])
+def test_one_sequence_in_8_bits_has_the_weights_that_8_bits_hold(make):
+    """Its prompt is read with inputs in 8 bits, too; so the prompt here is one token long."""
+    net, asked = make(), [[n] for n in range(3, 9)]
+    decoding, shape = replace(GREEDY, in_8_bits=True), replace(SHAPE, slots=1)
+    made = [one.ids for one in sorted(generate(net, asked, decoding, shape))]
+    cut = with_cut_weights(make())
+    assert made == [alone(cut, prompt, 12) for prompt in asked]
+
+
+def test_products_in_8_bits_are_near():
+    """Inputs and weights keep four bits each: three percent of a product's norm and more."""
+    net, slots = model(), 4
+    ids, places = torch.arange(3, 7), torch.zeros(4, dtype=torch.long)
+    logits = []
+    for in_8_bits in (False, True):
+        engine = Engine(net, replace(GREEDY, in_8_bits=in_8_bits), SHAPE)
+        direct = engine.slots.direct(torch.arange(slots) * engine.slots.length, places)
+        with torch.no_grad():
+            logits.append(engine.reader.logits(ids, places, direct))
+    distance = (logits[1] - logits[0]).norm() / logits[0].norm()
+    assert 0.005 < distance < 0.15
+
+
+def test_other_models_have_no_products_in_8_bits():
+    with pytest.raises(ValueError, match="no layers of qwen2 in 8 bits"):
+        Engine(qwen2(), replace(GREEDY, in_8_bits=True), SHAPE)
+
+
+def test_angles_that_depend_on_the_length_are_not_kept():
+    long = {"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0}
+    assert type(reader(model(rope_parameters=long), 1, 96)) is LlamaReader
+
+
+def biased():
+    return model(attention_bias=True)
+
+
+def qwen2():
+    torch.manual_seed(0)
+    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 60}
+    config = Qwen2Config(**shape, **heads, initializer_range=0.4, eos_token_id=END)
+    return Qwen2ForCausalLM(config).eval()
+
+
+@pytest.mark.parametrize("make", [biased, qwen2])
 def test_other_models_are_read_as_they_stand(make):
     net, asked = make(), prompts()
-    assert isinstance(reader(net), PlainReader)
+    assert isinstance(reader(net, 4, 96), PlainReader)
     before = net.config._attn_implementation
     found = sorted(generate(net, asked, GREEDY, SHAPE))
     assert [one.ids for one in found] == [alone(net, prompt, 12) for prompt in asked]
@@ -104,10 +173,14 @@ def test_joined_maps_are_still_the_models_own():
         first, second = LlamaReader(net), LlamaReader(net)
         assert torch.equal(net(tokens).logits, before)
     for a, b, module in zip(first.layers, second.layers, net.model.layers, strict=True):
-        assert a.qkv.data_ptr() == b.qkv.data_ptr() == module.self_attn.q_proj.weight.data_ptr()
+        assert (
+            a.maps.qkv.values.data_ptr()
+            == b.maps.qkv.values.data_ptr()
+            == module.self_attn.q_proj.weight.data_ptr()
+        )
         names = ("q_proj", "k_proj", "v_proj")
         maps = [getattr(module.self_attn, name).weight for name in names]
-        assert torch.equal(b.qkv, torch.cat(maps))
+        assert torch.equal(b.maps.qkv.values, torch.cat(maps))
 
 
 @pytest.mark.parametrize("tokens", [7, 32, 500])

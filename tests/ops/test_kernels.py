@@ -13,8 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from brnb.ops import decoding, formats, fp8, loss, loss_fp8
+from brnb.ops import decoding, formats, fp8, loss, loss_fp8, streaming
 from brnb.ops.attention import attention
+from brnb.ops.eight_bits import (
+    Weight,
+    gated_in_8_bits,
+    normed_in_8_bits,
+    product,
+    rows_in_8_bits,
+)
 from brnb.ops.rope import rope_table
 
 pytestmark = pytest.mark.skipif(
@@ -341,8 +348,20 @@ def test_swiglu_rounds_where_transformers_does(shape):
     torch.testing.assert_close(found, expected, rtol=2**-6, atol=0)
 
 
+def head_norms(q, k, size):
+    """Qwen3's norms of queries and keys, their results, and their gains."""
+    from transformers.models.qwen3.modeling_qwen3 import Qwen3RMSNorm
+
+    norms = [Qwen3RMSNorm(size, 1e-6).to(BF16) for _ in "qk"]
+    for norm in norms:
+        norm.weight.data = 1 + normal(size, dtype=BF16, scale=0.2)
+    gains = [norm.weight.detach() for norm in norms]
+    return [norm(part).detach() for norm, part in zip(norms, (q, k), strict=True)], gains
+
+
+@pytest.mark.parametrize("normed", [False, True])
 @pytest.mark.parametrize(("heads", "kv", "size"), [(4, 4, 16), (9, 3, 64), (32, 8, 128)])
-def test_queries_and_keys_are_rotated_and_stored_as_by_transformers(heads, kv, size):
+def test_queries_and_keys_are_rotated_and_stored_as_by_transformers(heads, kv, size, normed):
     from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
     count, places = 5, 11
@@ -352,12 +371,18 @@ def test_queries_and_keys_are_rotated_and_stored_as_by_transformers(heads, kv, s
     )
     rope = llama_rope(count, size)
     q, k, v = joined.unflatten(1, (-1, size)).split([heads, kv, kv], 1)
+    (q, k), gains = head_norms(q, k, size) if normed else ((q, k), [])
     q, k = apply_rotary_pos_emb(q[None], k[None], *(part[None] for part in rope), unsqueeze_dim=2)
     keys, values = (torch.zeros(places, kv, size, dtype=BF16, device="cuda") for _ in "kv")
-    on_gpu = tuple(part.cuda() for part in rope)
-    found = decoding.rotate_and_store(joined.cuda(), *on_gpu, rows.cuda(), keys, values)
-    assert torch.equal(found.cpu(), q[0])
-    assert torch.equal(keys.cpu()[rows], k[0])
+    on_gpu = tuple(part.cuda() for part in (*gains, *rope, rows))
+    gains, (cos, sin, at) = on_gpu[:-3], on_gpu[-3:]
+    found = decoding.rotate_and_store(joined.cuda(), gains, 1e-6, cos, sin, at, keys, values)
+    for got, expected in ((found.cpu(), q[0]), (keys.cpu()[rows], k[0])):
+        if normed:  # a sum in another order, at a rounding edge
+            assert (got == expected).float().mean() > 0.99
+            torch.testing.assert_close(got, expected, rtol=2**-6, atol=2**-6)
+        else:
+            assert torch.equal(got, expected)
     assert torch.equal(values.cpu()[rows], v)
     assert not keys.cpu()[[1, 2, 5, 6, 8, 9]].any()
 
@@ -373,6 +398,151 @@ def test_a_token_of_each_slot_attends_to_the_keys_up_to_its_own(heads, kv, size,
         seen = (part[slot, : position + 1].float().transpose(0, 1) for part in (keys, values))
         expected = F.scaled_dot_product_attention(q[slot, :, None].float(), *seen, enable_gqa=True)
         assert distance(found[slot], expected[:, 0]) < (1e-5 if dtype == torch.float32 else 0.01)
+
+
+# streaming: one sequence
+
+SMALL, ODD, LLAMA = (64, 96), (1000, 384), (3072, 2048)  # of a product's matrix
+matrices = pytest.mark.parametrize("shape", [SMALL, ODD, LLAMA, (256, 8192)])
+both_precisions = pytest.mark.parametrize("dtype", [torch.float32, BF16])
+
+
+def farthest(dtype):
+    return 1e-5 if dtype == torch.float32 else 0.005
+
+
+@both_precisions
+@matrices
+def test_a_product_with_a_vector_norms_it_first(shape, dtype):
+    norm = nn.RMSNorm(shape[1], 1e-5)
+    norm.weight.data = normal(shape[1])
+    x, weight = normal(shape[1]), normal(*shape, scale=0.1).to(dtype)
+    made = streaming.normed_product(
+        *gpu(x.to(dtype), norm.weight.data.to(dtype)), 1e-5, gpu(weight), None, gpu(weight)
+    )
+    expected = norm.to(dtype)(x.to(dtype)).detach().double() @ weight.double().t()
+    assert distance(made, expected) < farthest(dtype)
+
+
+@both_precisions
+@matrices
+def test_a_gated_product_is_activated(shape, dtype):
+    x, weight = normal(shape[1]).to(dtype), normal(*shape, scale=0.1).to(dtype)
+    made = streaming.gated_product(
+        *gpu(x, torch.ones_like(x)), 1e-5, gpu(weight), None, gpu(weight)
+    )
+    wide = nn.RMSNorm(shape[1], 1e-5)(x.float()).detach().double() @ weight.double().t()
+    gate, up = wide.chunk(2)
+    assert distance(made, F.silu(gate) * up) < 2 * farthest(dtype)
+
+
+@both_precisions
+@matrices
+def test_a_product_is_added(shape, dtype):
+    x, y, weight = (normal(*s, scale=0.5).to(dtype) for s in (shape[:1], shape[1:], shape))
+    made = gpu(x).clone()
+    streaming.add_product(made, *gpu(y, weight), None, gpu(weight))
+    assert distance(made, x.double() + weight.double() @ y.double()) < farthest(dtype)
+
+
+@both_precisions
+@pytest.mark.parametrize("normed", [False, True])
+@pytest.mark.parametrize(
+    ("heads", "kv", "size"), [(4, 4, 32), (9, 3, 64), (16, 8, 128), (8, 1, 256)]
+)
+def test_one_token_attends_to_those_before_and_is_stored(heads, kv, size, normed, dtype):
+    length, begin = 3000, 3000
+    angles = [torch.cat([part] * 2, 1).to(dtype) for part in rope_table(length, size, 1e4)]
+    gains = [1 + normal(size, scale=0.1).to(dtype) for _ in "qk"] if normed else []
+    joined = normal((heads + 2 * kv) * size).to(dtype)
+    before = [normal(2 * length, kv, size, scale=2.0).to(dtype) for _ in "kv"]
+    arrived = torch.zeros(kv, dtype=torch.int32)
+    for position in (0, 1, 63, 64, 65, 500, 1023, 1024, 2999):
+        at = torch.tensor([begin]), torch.tensor([position])
+        rest = [*angles, *at]
+        exact = [part.clone().double() for part in before]
+        expected = streaming.attend_one(
+            joined.double(), [gain.double() for gain in gains], 1e-6,
+            *(part.double() for part in angles), *at, *exact, arrived, size**-0.5, joined,
+        )  # fmt: skip
+        stored = [part.cuda() for part in before]
+        seen = arrived.cuda()
+        made = streaming.attend_one(
+            joined.cuda(), [gain.cuda() for gain in gains], 1e-6,
+            *(part.cuda() for part in rest), *stored, seen, size**-0.5, joined.cuda(),
+        )  # fmt: skip
+        assert distance(made, expected) < (1e-5 if dtype == torch.float32 else 0.02)
+        for found, true in zip(stored, exact, strict=True):
+            assert distance(found, true) < farthest(dtype)
+        assert not seen.any()
+
+
+@matrices
+def test_weights_in_8_bits_are_scaled_by_row(shape):
+    weight = cut_rows(normal(*shape, scale=0.1))
+    whole = weight[0].double() * weight[1].double()
+    x, ones = normal(shape[1]).to(BF16), torch.ones(shape[1], dtype=BF16)
+    unit = nn.RMSNorm(shape[1], 1e-5)(x.float()).detach().double()
+    made = streaming.normed_product(*gpu(x, ones), 1e-5, *gpu(*weight, weight[0]))
+    assert distance(made, whole @ unit) < 0.005
+    gate, up = (whole @ unit).chunk(2)
+    made = streaming.gated_product(*gpu(x, ones), 1e-5, *gpu(*weight, weight[0]))
+    assert distance(made, F.silu(gate) * up) < 0.01
+    made = torch.zeros(shape[0], dtype=BF16, device="cuda")
+    streaming.add_product(made, *gpu(x, *weight, weight[0]))
+    assert distance(made, whole @ x.double()) < 0.005
+
+
+def cut_rows(x):
+    """Rows in e4m3, each by its own scale."""
+    scales = x.float().abs().amax(1, keepdim=True) / 448
+    return (x.float() / scales).to(E4M3), scales
+
+
+# eight_bits: rows of tokens
+
+
+@pytest.mark.parametrize("shape", [(1, 64), (7, 1536), (33, 1000)])
+def test_rows_are_cut_by_their_largest(shape):
+    x, gain = normal(*shape, dtype=BF16, scale=3.0), normal(shape[1], dtype=BF16)
+    joined, norm = normal(shape[0], 2 * shape[1], dtype=BF16), nn.RMSNorm(shape[1], 1e-5)
+    norm.weight.data = gain
+    gate, up = joined.chunk(2, -1)
+    cases = (
+        (cut_rows(x), rows_in_8_bits(gpu(x))),
+        (cut_rows(norm(x).detach()), normed_in_8_bits(*gpu(x, gain), 1e-5)),
+        (cut_rows(F.silu(gate) * up), gated_in_8_bits(gpu(joined))),
+    )
+    for (values, scales), made in cases:
+        torch.testing.assert_close(made[1].cpu(), scales, rtol=2**-7, atol=0)
+        assert distance(made[0].float() * made[1], values.double() * scales) < 0.01
+
+
+def test_a_product_in_8_bits_is_that_of_its_rows():
+    x, weight = cut_rows(normal(48, 512)), cut_rows(normal(96, 512, scale=0.1))
+    made = product(gpu(*x), Weight(*gpu(*weight)))
+    expected = (x[0].double() * x[1]) @ (weight[0].double() * weight[1]).t()
+    assert distance(made, expected) < 0.005
+
+
+@both_precisions
+@pytest.mark.parametrize("largest", [[0, 999], [637, 638], [999]])
+def test_the_first_of_the_largest_scores_is_taken(largest, dtype):
+    x, weight = torch.ones(256, dtype=dtype), -normal(1000, 256).abs().to(dtype)
+    weight[largest] = -1e-4  # all scores are negative
+    best = torch.full((1,), streaming.LEAST, device="cuda")
+    last, begins, position = (torch.tensor([n], device="cuda") for n in (5, 0, 30))
+    streaming.best_score(*gpu(x, torch.ones_like(x)), 1e-5, gpu(weight), best)
+    streaming.advance(best, last, begins, position, 64, 32)
+    assert (int(last), int(position), int(best)) == (largest[0], 31, streaming.LEAST)
+
+
+@pytest.mark.parametrize(("begins", "position", "after"), [(0, 30, 31), (0, 31, 31), (64, 3, 3)])
+def test_a_step_ends_one_further_unless_the_slot_is_full_or_free(begins, position, after):
+    where = torch.tensor([position], device="cuda")
+    best, last, begin = (torch.tensor([n], device="cuda") for n in (7, 5, begins))
+    streaming.advance(best, last, begin, where, 64, 32)
+    assert int(where) == after
 
 
 # nf4

@@ -4,6 +4,7 @@ Each rounds where transformers' own code does, so that answers differ by product
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 import triton
@@ -36,7 +37,14 @@ def swiglu(joined: Tensor) -> Tensor:
 
 
 def rotate_and_store(
-    joined: Tensor, cos: Tensor, sin: Tensor, rows: Tensor, keys: Tensor, values: Tensor
+    joined: Tensor,
+    gains: Sequence[Tensor],
+    eps: float,
+    cos: Tensor,
+    sin: Tensor,
+    rows: Tensor,
+    keys: Tensor,
+    values: Tensor,
 ) -> Tensor:
     """See `brnb.ops.decoding`."""
     kv, size = keys.shape[1:]
@@ -44,8 +52,8 @@ def rotate_and_store(
     q = joined.new_empty(len(joined), heads, size)
     block = triton.next_power_of_2(heads + 2 * kv)
     _rotate_and_store[(len(joined),)](
-        joined, cos, sin, rows, q, keys, values, heads, kv, size, block,
-        num_warps=4, enable_fp_fusion=False,
+        joined, *(gains or (joined, joined)), eps, cos, sin, rows, q, keys, values,
+        heads, kv, size, block, bool(gains), num_warps=4, enable_fp_fusion=False,
     )  # fmt: skip
     return q
 
@@ -93,8 +101,9 @@ def _swiglu(joined, out, WIDTH: tl.constexpr, BLOCK: tl.constexpr):  # type: ign
 
 @triton.jit
 def _rotate_and_store(  # type: ignore[no-untyped-def]
-    joined, cos, sin, rows, q, keys, values,
+    joined, q_gain, k_gain, eps, cos, sin, rows, q, keys, values,
     HEADS: tl.constexpr, KV: tl.constexpr, SIZE: tl.constexpr, BLOCK: tl.constexpr,
+    NORM: tl.constexpr,
 ):  # fmt: skip
     token = tl.program_id(0).to(tl.int64)
     place = tl.load(rows + token).to(tl.int64)
@@ -108,8 +117,11 @@ def _rotate_and_store(  # type: ignore[no-untyped-def]
     high = tl.load(source + half, mask=inside, other=0.0).to(tl.float32)
     c = tl.load(cos + token * SIZE + at).to(tl.float32)
     s = tl.load(sin + token * SIZE + at).to(tl.float32)
-    first, second = rotate(low, high, c, s, dtype)
     query = head < HEADS
+    first, second = low, high
+    if NORM:
+        first, second = norm_heads(first, second, tl.where(query, q_gain, k_gain), eps, dtype, SIZE)
+    first, second = rotate(first, second, c, s, dtype)
     target = q + (token * HEADS + head) * SIZE + at
     tl.store(target, first.to(dtype), mask=query)
     tl.store(target + half, second.to(dtype), mask=query)
@@ -121,6 +133,19 @@ def _rotate_and_store(  # type: ignore[no-untyped-def]
     target = values + (place * KV + head - HEADS - KV) * SIZE + at
     tl.store(target, low.to(dtype), mask=value)
     tl.store(target + half, high.to(dtype), mask=value)
+
+
+@triton.jit
+def norm_heads(  # type: ignore[no-untyped-def]
+    low, high, gain, eps, dtype: tl.constexpr, SIZE: tl.constexpr
+):
+    """Heads, (heads, SIZE / 2) twice, after their root-mean-square norm, in fp32."""
+    half: tl.constexpr = SIZE // 2
+    unit = tl.rsqrt((tl.sum(low * low, 1) + tl.sum(high * high, 1)) / SIZE + eps)[:, None]
+    at = gain + tl.arange(0, half)[None, :]
+    low = (low * unit).to(dtype).to(tl.float32) * tl.load(at).to(tl.float32)
+    high = (high * unit).to(dtype).to(tl.float32) * tl.load(at + half).to(tl.float32)
+    return low.to(dtype).to(tl.float32), high.to(dtype).to(tl.float32)
 
 
 @triton.jit

@@ -14,6 +14,36 @@ Streamed = dict[int, tuple[int, int, int, int | None]]
 Columns = tuple[tuple[int, int], ...]
 
 
+@dataclass(frozen=True)
+class VectorTile:
+    """How a matrix of weights meets a vector.
+
+    Attributes
+    ----------
+    numbers, columns, programs, warps
+        Weights that a program holds, of so many columns at a time; programs there should be at
+        least, rather than so many weights; warps of one.
+    ahead
+        Bytes of the next matrix that are asked for meanwhile.
+    """
+
+    numbers: int
+    columns: int
+    programs: int
+    warps: int
+    ahead: int
+
+
+@dataclass(frozen=True)
+class TokenTile:
+    """Keys that one token meets at a time, parts that all are cut into, warps and stages."""
+
+    keys: int
+    parts: int
+    warps: int
+    stages: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
     """What was measured best on a device.
@@ -39,6 +69,8 @@ class Tuning:
         Bytes of weights that a program keeps in shared memory.
     decoding_keys
         Keys that a decoding token meets at a time.
+    vector, token
+        Of a step of one sequence: its products, and its attention.
     nf4_block
         Numbers that a program dequantises.
     """
@@ -56,6 +88,8 @@ class Tuning:
     mlp_backward: Columns
     mlp_weights: int
     decoding_keys: int
+    vector: VectorTile
+    token: TokenTile
     nf4_block: int
 
 
@@ -73,6 +107,8 @@ H200 = Tuning(
     mlp_backward=((128, 4), (64, 4), (32, 4)),
     mlp_weights=2**17,
     decoding_keys=32,
+    vector=VectorTile(8192, 2048, 512, 4, 2**24),
+    token=TokenTile(64, 32, 4, 2),
     nf4_block=2048,
 )
 BY_DEVICE = {"H200": H200, "H100": H200}  # by a part of CUDA's name for it; both are one die

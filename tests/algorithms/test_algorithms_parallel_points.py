@@ -1,0 +1,34 @@
+"""What real processes send and hold, by hand calculation."""
+
+import pytest
+
+from brnb.algorithms.parallel_points import Point, measured_points
+
+
+@pytest.fixture(scope="module")
+def points():
+    return {point[:3]: point.value for point in measured_points(2, [1, 8], 0.005)}
+
+
+def test_bytes_are_those_of_two_processes(points):
+    """A ring sends 2 (P - 1)/P of the data, ZeRO-3 half as much again; each process keeps half of
+    Adam's 8 bytes, then of the gradient's 4, then of the weight's 4."""
+    assert points["ring_sent", 2, 0] == 1
+    assert [points["zero_sent", 2, stage] for stage in (1, 2, 3)] == [1, 1, 1.5]
+    assert [points["zero_held", 2, stage] for stage in (1, 2, 3)] == [12, 10, 8]
+
+
+def test_a_pipeline_is_never_faster_than_its_bubble(points):
+    """Of M + 1 slots M are work: half with one micro-batch, 8/9 with eight, if cores are free."""
+    one, eight = (points["pipeline_share", 2, parts] for parts in (1, 8))
+    assert 0 < one <= 0.5
+    assert one < eight <= 8 / 9
+
+
+def test_processes_come_in_powers_of_two():
+    with pytest.raises(ValueError, match="processes = 3: choose a power of two"):
+        measured_points(3, [1], 0.0)
+
+
+def test_a_point_is_compared_by_what_it_is_of():
+    assert Point("ring_sent", 2, 0, 1.0)[:3] == ("ring_sent", 2, 0)
