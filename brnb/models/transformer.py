@@ -254,12 +254,16 @@ class Attention(nn.Module):
             q, k = rotate(q, *rotation), rotate(k, *rotation)
         if past:
             k, v = torch.cat((past[0], k), dim=2), torch.cat((past[1], v), dim=2)
-        dropout = c.dropout if self.training else 0.0
-        y = causal_attention(q, k, v, self.window, self.sinks, self.scale, dropout)
+        y = self.weigh(q, k, v)
         if self.window is not None:  # a later token sees itself and one less
             first = max(0, k.shape[2] - self.window + 1)
             k, v = k[:, :, first:], v[:, :, first:]
         return self.output(x, y), k, v
+
+    def weigh(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """What the heads say, (B, heads, T, head_dim), of the last T of all tokens so far."""
+        dropout = self.choices.dropout if self.training else 0.0
+        return causal_attention(q, k, v, self.window, self.sinks, self.scale, dropout)
 
     def output(self, x: Tensor, y: Tensor) -> Tensor:
         """Output (B, T, width) of what the heads say, (B, heads, T, head_dim), about x."""
