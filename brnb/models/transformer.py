@@ -244,7 +244,6 @@ class Attention(nn.Module):
         past: State,
     ) -> State:
         """`forward`, of projections (B, T, n·head_dim) that are known."""
-        c = self.choices
         q, k, v = self.heads(q), self.heads(k), self.heads(v)
         if self.value_embedding is not None:
             v = self.mix[0] * v + self.mix[1] * self.heads(self.value_embedding(ids)).type_as(v)
