@@ -18,7 +18,7 @@ def branch_norm(c: Choices) -> nn.Module:
     return stream_norm(c) if c.norm_place in ("pre", "sandwich") else nn.Identity()
 
 
-def final_norm(c: Choices) -> nn.Module:
+def head_norm(c: Choices) -> nn.Module:
     """The norm of what the head reads, which after a post-norm is normed."""
     return nn.Identity() if c.norm_place == "post" else stream_norm(c)
 

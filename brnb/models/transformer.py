@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from brnb.models.choices import INITIAL_STD, Choices
 from brnb.models.latent import LatentAttention
-from brnb.models.norms import Residual, branch_norm, final_norm, qk_norm
+from brnb.models.norms import Residual, branch_norm, head_norm, qk_norm
 from brnb.ops.activation import activation
 from brnb.ops.causal import causal_attention
 from brnb.ops.loss import fused_cross_entropy
@@ -60,7 +60,7 @@ class TransformerLM(nn.Module):
             Block(c, c.value_embeddings and (c.layers - i) % 2 == 1, c.is_local(i))
             for i in range(c.layers)
         )
-        self.norm = final_norm(c)
+        self.norm = head_norm(c)
         self.head = None if c.tied else nn.Linear(c.width, c.vocab_size, bias=False)
         self._initialise()
 
@@ -138,7 +138,7 @@ class TransformerLM(nn.Module):
         new: list[Tensor] = []
         for i, block in enumerate(self.blocks):
             before = state[2 * i : 2 * i + 2] if state else ()
-            x, *pair = block(x, start, ids, rotations[block.local], before)
+            x, *pair = block(x, start, ids, rotations[bool(block.local)], before)
             new += pair
         if new and self.choices.window is not None:
             new.append(torch.tensor(end))

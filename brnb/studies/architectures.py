@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 UNIT = 8  # an MLP's width is a multiple, as matrix units want it
 BYTES = 2  # of a number in the cache, in bf16
-ROUNDS = 3  # of which the fastest counts
+ROUNDS = 5  # of which the fastest counts
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,8 @@ def _finite(value: float) -> float | None:
 
 @torch.no_grad()
 def largest_score(model: TransformerLM, ids: Tensor) -> float:
-    """Largest size of what the softmaxes of attention read of a text (B, T), in all blocks.
+    """Largest size of what the softmaxes of attention read of a text (B, T), in all blocks that
+    have keys of their own.
 
     Without norms of queries and keys it grows with the weights, until each softmax chooses one
     token and has no gradient left (Wortsman et al., 2023, section 3.1).
@@ -100,7 +101,8 @@ def largest_score(model: TransformerLM, ids: Tensor) -> float:
         largest = torch.maximum(largest, scores.abs().tril().max())
         return type(part).weigh(part, q, k, v)
 
-    with swapped([Swap(block.attention, "weigh", recorded) for block in model.eval().blocks]):
+    parts = [part for part in model.eval().modules() if isinstance(part, Attention)]
+    with swapped([Swap(part, "weigh", recorded) for part in parts]):
         model(ids)
     return largest.item()
 

@@ -96,7 +96,8 @@ def fused_attention(
     """Output of `Attention.forward`, whose three projections are one product; of latent attention
     as it is, in the precision of autocast."""
     if isinstance(part, LatentAttention):
-        return part(x, ids, rotation, ())[0]
+        y: Tensor = part(x, ids, rotation, ())[0]
+        return y
     maps = part.query, part.key, part.value
     packed = fp8.joined_linear(x, maps, in_fp8 and part.choices.width >= FP8_ATTENTION)
     if has_kernel(part.choices, packed):
