@@ -260,7 +260,7 @@ class Attention(nn.Module):
         return self.output(x, y), k, v
 
     def weigh(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Softmax(QK^T / sqrt(d_k)) V of the last T of all tokens so far, (B, heads, T, head_dim)."""
+        """Softmax(QK^T / sqrt(d_k)) V of the last T tokens so far, (B, heads, T, head_dim)."""
         dropout = self.choices.dropout if self.training else 0.0
         return causal_attention(q, k, v, self.window, self.sinks, self.scale, dropout)
 

@@ -35,7 +35,7 @@ def causal_attention(
     Tensor
         Shape (B, heads, T, d_v).
     """
-    mask = causal_mask(q.shape[2], k.shape[2], window, q.device)
+    mask = attention_mask(q.shape[2], k.shape[2], window, q.device)
     if sinks is not None:
         return _with_sinks(q, k, v, mask, sinks, scale, dropout)
     causal = mask is None and q.shape[2] == k.shape[2]
@@ -45,7 +45,7 @@ def causal_attention(
     )
 
 
-def causal_mask(new: int, seen: int, window: int | None, device: torch.device) -> Tensor | None:
+def attention_mask(new: int, seen: int, window: int | None, device: torch.device) -> Tensor | None:
     """Which of `seen` tokens each of the `new` last ones sees, (new, seen).
 
     None where ``is_causal`` says it, as it begins with the first key, or one query sees all.

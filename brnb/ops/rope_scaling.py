@@ -26,7 +26,7 @@ class Scaling(NamedTuple):
 UNSCALED = Scaling()
 
 
-def frequencies(head_dim: int, theta: float) -> Tensor:
+def rope_frequencies(head_dim: int, theta: float) -> Tensor:
     """Radians a token of each pair of a head, theta^(-2i/d) (Su et al., 2021); shape (d/2,)."""
     return 1.0 / theta ** (torch.arange(0, head_dim, 2).float() / head_dim)
 
@@ -44,7 +44,7 @@ def scaled_frequencies(
         ``"yarn"`` (Peng et al., 2023, Eqs. 13-15): slow pairs by the factor, fast ones not at all,
         a ramp between them over the pairs. ``"llama3"``: the same over their wavelengths.
     head_dim, theta
-        As of `frequencies`.
+        As of `rope_frequencies`.
     length
         Of the text, in tokens, for the dynamic kind.
 
@@ -53,17 +53,17 @@ def scaled_frequencies(
     ValueError
         If the kind is unknown.
     """
-    turns, original = frequencies(head_dim, theta), scaling.original_context or length
+    turns, original = rope_frequencies(head_dim, theta), scaling.original_context or length
     match scaling.kind:
         case "none":
             return turns, 1.0
         case "linear":
             return turns / scaling.factor, 1.0
         case "ntk":
-            return frequencies(head_dim, _base(theta, scaling.factor, head_dim)), 1.0
+            return rope_frequencies(head_dim, _base(theta, scaling.factor, head_dim)), 1.0
         case "dynamic":
             growth = scaling.factor * max(length, original) / original - (scaling.factor - 1)
-            return frequencies(head_dim, _base(theta, growth, head_dim)), 1.0
+            return rope_frequencies(head_dim, _base(theta, growth, head_dim)), 1.0
         case "yarn":
             kept = _yarn_kept(head_dim, theta, original)
             return _mixed(turns, scaling.factor, kept), 0.1 * math.log(scaling.factor) + 1

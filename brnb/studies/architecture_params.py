@@ -8,14 +8,17 @@ from brnb.models.choices import Choices
 from brnb.params import ParameterError, Positive, nearest, validate
 from brnb.train.params import TransformerParams
 
-Form = dict[str, Any]  # choices by name, as `Choices` takes them
+ChoiceValues = dict[str, Any]  # choices by name, as `Choices` takes them, and values of `OPTIMIZED`
+OPTIMIZED = ("learning_rate", "warmup")  # what a form may need to train at all, a post-norm's too
 NOMINAL_VOCABULARY = 256  # to check forms before a tokenizer is known
 
 
 class FormParams(TransformerParams):
     """One training of a Transformer, of any choices."""
 
-    form: Form = Field(description="choices beside those of the other parameters, or for them")
+    form: ChoiceValues = Field(
+        description="choices beside those of the other parameters, or for them"
+    )
 
     def choices(self, vocab_size: int) -> dict[str, Any]:
         """The form of the model, as arguments of `TransformerLM`."""
@@ -30,7 +33,9 @@ class Stability(BaseModel):
     learning_rates: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Field(min_length=2)] = (
         Field(description="peaks, rising")
     )
-    forms: dict[str, Form] = Field(description="by name: choices that differ from the base's")
+    forms: dict[str, ChoiceValues] = Field(
+        description="by name: choices that differ from the base's"
+    )
     tokens: Positive = Field(description="of every training")
     seeds: Positive = Field(description="trainings of a form at a rate")
 
@@ -44,8 +49,8 @@ class Stability(BaseModel):
 class ArchitectureParams(TransformerParams):
     """A base, and what differs from it: each variant with as many parameters and tokens."""
 
-    variants: dict[str, dict[str, Form]] = Field(
-        description="by group, by name: choices that differ from the base's"
+    variants: dict[str, dict[str, ChoiceValues]] = Field(
+        description="by group, by name: choices that differ from the base's, learning_rate, warmup"
     )
     variant_seeds: Annotated[int, Field(ge=3)] = Field(description="trainings a variant")
     confidence: float = Field(gt=0.5, lt=1, description="of the intervals")
@@ -55,8 +60,17 @@ class ArchitectureParams(TransformerParams):
     decoded_sequences: Positive = Field(description="written at once")
     stability: Stability
 
-    def training(self, form: Form, seed: int, **changes: Any) -> FormParams:
+    def training(self, form: ChoiceValues, seed: int, **changes: Any) -> FormParams:
         """One training of the base with other choices, evaluated once, in the end.
+
+        Parameters
+        ----------
+        form
+            Choices of the model, and values of `OPTIMIZED` parameters.
+        seed
+            Of the training.
+        **changes
+            Other parameters, which go before those of the form.
 
         Raises
         ------
@@ -64,9 +78,11 @@ class ArchitectureParams(TransformerParams):
             If choices or changes are unknown, out of range, or do not fit each other.
         """
         told = {name: getattr(self, name) for name in TransformerParams.model_fields}
-        values = told | {"form": form, "seed": seed, "evaluate_every": 1} | changes
-        checked = validate(FormParams, values, f"form {form}")
-        require_known(form)
+        choices = {name: value for name, value in form.items() if name not in OPTIMIZED}
+        optimized = {name: form[name] for name in OPTIMIZED if name in form}
+        told |= {"form": choices, "seed": seed, "evaluate_every": 1} | optimized
+        checked = validate(FormParams, told | changes, f"form {form}")
+        require_known(choices)
         Choices(**checked.choices(NOMINAL_VOCABULARY))
         return checked.model_copy(update={"evaluate_every": checked.steps})
 
@@ -87,7 +103,7 @@ class ArchitectureParams(TransformerParams):
         return self
 
 
-def require_known(form: Form) -> None:
+def require_known(form: ChoiceValues) -> None:
     """Raise ParameterError if a form names what is no choice; says the nearest that is."""
     known = set(Choices.__dataclass_fields__)
     for name in form:

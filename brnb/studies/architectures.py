@@ -15,13 +15,13 @@ from brnb.models.cache import cache_elements
 from brnb.models.choices import Choices
 from brnb.models.likelihood import likelihood
 from brnb.models.transformer import TransformerLM
-from brnb.ops.causal import causal_mask
+from brnb.ops.causal import attention_mask
 from brnb.studies.noted import noted_training
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from brnb.studies.architecture_params import ArchitectureParams, Form
+    from brnb.studies.architecture_params import ArchitectureParams, ChoiceValues
     from brnb.train.loop import Training
     from brnb.train.rows import Rows
 
@@ -38,8 +38,8 @@ class VariantRow:
     ----------
     group, variant
         What it varies, and how; ``"base"`` twice for the base.
-    choices
-        What it is made of, the MLP's width solved for.
+    choices, learning_rate
+        What it is made of, the MLP's width solved for, and the peak that it was trained at.
     parameters
         Weights.
     bits_per_byte
@@ -51,6 +51,7 @@ class VariantRow:
     group: str
     variant: str
     choices: Choices
+    learning_rate: float
     parameters: int
     bits_per_byte: tuple[float, ...]
     tokens_per_second: float
@@ -89,7 +90,12 @@ def compare_variants(
 
 
 def _trained(
-    params: "ArchitectureParams", rows: "Rows", folder: Path, group: str, name: str, form: "Form"
+    params: "ArchitectureParams",
+    rows: "Rows",
+    folder: Path,
+    group: str,
+    name: str,
+    form: "ChoiceValues",
 ) -> VariantRow:
     def measure(training: "Training", model: TransformerLM) -> dict[str, float]:
         training.log()  # it raises an error if the loss is not finite
@@ -108,6 +114,7 @@ def _trained(
         group,
         name,
         Choices(**recipes[0].choices(rows.tokenizer.vocab_size)),
+        recipes[0].learning_rate,
         notes[0]["parameters"],
         tuple(note["bits_per_byte"] for note in notes),
         max(note["tokens_per_second"] for note in notes),
@@ -201,6 +208,7 @@ def variant_table(rows: Sequence[VariantRow], confidence: float) -> "pd.DataFram
             "variant": row.variant,
             "hidden": row.choices.hidden,
             "parameters": row.parameters,
+            "learning_rate": row.learning_rate,
             "seeds": len(row.bits_per_byte),
             "bits_per_byte": mean,
             "deviation": deviation,
@@ -243,7 +251,7 @@ def cache_curve(
 def pattern(choices: Choices, block: int, tokens: int) -> np.ndarray:
     """Which token (column) each token (row) sees in a block, bool of shape (tokens, tokens)."""
     window = choices.window if choices.is_local(block) else None
-    mask = causal_mask(tokens, tokens, window, torch.device("cpu"))
+    mask = attention_mask(tokens, tokens, window, torch.device("cpu"))
     if mask is None:
         mask = torch.ones(tokens, tokens, dtype=torch.bool).tril()
     return mask.numpy()

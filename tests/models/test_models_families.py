@@ -282,9 +282,9 @@ def test_the_dynamic_base_is_that_of_transformers(length):
 
 def test_the_ntk_base_slows_the_slowest_pair_by_the_factor_and_the_fastest_not():
     """bloc97 (2023) chose d / (d - 2) so that theta^(-(d - 2)/d) falls by the factor."""
-    from brnb.ops.rope_scaling import frequencies, scaled_frequencies
+    from brnb.ops.rope_scaling import rope_frequencies, scaled_frequencies
 
-    plain = frequencies(16, 10_000.0)
+    plain = rope_frequencies(16, 10_000.0)
     slower, size = scaled_frequencies(Scaling("ntk", 4.0), 16, 10_000.0, 0)
     assert (slower[0].item(), size) == (1.0, 1.0)
     assert (plain[-1] / slower[-1]).item() == pytest.approx(4.0, rel=1e-5)

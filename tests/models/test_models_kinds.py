@@ -87,7 +87,7 @@ def test_fast_parts_are_the_plain_parts(kind, traced, monkeypatch):
     monkeypatch.setattr(
         swap, "_compiled", lambda f: torch.compile(f, backend="aot_eager", fullgraph=True)
     )
-    with swapped(fast.parts(model, "bf16"), compiled=traced):
+    with swapped(fast.step_swaps(model, "bf16"), compiled=traced):
         torch.testing.assert_close(gradients(), plain, rtol=1e-4, atol=1e-5)
 
 
@@ -125,7 +125,7 @@ def test_what_llama_cannot_express_is_not_exported(kind, tmp_path):
 
 def test_products_in_8_bits_are_refused_where_there_are_none():
     with pytest.raises(ValueError, match="no products for mlp = 'relu'"):
-        fast.parts(model_of("relu"), "fp8")
+        fast.step_swaps(model_of("relu"), "fp8")
 
 
 def test_dropout_of_weights_spares_the_sinks():

@@ -37,7 +37,7 @@ PARAMS = {
     "bias": False, "tied": True, "variant_seeds": 3, "confidence": 0.95, "decoded_tokens": 3,
     "decoded_sequences": 2, "stability": STABILITY | {"tokens": 48, "seeds": 1},
     "variants": {"attention": {"mqa": {"kv_heads": 1}, "mla": {"kv_rank": 8, "rope_dim": 4}},
-                 "activation": {"relu2": {"mlp": "relu2"}}},
+                 "activation": {"relu2": {"mlp": "relu2", "learning_rate": 3e-3}}},
 }  # fmt: skip
 
 
@@ -57,6 +57,7 @@ def test_every_variant_is_a_training_of_the_loop_of_equal_size(tmp_path):
     p = params()
     base, mqa, mla, relu2 = compare_variants(p, ROWS, tmp_path)
     assert [r.variant for r in (base, mqa, mla, relu2)] == ["base", "mqa", "mla", "relu2"]
+    assert (base.learning_rate, relu2.learning_rate) == (1e-2, 3e-3)
     assert (base.choices.hidden, relu2.choices.hidden) == (64, 96)  # two matrices, not three
     for variant in (mqa, mla, relu2):
         step = 8 * (2 if variant is relu2 else 3) * 16 * 2
@@ -87,7 +88,7 @@ def test_the_width_is_the_nearest_and_may_not_vanish():
 
 
 def variant(name, bits, **choices):
-    return VariantRow("g", name, Choices(**BASE | choices), 99, bits, 5.0)
+    return VariantRow("g", name, Choices(**BASE | choices), 1e-3, 99, bits, 5.0)
 
 
 def test_differences_are_held_against_the_seeds():
@@ -136,6 +137,7 @@ def test_decoding_is_measured_in_tokens_of_all_sequences():
     ({"variants": {"a": {"b": {"window": 0}}}}, "a.b: window = 0: it must be at least 1"),
     ({"variants": {"a": {"b": {"mlp": "tanh"}}}}, "a.b: mlp = 'tanh': choose from"),
     ({"variants": {"a": {"b": {"context": 9}}}}, "a.b: context: no choice"),
+    ({"variants": {"a": {"b": {"learning_rate": 2.0}}}}, "learning_rate = 2.0"),
     ({"decoded_tokens": 5}, "decoded_tokens = 5: .* there is room for 4; lower it"),
     ({"stability": STABILITY | {"tokens": 48, "seeds": 1, "learning_rates": [0.5, 1e-3]}},
      "sort them, each once"),
