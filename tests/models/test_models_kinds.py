@@ -5,6 +5,8 @@ from itertools import pairwise
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from model_forms import build, ids_for
 from model_kinds import BASE, KINDS, kinds
 
@@ -37,6 +39,39 @@ def test_decoding_with_a_cache_is_the_whole_forward(kind, cuts):
         parts.append(logits)
     torch.testing.assert_close(torch.cat(parts, 1), whole, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(state, kept, rtol=1e-4, atol=1e-4)
+
+
+MIXES = st.fixed_dictionaries(
+    {
+        "kv_heads": st.sampled_from([1, 2, 4]),
+        "window": st.sampled_from([None, 1, 3, 8, 40]),
+        "sinks": st.booleans(),
+        "qk_norm": st.sampled_from([False, True, "learnt", "l2"]),
+        "norm": st.sampled_from(["layernorm", "rmsnorm"]),
+        "norm_place": st.sampled_from(["pre", "post", "sandwich", "reordered"]),
+        "position": st.sampled_from(["rope", "learned"]),
+        "mlp": st.sampled_from(["gelu", "swiglu", "relu2", "geglu", "relu"]),
+        "attention_gate": st.booleans(),
+        "value_embeddings": st.booleans(),
+        "input_skip": st.booleans(),
+        "bias": st.booleans(),
+    }
+)
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(MIXES, st.booleans(), st.integers(1, 11))
+@torch.no_grad()
+def test_any_mix_of_choices_decodes_as_it_reads(mix, some_global, cut):
+    if mix["window"] and some_global:
+        mix["global_every"] = 2
+    model = build(**BASE | mix)
+    ids = ids_for(model)
+    whole, kept = model(ids)
+    first, state = model(ids[:, :cut])
+    second, state = model(ids[:, cut:], state)
+    torch.testing.assert_close(torch.cat((first, second), 1), whole, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(state, kept, rtol=1e-3, atol=1e-3)
 
 
 @kinds
