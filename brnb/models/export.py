@@ -24,6 +24,11 @@ LLAMA = {
     "attention_gate": False,
     "input_skip": False,
     "softcap": None,
+    "norm_place": "pre",
+    "window": None,
+    "sinks": False,
+    "kv_rank": None,
+    "rope_scaling": "none",
 }
 LLAMA_NAMES = {
     "embedding.": "model.embed_tokens.",

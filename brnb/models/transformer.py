@@ -1,6 +1,7 @@
 """A decoder-only Transformer of named choices (thesis 3.2.2): a GPT, a Llama or a modern recipe.
 
-Every version from v5 on is this one stack of pre-norm blocks, with other `Choices`.
+Every version from v5 on is this one stack of blocks, with other `Choices`. Norms and where they
+stand are in `brnb.models.norms`, latent attention in `brnb.models.latent`.
 """
 
 import math
@@ -12,9 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from brnb.models.choices import INITIAL_STD, Choices
+from brnb.models.latent import LatentAttention
+from brnb.models.norms import Residual, branch_norm, head_norm, qk_norm
 from brnb.ops.activation import activation
+from brnb.ops.causal import causal_attention
 from brnb.ops.loss import fused_cross_entropy
 from brnb.ops.rope import rope_table, rotate
+from brnb.ops.rope_scaling import Scaling
 
 State = tuple[Tensor, ...]
 Rotation = tuple[Tensor, Tensor] | None
@@ -31,6 +36,8 @@ class TransformerLM(nn.Module):
 
     cos: Tensor
     sin: Tensor
+    local_cos: Tensor
+    local_sin: Tensor
 
     def __init__(self, **choices: Any) -> None:
         super().__init__()
@@ -40,15 +47,20 @@ class TransformerLM(nn.Module):
         if c.position == "learned":
             self.position_embedding = nn.Embedding(c.context, c.width)
         else:
-            cos, sin = rope_table(c.context, c.head_dim, c.rope_theta)
+            scaling = Scaling(c.rope_scaling, c.rope_factor, c.original_context)
+            cos, sin = rope_table(c.context, c.rotated_dim, c.rope_theta, scaling)
             self.register_buffer("cos", cos, persistent=False)
             self.register_buffer("sin", sin, persistent=False)
+            if c.local_rope_theta is not None:
+                cos, sin = rope_table(c.context, c.rotated_dim, c.local_rope_theta)
+            self.register_buffer("local_cos", cos, persistent=False)
+            self.register_buffer("local_sin", sin, persistent=False)
         self.dropout = nn.Dropout(c.dropout)
         self.blocks = nn.ModuleList(
-            Block(c, value_embedding=c.value_embeddings and (c.layers - i) % 2 == 1)
+            Block(c, c.value_embeddings and (c.layers - i) % 2 == 1, c.is_local(i))
             for i in range(c.layers)
         )
-        self.norm = _norm(c)
+        self.norm = head_norm(c)
         self.head = None if c.tied else nn.Linear(c.width, c.vocab_size, bias=False)
         self._initialise()
 
@@ -70,8 +82,9 @@ class TransformerLM(nn.Module):
         -------
         logits or loss, state
             Logits (B, T, V), or the loss in nats per token, 0-dim; keys and values of all tokens
-            so far, two tensors (B, kv_heads, tokens, head_dim) a block. In training without a
-            state nothing is kept: ().
+            so far, two tensors (B, kv_heads, tokens, head_dim) a block. Local blocks keep what
+            their window still sees, and how many tokens there were stands at the end; latent
+            attention keeps latents. In training without a state nothing is kept: ().
 
         Raises
         ------
@@ -113,21 +126,35 @@ class TransformerLM(nn.Module):
         return kinds
 
     def _trunk(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
-        past = state[0].shape[2] if state else 0
+        past = self._tokens(state)
         end = past + ids.shape[1]
         if end > self.choices.context:
             raise ValueError(
                 f"the text is {end} tokens long, the model's context {self.choices.context}: "
                 "shorten the window, the prompt or the sample, or train with a longer context"
             )
-        rope = self.choices.position == "rope"
-        rotation = (self.cos[past:end], self.sin[past:end]) if rope else None
+        rotations = {local: self._rotation(past, end, local) for local in (False, True)}
         x = start = self.embed(ids, past)
         new: list[Tensor] = []
         for i, block in enumerate(self.blocks):
-            x, *pair = block(x, start, ids, rotation, state[2 * i : 2 * i + 2] if state else ())
+            before = state[2 * i : 2 * i + 2] if state else ()
+            x, *pair = block(x, start, ids, rotations[bool(block.local)], before)
             new += pair
+        if new and self.choices.window is not None:
+            new.append(torch.tensor(end))
         return self.norm(x), tuple(new)
+
+    def _tokens(self, state: State | None) -> int:
+        """How many tokens a state is of."""
+        if not state:
+            return 0
+        return state[0].shape[2] if self.choices.window is None else int(state[-1])
+
+    def _rotation(self, past: int, end: int, local: bool) -> Rotation:
+        if self.choices.position != "rope":
+            return None
+        cos, sin = (self.local_cos, self.local_sin) if local else (self.cos, self.sin)
+        return cos[past:end], sin[past:end]
 
     def embed(self, ids: Tensor, past: int) -> Tensor:
         """The stream before the first block, (B, T, width), of ids after `past` other tokens."""
@@ -158,12 +185,16 @@ class TransformerLM(nn.Module):
 
 
 class Block(nn.Module):
-    """x + Attention(norm(x)), then x + MLP(norm(x)), of the residual stream x."""
+    """x + Attention(norm(x)), then x + MLP(norm(x)), of the residual stream x, if the norms do not
+    stand elsewhere."""
 
-    def __init__(self, c: Choices, value_embedding: bool) -> None:
+    def __init__(self, c: Choices, value_embedding: bool, local: bool) -> None:
         super().__init__()
-        self.attention_norm, self.attention = _norm(c), Attention(c, value_embedding)
-        self.mlp_norm, self.mlp = _norm(c), MLP(c)
+        self.local = local
+        self.attention_norm, self.attention_residual = branch_norm(c), Residual(c)
+        latent = c.kv_rank is not None
+        self.attention = LatentAttention(c) if latent else Attention(c, value_embedding, local)
+        self.mlp_norm, self.mlp_residual, self.mlp = branch_norm(c), Residual(c), MLP(c)
         self.dropout = nn.Dropout(c.dropout)
         self.mix = nn.Parameter(torch.tensor([1.0, 0.0])) if c.input_skip else None
 
@@ -175,16 +206,16 @@ class Block(nn.Module):
         if self.mix is not None:
             x = self.mix[0] * x + self.mix[1] * start
         y, k, v = self.attention(self.attention_norm(x), ids, rotation, past)
-        x = x + self.dropout(y)
-        return x + self.dropout(self.mlp(self.mlp_norm(x))), k, v
+        x = self.attention_residual(x, self.dropout(y))
+        return self.mlp_residual(x, self.dropout(self.mlp(self.mlp_norm(x)))), k, v
 
 
 class Attention(nn.Module):
     """Causal attention in several heads, softmax(QK^T / sqrt(d_k)) V in each (Eq. 3.1)."""
 
-    def __init__(self, c: Choices, value_embedding: bool) -> None:
+    def __init__(self, c: Choices, value_embedding: bool, local: bool = False) -> None:
         super().__init__()
-        self.choices = c
+        self.choices, self.window = c, c.window if local else None
         kv_width = c.kv_heads * c.head_dim
         self.query = nn.Linear(c.width, c.width, bias=c.bias)
         self.key = nn.Linear(c.width, kv_width, bias=c.bias)
@@ -194,6 +225,9 @@ class Attention(nn.Module):
         if value_embedding:
             self.mix = nn.Parameter(torch.tensor([0.5, 0.5]))
         self.gate = nn.Linear(c.width, c.heads, bias=False) if c.attention_gate else None
+        self.query_norm, self.key_norm = qk_norm(c), qk_norm(c)
+        self.scale = 1.0 if c.qk_norm == "l2" else None
+        self.sinks = nn.Parameter(torch.zeros(c.heads)) if c.sinks else None
 
     def forward(self, x: Tensor, ids: Tensor, rotation: Rotation, past: State) -> State:
         """Output (B, T, width), and the keys and values so far (B, kv_heads, tokens, head_dim)."""
@@ -210,25 +244,25 @@ class Attention(nn.Module):
         past: State,
     ) -> State:
         """`forward`, of projections (B, T, n·head_dim) that are known."""
-        c = self.choices
         q, k, v = self.heads(q), self.heads(k), self.heads(v)
         if self.value_embedding is not None:
             v = self.mix[0] * v + self.mix[1] * self.heads(self.value_embedding(ids)).type_as(v)
-        if c.qk_norm:
-            q, k = (F.rms_norm(part, (c.head_dim,), eps=c.norm_eps) for part in (q, k))
+        if self.query_norm is not None and self.key_norm is not None:
+            q, k = self.query_norm(q).type_as(q), self.key_norm(k).type_as(k)
         if rotation is not None:
             q, k = rotate(q, *rotation), rotate(k, *rotation)
-        mask = None
         if past:
             k, v = torch.cat((past[0], k), dim=2), torch.cat((past[1], v), dim=2)
-            new, seen = q.shape[2], k.shape[2]
-            if new > 1:  # is_causal would align the first query with the first key
-                mask = torch.ones(new, seen, dtype=torch.bool, device=q.device).tril(seen - new)
-        y = F.scaled_dot_product_attention(
-            q, k, v, mask, c.dropout if self.training else 0.0, is_causal=not past,
-            enable_gqa=c.kv_heads < c.heads,
-        )  # fmt: skip
+        y = self.weigh(q, k, v)
+        if self.window is not None:  # a later token sees itself and one less
+            first = max(0, k.shape[2] - self.window + 1)
+            k, v = k[:, :, first:], v[:, :, first:]
         return self.output(x, y), k, v
+
+    def weigh(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Softmax(QK^T / sqrt(d_k)) V of the last T tokens so far, (B, heads, T, head_dim)."""
+        dropout = self.choices.dropout if self.training else 0.0
+        return causal_attention(q, k, v, self.window, self.sinks, self.scale, dropout)
 
     def output(self, x: Tensor, y: Tensor) -> Tensor:
         """Output (B, T, width) of what the heads say, (B, heads, T, head_dim), about x."""
@@ -243,24 +277,19 @@ class Attention(nn.Module):
 
 
 class MLP(nn.Module):
-    """down(f(up(x))) with f GELU or ReLU², or down(SiLU(gate(x)) · up(x)) for SwiGLU."""
+    """down(f(up(x))) with f GELU, ReLU or ReLU², or with a gate down(f(gate(x)) · up(x)), f SiLU
+    or GELU."""
 
     def __init__(self, c: Choices) -> None:
         super().__init__()
-        self.kind = c.mlp
-        if c.mlp == "swiglu":
+        self.kind, self.gated = c.mlp, c.mlp in ("swiglu", "geglu")
+        if self.gated:
             self.gate = nn.Linear(c.width, c.hidden, bias=c.bias)
         self.up = nn.Linear(c.width, c.hidden, bias=c.bias)
         self.down = nn.Linear(c.hidden, c.width, bias=c.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (B, T, width) to the same."""
-        gate = self.gate(x) if self.kind == "swiglu" else None
+        gate = self.gate(x) if self.gated else None
         y: Tensor = self.down(activation(self.kind, self.up(x), gate))
         return y
-
-
-def _norm(c: Choices) -> nn.Module:
-    if c.norm == "rmsnorm":
-        return nn.RMSNorm(c.width, eps=c.norm_eps)
-    return nn.LayerNorm(c.width, eps=c.norm_eps, bias=c.bias)

@@ -11,17 +11,23 @@ CUBE = 0.044715
 
 
 def activation(kind: str, before: Tensor, gate: Tensor | None = None) -> Tensor:
-    """``"gelu"`` (in its tanh form) or ``"relu2"`` of inner values; ``"swiglu"`` has a gate."""
+    """``"gelu"`` (in its tanh form), ``"relu"`` or ``"relu2"`` of inner values; ``"swiglu"`` and
+    ``"geglu"`` have a gate."""
+    if kind == "geglu" and gate is not None:
+        return F.gelu(gate, approximate="tanh") * before
     if gate is not None:
         return F.silu(gate) * before
+    if kind == "relu":
+        return F.relu(before)
     if kind == "relu2":
         return F.relu(before).square()
     return F.gelu(before, approximate="tanh")
 
 
 def activation_backward(kind: str, d: Tensor, before: Tensor, gate: Tensor | None = None) -> Tensor:
-    """Backward pass of `activation`: from d, the gradient of the output, the gradient of `before`
-    (with a gate: gate's and before's, side by side)."""
+    """Backward pass of `activation` for what has products in 8 bits, GELU, SwiGLU and ReLU²: from
+    d, the gradient of the output, the gradient of `before` (with a gate: gate's and before's, side
+    by side)."""
     if gate is not None:
         s = torch.sigmoid(gate)
         return torch.cat((d * before * s * (1 + gate * (1 - s)), d * gate * s), dim=-1)

@@ -3,12 +3,17 @@
 import torch
 from torch import Tensor
 
+from brnb.ops.rope_scaling import UNSCALED, Scaling, scaled_frequencies
 
-def rope_table(context: int, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of every position's angles, m · theta^(-2i/d); two (context, d/2) tensors."""
-    frequencies = 1.0 / theta ** (torch.arange(0, head_dim, 2).float() / head_dim)
+
+def rope_table(
+    context: int, head_dim: int, theta: float, scaling: Scaling = UNSCALED
+) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of every position's angles, m · theta^(-2i/d), or of scaled ones; two
+    (context, d/2) tensors."""
+    frequencies, size = scaled_frequencies(scaling, head_dim, theta, context)
     angles = torch.outer(torch.arange(context).float(), frequencies)
-    return angles.cos(), angles.sin()
+    return angles.cos() * size, angles.sin() * size
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -1,27 +1,23 @@
 """What each ingredient of a recipe is worth: trainings without it, several seeds a row."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from brnb.evaluate.intrinsic import bits_per_nat
 from brnb.evaluate.statistics import mean_and_deviation, student_interval
-from brnb.fingerprint import digest, reached
 from brnb.models.likelihood import likelihood
-from brnb.models.transformer import TransformerLM
-from brnb.receipt import write_json
-from brnb.train import fast
-from brnb.train.loop import Training
+from brnb.studies.noted import noted_training
 
 if TYPE_CHECKING:
     from brnb.evaluate.records import Record
+    from brnb.models.transformer import TransformerLM
     from brnb.studies.params import AblationParams
     from brnb.train.history import History
+    from brnb.train.loop import Training
     from brnb.train.params import ModernParams, TrainParams
     from brnb.train.rows import Rows
 
@@ -86,22 +82,14 @@ def ablate_recipe(params: "AblationParams", rows: "Rows", folder: Path) -> Itera
 
 def _train(recipe: "ModernParams", rows: "Rows", folder: Path) -> tuple[int, float]:
     """Parameters and bits per byte of one training."""
-    told = recipe.model_dump(exclude={"profile", "run_id", "lang", "checkpoint_seconds"})
-    key = digest({"code": reached([__name__]), "params": told, "data": rows.identity})
-    note = folder / f"{key}.json"
-    if not note.is_file():
-        torch.manual_seed(recipe.seed)
-        model = TransformerLM(**recipe.choices(rows.tokenizer.vocab_size))
-        data, folder = rows.train.ids, folder / key
-        training = Training(model, data, recipe, folder, rows.identity, fast.step_swaps)
-        with training.progress:
-            while training.step < recipe.steps:
-                training.advance()
-            training.log()  # it raises an error if the loss is not finite
+
+    def measure(training: "Training", model: "TransformerLM") -> dict[str, float]:
+        training.log()  # it raises an error if the loss is not finite
         loss = likelihood(model, rows.validation.ids, recipe.seq_len).loss
         bits = loss * bits_per_nat(rows.validation)
-        write_json(note, {"parameters": training.history.parameters, "bits_per_byte": bits})
-    result = json.loads(note.read_text("utf-8"))
+        return {"parameters": training.history.parameters, "bits_per_byte": bits}
+
+    result = noted_training(recipe, rows, folder, __name__, measure)
     return result["parameters"], result["bits_per_byte"]
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from brnb.models.choices import Choices
+from brnb.models.latent import LatentAttention
 from brnb.models.transformer import MLP, Attention, Block, Rotation, TransformerLM
 from brnb.ops import attention as packed_attention
 from brnb.ops import fp8
@@ -46,7 +47,10 @@ def step_swaps(model: TransformerLM, precision: str) -> list[Swap]:
 
 
 def require_fitting(c: Choices) -> None:
-    """Raise ValueError if a size is not a multiple that the products in 8 bits want."""
+    """Raise ValueError if a size is not a multiple that the products in 8 bits want, or the MLP has
+    none."""
+    if c.mlp in ("geglu", "relu"):
+        raise ValueError(f'precision = "fp8" has no products for mlp = {c.mlp!r}: take "bf16"')
     sizes = {name: getattr(c, name) for name in ("vocab_size", "width", "hidden")}
     for name, size in (sizes | {"kv_heads * head_dim": c.kv_heads * c.head_dim}).items():
         if size % fp8.UNIT:
@@ -63,31 +67,37 @@ def embed(model: TransformerLM, ids: Tensor, past: int) -> Tensor:
 
 def block(
     in_fp8: bool, part: Block, x: Stream, start: Tensor, ids: Tensor, rotation: Rotation, past: Any
-) -> tuple[tuple[Tensor, Tensor]]:
+) -> tuple[Stream]:
     """`Block.forward` without keys and values: as results they would get gradients, of zeros."""
     stream = added(x)
     if part.mix is not None:
         stream = part.mix[0] * stream + part.mix[1] * start
     y = fused_attention(part.attention, part.attention_norm(stream), ids, rotation, in_fp8)
-    stream = stream + part.dropout(y)
-    return ((stream, part.dropout(fused_mlp(part.mlp, part.mlp_norm(stream), in_fp8))),)
+    stream = part.attention_residual(stream, part.dropout(y))
+    y = part.dropout(fused_mlp(part.mlp, part.mlp_norm(stream), in_fp8))
+    waits = part.mlp_residual.norm is None
+    return ((stream, y) if waits else part.mlp_residual(stream, y),)
 
 
 # Two functions and not two settings of one: a compiler keeps the forms of each apart.
-def block_bf16(part: Block, *inputs: Any) -> tuple[tuple[Tensor, Tensor]]:
+def block_bf16(part: Block, *inputs: Any) -> tuple[Stream]:
     """`block` with products in the precision of autocast."""
     return block(False, part, *inputs)
 
 
-def block_fp8(part: Block, *inputs: Any) -> tuple[tuple[Tensor, Tensor]]:
+def block_fp8(part: Block, *inputs: Any) -> tuple[Stream]:
     """`block` with products in 8 bits."""
     return block(True, part, *inputs)
 
 
 def fused_attention(
-    part: Attention, x: Tensor, ids: Tensor, rotation: Rotation, in_fp8: bool
+    part: Attention | LatentAttention, x: Tensor, ids: Tensor, rotation: Rotation, in_fp8: bool
 ) -> Tensor:
-    """Output of `Attention.forward`, whose three projections are one product."""
+    """Output of `Attention.forward`, whose three projections are one product; of latent attention
+    as it is, in the precision of autocast."""
+    if isinstance(part, LatentAttention):
+        y: Tensor = part(x, ids, rotation, ())[0]
+        return y
     maps = part.query, part.key, part.value
     packed = fp8.joined_linear(x, maps, in_fp8 and part.choices.width >= FP8_ATTENTION)
     if has_kernel(part.choices, packed):
@@ -106,7 +116,8 @@ def attention_of_packed(part: Attention, x: Tensor, packed: Tensor, rotation: Ro
 def has_kernel(c: Choices, packed: Tensor) -> bool:
     """Whether `brnb.ops.attention` computes this: packing again what was normed or mixed costs
     more than it saves."""
-    plain = not (c.dropout or c.qk_norm or c.value_embeddings) and c.kv_heads == c.heads
+    other = c.dropout or c.qk_norm or c.value_embeddings or c.window or c.sinks
+    plain = not other and c.kv_heads == c.heads
     if not (plain and packed.is_cuda and packed.dtype == torch.bfloat16):
         return False
     return packed_attention.fits(packed.shape[1], c.head_dim)
@@ -114,7 +125,7 @@ def has_kernel(c: Choices, packed: Tensor) -> bool:
 
 def fused_mlp(part: MLP, x: Tensor, in_fp8: bool) -> Tensor:
     """`MLP.forward`, whose gate and up are one product; in 8 bits, inner values are not written."""
-    ups = (part.gate, part.up) if part.kind == "swiglu" else (part.up,)
+    ups = (part.gate, part.up) if part.gated else (part.up,)
     if in_fp8:
         return fp8.mlp(x, ups, part.down, part.kind)
     inner = fp8.joined_linear(x, ups, in_fp8=False).chunk(len(ups), dim=-1)
