@@ -4,6 +4,7 @@ In the manner of the lectures: text enters below, passes the blocks, leaves abov
 architectures do not have in common is drawn in the colour of differences.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -254,3 +255,17 @@ def _experts(pen: _Pen, bottom: float, network: Experts) -> None:
         face = "#2e8b57" if i in picked else "#c4dccd"
         spot = Rectangle((left + step * i, bottom + 3), 2, 4, facecolor=face, linewidth=0)
         pen.axes.add_patch(spot)
+
+
+def draw_all(shown: Mapping[str, Architecture], folder: Path, lang: str) -> list[Path]:
+    """Write a drawing of each as ``<key>.svg``; returns the files."""
+    import matplotlib.pyplot as plt
+
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for key, one in shown.items():
+        drawing = fig_architecture(one, lang)
+        files.append(folder / f"{key}.svg")
+        save_drawing(drawing, files[-1])
+        plt.close(drawing)
+    return files
