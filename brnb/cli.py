@@ -207,10 +207,10 @@ def draw(
 ) -> None:
     """Draw an architecture from its configuration, or two with what differs marked."""
     from brnb.architectures.known import open_architecture
-    from brnb.chapters.architecture_diagram import fig_architecture, save_drawing
+    from brnb.chapters.architecture_diagram import drawing, save_drawing
 
     second = open_architecture(other) if other else None
-    save_drawing(fig_architecture(open_architecture(config), lang, second), out)
+    save_drawing(drawing(open_architecture(config), lang, second), out)
     print(out)
 
 

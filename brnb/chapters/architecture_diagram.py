@@ -98,7 +98,7 @@ class _Pen:
         self.axes.plot(*zip(*points, strict=True), color=INK, linewidth=0.8, linestyle="-")
 
 
-def fig_architecture(one: Architecture, lang: str, other: Architecture | None = None) -> "Figure":
+def drawing(one: Architecture, lang: str, other: Architecture | None = None) -> "Figure":
     """Draw one architecture, or two with what differs marked.
 
     Parameters
@@ -148,7 +148,7 @@ def _column(pen: _Pen, architecture: Architecture, lang: str) -> float:
     _foot(pen, words.sizes(told, lang))
     pen.quiet(label("draw_text", lang))
     pen.arrow()
-    pen.box(words.table(told, lang), "table")
+    pen.box(words.input_table(told, lang), "table")
     pen.arrow(5)
     _block(pen, told, lang)
     pen.arrow(5)
@@ -264,8 +264,8 @@ def draw_all(shown: Mapping[str, Architecture], folder: Path, lang: str) -> list
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for key, one in shown.items():
-        drawing = fig_architecture(one, lang)
+        figure = drawing(one, lang)
         files.append(folder / f"{key}.svg")
-        save_drawing(drawing, files[-1])
-        plt.close(drawing)
+        save_drawing(figure, files[-1])
+        plt.close(figure)
     return files

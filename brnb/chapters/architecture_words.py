@@ -23,7 +23,7 @@ def heading(facts: Facts, lang: str) -> Line:
     return Line(_fill("draw_sparse", lang, total=total, active=active), ())
 
 
-def table(facts: Facts, lang: str) -> list[Line]:
+def input_table(facts: Facts, lang: str) -> list[Line]:
     """The input table and its sides."""
     size = _fill("draw_table_sizes", lang, vocab=facts["vocab"], width=facts["width"])
     return [Line(label("draw_embedding", lang), ()), Line(size, ("vocab", "width"))]
