@@ -6,7 +6,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from brnb.architectures.config import read_config
 from brnb.architectures.known import configuration, entry
-from brnb.params import Params, Positive
+from brnb.params import Positive
+from brnb.studies.architecture_params import ArchitectureParams
 from brnb.thesis import load
 
 
@@ -27,8 +28,8 @@ Key = Annotated[str, AfterValidator(_known)]
 Way = Literal["eager", "eager_compiled", "cache", "compiled", "graph", "ours"]
 
 
-class LectureParams(Params):
-    """Chapter 18: what is drawn, counted and timed of real architectures."""
+class LectureParams(ArchitectureParams):
+    """Chapter 18: what is drawn, counted and timed of real architectures, and our variants."""
 
     cache_models: Annotated[list[Key], Field(min_length=1)] = Field(
         description="in the figure of caches; keys of brnb/thesis/architectures.yaml"
@@ -49,7 +50,6 @@ class LectureParams(Params):
     decoding_tokens: Positive = Field(description="tokens that follow")
     decoding_tries: Positive = Field(description="of which the fastest counts")
     decoding_dtype: Literal["bf16", "fp32"] = Field(description="of the random weights")
-    device: Literal["auto", "cpu", "cuda"] = Field(description="auto: the GPU if there is one")
 
     @model_validator(mode="after")
     def _shapes_are_whole(self) -> Self:
