@@ -73,6 +73,9 @@ class _Reader:
 
     def architecture(self, name: str) -> Architecture:
         """The whole."""
+        for name in ("enable_moe_block", "hidden_size_per_layer_input", "num_kv_shared_layers"):
+            if self.fields.get(name):
+                raise self.error(f"{name} = {self.fields[name]!r} is not counted; it must be 0")
         count = self.size("num_hidden_layers")
         return Architecture(
             name=name or self.model_type,
@@ -135,12 +138,15 @@ class _Reader:
     def heads(self, layer: int) -> Heads:
         """Attention with shared keys and values."""
         heads = self.size("num_attention_heads")
+        wide = self.is_wide(layer)
         kv_heads = self.optional("num_key_value_heads") or heads
+        kv_heads = (wide and self.optional("num_global_key_value_heads")) or kv_heads
         if heads % kv_heads:
             raise self.error(
                 f"num_key_value_heads = {kv_heads} does not divide num_attention_heads = {heads}"
             )
         head_dim = self.optional("head_dim") or self.head_dim(heads)
+        head_dim = (wide and self.optional("global_head_dim")) or head_dim
         bias = bool(self.fields.get("attention_bias", False))
         return Heads(
             heads=heads,
@@ -154,7 +160,12 @@ class _Reader:
             out_bias=bias,
             sinks=self.family.sinks,
             gated=self.family.gated,
+            one_map=wide and bool(self.fields.get("attention_k_eq_v")),
         )
+
+    def is_wide(self, layer: int) -> bool:
+        """Whether a layer of Gemma 4 has the heads of those that see all."""
+        return self.model_type == "gemma4_text" and self.layer_type(layer) == "full_attention"
 
     def head_dim(self, heads: int) -> int:
         """The width shared among the heads."""

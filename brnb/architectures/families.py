@@ -66,6 +66,9 @@ FAMILIES: dict[str, Family] = {
     "gemma3_text": Family(
         norm="sandwich", qk_norm="head", rule=every(6, "sliding_attention"), tied=True
     ),
+    "gemma4_text": Family(
+        norm="sandwich", qk_norm="head", rule=every(6, "sliding_attention"), tied=True
+    ),
     "glm_moe_dsa": _SPARSE_MLA,
     "gpt_oss": Family(rule=every(2, "sliding_attention"), sinks=True, expert_bias=True),
     "kimi_k2": _MLA,

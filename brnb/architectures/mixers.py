@@ -53,6 +53,8 @@ class Heads:
         A learned logit for each head, which takes attention and gives nothing.
     gated
         The query map also gives a gate for the heads' output.
+    one_map
+        Values come from the map of the keys (Gemma 4); they are kept apart, as only keys rotate.
     """
 
     heads: int
@@ -66,6 +68,7 @@ class Heads:
     out_bias: bool = False
     sinks: bool = False
     gated: bool = False
+    one_map: bool = False
 
     @property
     def kind(self) -> str:
@@ -100,7 +103,8 @@ class Heads:
 
     def _outputs(self) -> int:
         queries = self.heads * self.head_dim * (2 if self.gated else 1)
-        return queries + self.kv_heads * (self.head_dim + self.value_dim)
+        values = 0 if self.one_map else self.value_dim
+        return queries + self.kv_heads * (self.head_dim + values)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,8 +48,18 @@ def build_on_meta(config: Mapping[str, Any]) -> "PreTrainedModel":
             f"model_type {kind!r} is not in transformers {transformers.__version__}: update it"
         ) from None
     with torch.device("meta"):
-        model: PreTrainedModel = transformers.AutoModelForCausalLM.from_config(chosen)
+        model: PreTrainedModel = _causal(chosen)
     return model.eval()
+
+
+def _causal(config: Any) -> Any:
+    """The model with a head; by its name where the automatic class does not know it (Mistral 4)."""
+    import transformers
+
+    name = type(config).__name__.removesuffix("Config") + "ForCausalLM"
+    if hasattr(transformers, name):
+        return getattr(transformers, name)._from_config(config)
+    return transformers.AutoModelForCausalLM.from_config(config)
 
 
 def count_components(model: "PreTrainedModel") -> dict[str, int]:

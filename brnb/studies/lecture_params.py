@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from brnb.architectures.config import read_config
-from brnb.architectures.known import configuration, entry
+from brnb.architectures.known import configuration, entry, keys
 from brnb.params import Positive
 from brnb.studies.architecture_params import ArchitectureParams
 from brnb.thesis import load
@@ -31,6 +31,9 @@ Way = Literal["eager", "eager_compiled", "cache", "compiled", "graph", "ours"]
 class LectureParams(ArchitectureParams):
     """Chapter 18: what is drawn, counted and timed of real architectures, and our variants."""
 
+    counted_models: list[Key] | Literal["all"] = Field(
+        description="whose real modules are built and counted; keys, or all"
+    )
     cache_models: Annotated[list[Key], Field(min_length=1)] = Field(
         description="in the figure of caches; keys of brnb/thesis/architectures.yaml"
     )
@@ -56,6 +59,11 @@ class LectureParams(ArchitectureParams):
         for key in self.decoding_models:
             read_config(self.decoded(key))
         return self
+
+    @property
+    def census(self) -> list[str]:
+        """Keys whose real modules are counted."""
+        return keys() if self.counted_models == "all" else list(self.counted_models)
 
     def decoded(self, key: str) -> dict[str, Any]:
         """The configuration that is timed under this key."""

@@ -32,7 +32,7 @@ def published() -> list[Vocabulary]:
     import quicktok
 
     return [
-        Vocabulary(name, quicktok.get_encoding(encoding).encode)
+        Vocabulary(name, quicktok.get_encoding(encoding).encode_ordinary)
         for name, encoding in PUBLISHED.items()
     ]
 
