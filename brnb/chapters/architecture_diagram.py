@@ -69,7 +69,8 @@ class _Pen:
 
     def text(self, x: float, y: float, line: Line, **look: Any) -> None:
         """A line of text, in the colour of differences if it tells one."""
-        look = {"ha": "center", "va": "center", "fontsize": 7.5, "color": INK} | look
+        usual: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5, "color": INK}
+        look = usual | look
         if self.differs(line):
             look["color"] = CHANGED
         self.axes.text(x, y, line.text, **look)

@@ -215,7 +215,7 @@ def _forms(lang: str) -> dict[str, str]:
     }
 
 
-def most_changed(compared: "pd.DataFrame") -> Sequence[dict[str, Any]]:
+def most_changed(compared: "pd.DataFrame") -> Sequence[dict[Any, Any]]:
     """Variants whose difference exceeds the seeds', corrected for all rows, best first."""
     rows = [row for row in compared.to_dict("records") if row["exceeds_corrected"]]
     return sorted(rows, key=lambda row: float(row["change"]))
