@@ -1,5 +1,6 @@
 """Chapter 18: the lecture's tables recomputed, the price of formatting, the speed of decoding."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -150,6 +151,15 @@ def tab_formatting_price(counts: Sequence["Count"], price: str, lang: str) -> "p
         for one in counts
     ]
     return frame(rows)
+
+
+def portuguese_over_english(counts: Sequence["Count"]) -> dict[str, float]:
+    """Tokens of all examples, compact, in Portuguese over those in English, by vocabulary."""
+    total = Counter[tuple[str, str]]()
+    for one in counts:
+        total[one.vocabulary, one.example.lang] += one.unformatted
+    names = dict.fromkeys(one.vocabulary for one in counts)
+    return {name: total[name, "pt"] / total[name, "en"] for name in names}
 
 
 def tab_decoding_speed(measured: Mapping[str, "Measured"], lang: str) -> "pd.DataFrame":

@@ -1,7 +1,5 @@
 """Chapter 18's tables beside what is printed, by hand, and its drawings."""
 
-import xml.etree.ElementTree as ET
-
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
@@ -96,6 +94,12 @@ def test_the_price_of_a_million_requests():
     assert row["saving_percent"] == pytest.approx(100 * 13 / 60)
 
 
+def test_portuguese_over_english_counts_all_examples():
+    java, other = examples()[0], examples()[1]
+    counts = [Count("one", java, 60, 40, None), Count("one", other, 62, 50, None)]
+    assert costs.portuguese_over_english(counts) == {"one": 1.25}
+
+
 def test_speeds_stand_beside_the_lecture_s():
     measured = [Speed("eager", 50.0, None, 8), Speed("ours", 400.0, 3 * 10**9, 8)]
     table = costs.tab_decoding_speed({"llama32_1b": (10**6, measured)}, "pt")
@@ -131,12 +135,24 @@ def test_only_what_differs_has_the_colour_of_differences():
     plt.close(figure)
 
 
-def test_a_drawing_is_the_same_bytes_again(tmp_path):
-    shown = {"deepseek_v3": architecture("deepseek_v3")}
-    (one,), (other,) = (draw_all(shown, tmp_path / name, "pt") for name in ("one", "other"))
-    assert one.read_bytes() == other.read_bytes()
-    assert ET.parse(one).getroot().tag.endswith("svg")
-    assert b"<image" not in one.read_bytes()  # vectors alone
+@pytest.mark.parametrize("ending", ["svg", "pdf"])
+def test_a_drawing_is_the_same_bytes_again(tmp_path, ending):
+    files = [tmp_path / f"{name}.{ending}" for name in ("one", "other")]
+    for file in files:
+        figure = drawing(architecture("deepseek_v3"), "pt")
+        save_drawing(figure, file)
+        plt.close(figure)
+    one, other = (file.read_bytes() for file in files)
+    assert one == other
+    assert b"<image" not in one  # vectors alone
+    assert b"/Subtype /Image" not in one
+
+
+def test_every_architecture_gets_a_file(tmp_path):
+    shown = {key: architecture(key) for key in ("smollm3_3b", "qwen35_27b")}
+    files = draw_all(shown, tmp_path / "drawings", "en")
+    assert [file.name for file in files] == ["smollm3_3b.pdf", "qwen35_27b.pdf"]
+    assert all(file.read_bytes().startswith(b"%PDF") for file in files)
 
 
 def test_a_drawing_needs_a_known_ending(tmp_path):
