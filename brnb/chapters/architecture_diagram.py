@@ -259,7 +259,7 @@ def _experts(pen: _Pen, bottom: float, network: Experts) -> None:
 
 
 def draw_all(shown: Mapping[str, Architecture], folder: Path, lang: str) -> list[Path]:
-    """Write a drawing of each as ``<key>.pdf``, a third of the size of an SVG; returns the files."""
+    """Write a drawing of each as ``<key>.pdf``, a quarter of an SVG's bytes; returns the files."""
     import matplotlib.pyplot as plt
 
     folder.mkdir(parents=True, exist_ok=True)
