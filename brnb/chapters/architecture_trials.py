@@ -106,6 +106,7 @@ def tab_architecture_variants(compared: "pd.DataFrame", lang: str) -> "pd.DataFr
             "group": groups.get(row["group"], row["group"]),
             "variant": groups["base"] if row["variant"] == "base" else row["variant"],
             "hidden": row["hidden"],
+            "learning_rate": f"{row['learning_rate']:.0e}",
             "bits_per_byte": row["bits_per_byte"],
             "deviation": row["deviation"],
             "change": row["change"],
