@@ -73,9 +73,9 @@ class _Reader:
 
     def architecture(self, name: str) -> Architecture:
         """The whole."""
-        for name in ("enable_moe_block", "hidden_size_per_layer_input", "num_kv_shared_layers"):
-            if self.fields.get(name):
-                raise self.error(f"{name} = {self.fields[name]!r} is not counted; it must be 0")
+        for field in ("enable_moe_block", "hidden_size_per_layer_input", "num_kv_shared_layers"):
+            if self.fields.get(field):
+                raise self.error(f"{field} = {self.fields[field]!r} is not counted; it must be 0")
         count = self.size("num_hidden_layers")
         return Architecture(
             name=name or self.model_type,

@@ -52,6 +52,8 @@ def test_what_is_wrong_is_named_with_the_file_and_the_fix(tmp_path, changes, mes
         ("deepseek_v3", {"num_experts_per_tok": 300}, "num_experts_per_tok = 300 of only 256"),
         ("qwen35_27b", {"linear_num_key_heads": 7}, "linear_num_key_heads = 7 does not divide"),
         ("gpt_oss_20b", {"sliding_window": -1}, "sliding_window = -1"),
+        ("gemma4_31b", {"enable_moe_block": True}, "enable_moe_block = True is not counted"),
+        ("gemma4_31b", {"num_global_key_value_heads": 5}, "num_key_value_heads = 5 does not"),
     ],
 )
 def test_parts_have_errors_of_their_own(key, changes, message):
