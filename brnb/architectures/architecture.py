@@ -22,7 +22,7 @@ NORMS = {"pre": 2, "post": 2, "sandwich": 4}  # of a layer
 
 
 @dataclass(frozen=True)
-class Layer:
+class DecoderLayer:
     """One block: what mixes the tokens, and the network after it."""
 
     mixer: Mixer
@@ -54,7 +54,7 @@ class Architecture:
     vocab: int
     width: int
     context: int
-    layers: tuple[Layer, ...]
+    layers: tuple[DecoderLayer, ...]
     tied: bool
     norm: Literal["pre", "post", "sandwich"] = "pre"
     activation: str = "SwiGLU"
@@ -93,8 +93,8 @@ class Architecture:
 
         Examples
         --------
-        >>> from brnb.architectures.known import architecture
-        >>> gemma = architecture("gemma3_27b")
+        >>> from brnb.architectures.known import known_architecture
+        >>> gemma = known_architecture("gemma3_27b")
         >>> round(gemma.cache_bytes(131072) / gemma.cache_bytes(1) / 131072, 3)
         0.168
         """
@@ -123,6 +123,6 @@ class Architecture:
                 reading += layer.mixer.reading_flops(context)
         return 2 * weights + reading
 
-    def kinds(self) -> list[tuple[Layer, int]]:
+    def kinds(self) -> list[tuple[DecoderLayer, int]]:
         """The different layers and how many there are of each, the most frequent first."""
         return Counter(self.layers).most_common()

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from brnb.architectures.architecture import Architecture, Layer
-from brnb.architectures.families import FAMILIES, Family
-from brnb.architectures.mixers import Delta, Heads, Indexer, Latent, Mixer
+from brnb.architectures.architecture import Architecture, DecoderLayer
+from brnb.architectures.families import FAMILIES, FamilyTraits
+from brnb.architectures.mixers import AttentionHeads, Delta, Indexer, Latent, Mixer
 from brnb.architectures.networks import Dense, Experts, Network
 from brnb.params import nearest
 
@@ -69,7 +69,7 @@ class _Reader:
         if self.model_type not in FAMILIES:
             hint = nearest(self.model_type, FAMILIES)
             raise self.error(f"model_type {self.model_type!r} is an unknown family{hint}")
-        self.family: Family = FAMILIES[self.model_type]
+        self.family: FamilyTraits = FAMILIES[self.model_type]
 
     def architecture(self, name: str) -> Architecture:
         """The whole."""
@@ -83,7 +83,7 @@ class _Reader:
             vocab=self.size("vocab_size"),
             width=self.size("hidden_size"),
             context=self.size("max_position_embeddings"),
-            layers=tuple(Layer(self.mixer(i), self.network(i)) for i in range(count)),
+            layers=tuple(DecoderLayer(self.mixer(i), self.network(i)) for i in range(count)),
             tied=bool(self.fields.get("tie_word_embeddings", self.family.tied)),
             norm=self.family.norm,
             activation=self.activation(),
@@ -135,7 +135,7 @@ class _Reader:
             return self.latent()
         return self.delta() if self.layer_type(layer) == "linear_attention" else self.heads(layer)
 
-    def heads(self, layer: int) -> Heads:
+    def heads(self, layer: int) -> AttentionHeads:
         """Attention with shared keys and values."""
         heads = self.size("num_attention_heads")
         wide = self.is_wide(layer)
@@ -148,7 +148,7 @@ class _Reader:
         head_dim = self.optional("head_dim") or self.head_dim(heads)
         head_dim = (wide and self.optional("global_head_dim")) or head_dim
         bias = bool(self.fields.get("attention_bias", False))
-        return Heads(
+        return AttentionHeads(
             heads=heads,
             kv_heads=kv_heads,
             head_dim=head_dim,

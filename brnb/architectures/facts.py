@@ -4,19 +4,19 @@ from collections import Counter
 from typing import Any
 
 from brnb.architectures.architecture import Architecture
-from brnb.architectures.mixers import Delta, Heads, Latent, Mixer
+from brnb.architectures.mixers import AttentionHeads, Delta, Latent, Mixer
 from brnb.architectures.networks import Experts
 
 Facts = dict[str, Any]
 
 
-def facts(architecture: Architecture) -> Facts:
+def drawn_facts(architecture: Architecture) -> Facts:
     """Values by name, alike where two architectures are alike; languages come later.
 
     Returns
     -------
     dict
-        ``attention`` is the attention of the layers without a window (`Heads` or `Latent`),
+        ``attention`` has the sizes of the last layer that attends (`AttentionHeads`, `Latent`),
         ``windows`` how many layers see how much, most first, ``network`` the feed-forward part of
         most layers, ``first_network`` that of the others, if any.
     """
@@ -35,7 +35,7 @@ def facts(architecture: Architecture) -> Facts:
         "attention": _sizes(attention),
         "marks": _marks(attention),
         "windows": Counter(_sight(mixer) for mixer in mixers).most_common(),
-        "unrotated": sum(isinstance(m, Heads) and not m.rope for m in mixers),
+        "unrotated": sum(isinstance(m, AttentionHeads) and not m.rope for m in mixers),
         "sparse": isinstance(networks[0][0], Experts),
         "network": networks[0][0],
         "first_network": networks[1] if len(networks) > 1 else None,
@@ -46,9 +46,9 @@ def facts(architecture: Architecture) -> Facts:
     }
 
 
-def differences(one: Architecture, other: Architecture) -> set[str]:
+def differing_facts(one: Architecture, other: Architecture) -> set[str]:
     """Names of the facts that two architectures do not share."""
-    ours, theirs = facts(one), facts(other)
+    ours, theirs = drawn_facts(one), drawn_facts(other)
     marks = set(ours["marks"]) ^ set(theirs["marks"])
     return {name for name in ours if ours[name] != theirs[name]} | {f"mark_{m}" for m in marks}
 
@@ -56,7 +56,7 @@ def differences(one: Architecture, other: Architecture) -> set[str]:
 def _sizes(mixer: Mixer) -> tuple[Any, ...]:
     if isinstance(mixer, Latent):
         return (mixer.kind, mixer.heads, mixer.rank, mixer.rope_dim)
-    assert isinstance(mixer, Heads)
+    assert isinstance(mixer, AttentionHeads)
     return (mixer.kind, mixer.heads, mixer.kv_heads, mixer.head_dim)
 
 
@@ -64,7 +64,7 @@ def _marks(mixer: Mixer) -> tuple[str, ...]:
     """Names of what else the attention has, in the order of drawing."""
     if isinstance(mixer, Latent):
         return ("rope", "indexer") if mixer.indexer else ("rope",)
-    assert isinstance(mixer, Heads)
+    assert isinstance(mixer, AttentionHeads)
     present = {
         "rope": True,
         "qk_norm": mixer.qk_norm is not None,
@@ -79,4 +79,4 @@ def _sight(mixer: Mixer) -> int | str | None:
     """Window of a layer, ``"delta"`` for a state, None for all tokens."""
     if isinstance(mixer, Delta):
         return "delta"
-    return mixer.window if isinstance(mixer, Heads) else None
+    return mixer.window if isinstance(mixer, AttentionHeads) else None

@@ -21,7 +21,7 @@ def _full(layer: int) -> str:
 
 
 @dataclass(frozen=True)
-class Family:
+class FamilyTraits:
     """Traits of a model type.
 
     Attributes
@@ -29,7 +29,7 @@ class Family:
     norm
         Where a layer normalises.
     qk_norm
-        As in `Heads`.
+        As in `AttentionHeads`.
     mixer
         Heads, or the latent vector of MLA.
     rule
@@ -37,7 +37,7 @@ class Family:
     tied
         Where the configuration does not say.
     sinks, gated, shared_gate
-        As in `Heads` and `Experts`.
+        As in `AttentionHeads` and `Experts`.
     expert_bias
         Whether experts and router have biases.
     indexer
@@ -56,36 +56,38 @@ class Family:
     indexer: bool = False
 
 
-_QWEN35 = Family(qk_norm="head", rule=every(4, "linear_attention"), gated=True, shared_gate=True)
-_MLA = Family(mixer="latent")
-_SPARSE_MLA = Family(mixer="latent", indexer=True)
-FAMILIES: dict[str, Family] = {
+_QWEN35 = FamilyTraits(
+    qk_norm="head", rule=every(4, "linear_attention"), gated=True, shared_gate=True
+)
+_MLA = FamilyTraits(mixer="latent")
+_SPARSE_MLA = FamilyTraits(mixer="latent", indexer=True)
+FAMILIES: dict[str, FamilyTraits] = {
     "deepseek_v2": _MLA,
     "deepseek_v3": _MLA,
     "deepseek_v32": _SPARSE_MLA,
-    "gemma3_text": Family(
+    "gemma3_text": FamilyTraits(
         norm="sandwich", qk_norm="head", rule=every(6, "sliding_attention"), tied=True
     ),
-    "gemma4_text": Family(
+    "gemma4_text": FamilyTraits(
         norm="sandwich", qk_norm="head", rule=every(6, "sliding_attention"), tied=True
     ),
     "glm_moe_dsa": _SPARSE_MLA,
-    "gpt_oss": Family(rule=every(2, "sliding_attention"), sinks=True, expert_bias=True),
+    "gpt_oss": FamilyTraits(rule=every(2, "sliding_attention"), sinks=True, expert_bias=True),
     "kimi_k2": _MLA,
-    "llama": Family(),
-    "minimax_m2": Family(qk_norm="width"),
-    "ministral3": Family(),
-    "mistral": Family(),
+    "llama": FamilyTraits(),
+    "minimax_m2": FamilyTraits(qk_norm="width"),
+    "ministral3": FamilyTraits(),
+    "mistral": FamilyTraits(),
     "mistral4": _MLA,
-    "mixtral": Family(),
-    "olmo2": Family(norm="post", qk_norm="width"),
-    "olmo3": Family(norm="post", qk_norm="width", rule=every(4, "sliding_attention")),
-    "phi3": Family(),
-    "qwen2": Family(),
-    "qwen3": Family(qk_norm="head"),
+    "mixtral": FamilyTraits(),
+    "olmo2": FamilyTraits(norm="post", qk_norm="width"),
+    "olmo3": FamilyTraits(norm="post", qk_norm="width", rule=every(4, "sliding_attention")),
+    "phi3": FamilyTraits(),
+    "qwen2": FamilyTraits(),
+    "qwen3": FamilyTraits(qk_norm="head"),
     "qwen3_5_moe_text": _QWEN35,
     "qwen3_5_text": _QWEN35,
-    "qwen3_moe": Family(qk_norm="head"),
-    "smollm3": Family(tied=True),
+    "qwen3_moe": FamilyTraits(qk_norm="head"),
+    "smollm3": FamilyTraits(tied=True),
 }
 """By ``model_type``; of a multimodal model, that of its ``text_config``."""

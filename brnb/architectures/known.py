@@ -42,7 +42,7 @@ def configuration(key: str) -> dict[str, Any]:
 
 
 @cache
-def architecture(key: str) -> Architecture:
+def known_architecture(key: str) -> Architecture:
     """One of the package, read from its configuration."""
     chosen = entry(key)
     return read_config(chosen["config"], chosen["name"])
@@ -63,4 +63,4 @@ def open_architecture(text: str) -> Architecture:
         return read_config(path)
     if path.suffix or len(path.parts) > 1:
         raise ValueError(f"{text}: no such file; give a config.json, its folder, or a name of ours")
-    return architecture(text)
+    return known_architecture(text)

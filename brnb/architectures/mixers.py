@@ -31,7 +31,7 @@ class Mixer(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heads:
+class AttentionHeads:
     """Attention with query heads that may share keys and values (MHA, GQA, MQA).
 
     Attributes

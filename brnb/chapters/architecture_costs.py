@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from brnb.architectures.known import architecture
+from brnb.architectures.known import known_architecture
 from brnb.report.labels import label
 from brnb.report.tables import frame
 from brnb.theory.compute import mfu
@@ -14,8 +14,8 @@ from brnb.thesis import load
 if TYPE_CHECKING:
     import pandas as pd
 
-    from brnb.generate.speed import Speed
-    from brnb.tokenizers.formatting_forms import Count
+    from brnb.generate.speed import DecodingSpeed
+    from brnb.tokenizers.formatting_forms import FormCount
 
 BENCHMARKS = ("bbh", "mmlu", "c_eval", "cmmlu")
 DECIMALS = {
@@ -62,7 +62,7 @@ def recomputed_caches() -> dict[str, int]:
         for name, shape in printed["mha"].items()
     }
     return heads | {
-        name: architecture(key).cache_numbers(1) for name, key in printed["mla"].items()
+        name: known_architecture(key).cache_numbers(1) for name, key in printed["mla"].items()
     }
 
 
@@ -112,7 +112,7 @@ def implied_utilisation() -> float:
     Forward and twice that backward, for every token of a causal sequence on average.
     """
     facts = load("lectures", "training_costs")
-    model, n = architecture("deepseek_v3"), facts["seq_len"]
+    model, n = known_architecture("deepseek_v3"), facts["seq_len"]
     forward = (model.flops(1) + model.flops(n)) / 2  # reading grows in proportion to position
     hours = 1e3 * float(facts["rows"]["pre_training"]["thousand_hours"])
     rate = float(facts["tokens"]) / (hours * 3600)
@@ -126,7 +126,7 @@ def pretraining_days() -> float:
     return hours / facts["gpus"] / 24
 
 
-def tab_formatting_price(counts: Sequence["Count"], price: str, lang: str) -> "pd.DataFrame":
+def tab_formatting_price(counts: Sequence["FormCount"], price: str, lang: str) -> "pd.DataFrame":
     """Tokens of every example's forms under every vocabulary; dollars for a million of each.
 
     Parameters
@@ -153,7 +153,7 @@ def tab_formatting_price(counts: Sequence["Count"], price: str, lang: str) -> "p
     return frame(rows)
 
 
-def portuguese_over_english(counts: Sequence["Count"]) -> dict[str, float]:
+def portuguese_over_english(counts: Sequence["FormCount"]) -> dict[str, float]:
     """Tokens of all examples, compact, in Portuguese over those in English, by vocabulary."""
     total = Counter[tuple[str, str]]()
     for one in counts:
@@ -162,7 +162,7 @@ def portuguese_over_english(counts: Sequence["Count"]) -> dict[str, float]:
     return {name: total[name, "pt"] / total[name, "en"] for name in names}
 
 
-def tab_decoding_speed(measured: Mapping[str, "Measured"], lang: str) -> "pd.DataFrame":
+def tab_decoding_speed(measured: Mapping[str, "MeasuredSpeeds"], lang: str) -> "pd.DataFrame":
     """The lecture's speeds and memory, and ours by every way, one below the other."""
     printed = load("lectures", "decoding", "rows")
     names = {
@@ -180,7 +180,7 @@ def tab_decoding_speed(measured: Mapping[str, "Measured"], lang: str) -> "pd.Dat
             facts = printed.get(key, {}).get(speed.way, {})
             rows.append(
                 {
-                    "model": architecture(key).name,
+                    "model": known_architecture(key).name,
                     "way": names[speed.way],
                     "printed_tokens_per_second": _printed(facts.get("tokens_per_second")),
                     "printed_gigabytes": _printed(facts.get("gigabytes")),
@@ -194,7 +194,8 @@ def tab_decoding_speed(measured: Mapping[str, "Measured"], lang: str) -> "pd.Dat
     return frame(rows)
 
 
-Measured = tuple[int, Sequence["Speed"]]  # parameters of the shape that was measured, and results
+MeasuredSpeeds = tuple[int, Sequence["DecodingSpeed"]]
+"""Parameters of the shape that was measured, and results."""
 
 
 def _printed_table(printed: Any, names: Mapping[str, str], lang: str) -> "pd.DataFrame":

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brnb.architectures.architecture import Architecture
-from brnb.architectures.facts import Facts, differences, facts
+from brnb.architectures.facts import Facts, differing_facts, drawn_facts
 from brnb.architectures.networks import Experts
 from brnb.chapters import architecture_words as words
-from brnb.chapters.architecture_words import Line
+from brnb.chapters.architecture_words import TextLine
 from brnb.report.figures import TEXT_WIDTH, style
 from brnb.report.labels import label
 
@@ -43,7 +43,7 @@ class _Pen:
     changed: set[str]
     y: float = 0.0
 
-    def box(self, lines: list[Line], fill: str, extra: float = 0.0) -> None:
+    def box(self, lines: list[TextLine], fill: str, extra: float = 0.0) -> None:
         """A rounded box with centred lines, the first in bold where there are several."""
         height = LINE * len(lines) + 3 + extra
         edge = CHANGED if any(self.differs(line) for line in lines) else "#8a8a8a"
@@ -67,7 +67,7 @@ class _Pen:
         )  # fmt: skip
         self.axes.add_patch(patch)
 
-    def text(self, x: float, y: float, line: Line, **look: Any) -> None:
+    def text(self, x: float, y: float, line: TextLine, **look: Any) -> None:
         """A line of text, in the colour of differences if it tells one."""
         usual: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5, "color": INK}
         look = usual | look
@@ -75,13 +75,13 @@ class _Pen:
             look["color"] = CHANGED
         self.axes.text(x, y, line.text, **look)
 
-    def differs(self, line: Line) -> bool:
+    def differs(self, line: TextLine) -> bool:
         """Whether a line tells a fact that is marked."""
         return not self.changed.isdisjoint(line.tells)
 
     def quiet(self, text: str) -> None:
         """A word beside the flow's end."""
-        self.text(MIDDLE, self.y + 2, Line(text, ()), color=QUIET)
+        self.text(MIDDLE, self.y + 2, TextLine(text, ()), color=QUIET)
         self.y += 4.5
 
     def arrow(self, length: float = 4.0) -> None:
@@ -112,7 +112,7 @@ def drawing(one: Architecture, lang: str, other: Architecture | None = None) -> 
     import matplotlib.pyplot as plt
 
     shown = [one] if other is None else [one, other]
-    changed = set() if other is None else differences(one, other)
+    changed = set() if other is None else differing_facts(one, other)
     with style():
         fig = plt.figure(layout="none")
         panels = [fig.add_axes((i / len(shown), 0, 1 / len(shown), 1)) for i in range(len(shown))]
@@ -145,32 +145,32 @@ def save_drawing(figure: "Figure", path: Path) -> None:
 
 def _column(pen: _Pen, architecture: Architecture, lang: str) -> float:
     """Draw one architecture; returns how high it is."""
-    told = facts(architecture)
-    _foot(pen, words.sizes(told, lang))
+    told = drawn_facts(architecture)
+    _foot(pen, words.foot_rows(told, lang))
     pen.quiet(label("draw_text", lang))
     pen.arrow()
     pen.box(words.input_table(told, lang), "table")
     pen.arrow(5)
     _block(pen, told, lang)
     pen.arrow(5)
-    pen.box([Line(label("draw_final_norm", lang), ())], "norm")
+    pen.box([TextLine(label("draw_final_norm", lang), ())], "norm")
     pen.arrow()
     head = label("draw_tied_head", lang) if told["tied"] else label("draw_head", lang)
-    pen.box([Line(head, ("tied",))], "table")
+    pen.box([TextLine(head, ("tied",))], "table")
     pen.arrow()
     pen.quiet(label("draw_next", lang))
     pen.y += 6
     pen.text(WIDE / 2, pen.y, words.heading(told, lang), fontsize=8)
     pen.y += 6.5
-    pen.text(WIDE / 2, pen.y, Line(architecture.name, ()), fontsize=11, weight="bold")
+    pen.text(WIDE / 2, pen.y, TextLine(architecture.name, ()), fontsize=11, weight="bold")
     return pen.y + 6
 
 
-def _foot(pen: _Pen, rows: list[tuple[str, Line]]) -> None:
+def _foot(pen: _Pen, rows: list[tuple[str, TextLine]]) -> None:
     """Names on the left and values on the right, below a line."""
     pen.y += 3
     for name, value in reversed(rows):
-        pen.text(LEFT, pen.y, Line(name, ()), ha="left", fontsize=7, color=QUIET)
+        pen.text(LEFT, pen.y, TextLine(name, ()), ha="left", fontsize=7, color=QUIET)
         pen.text(RIGHT, pen.y, value, ha="right", fontsize=7)
         pen.y += 4.6
     pen.axes.plot((LEFT, RIGHT), (pen.y - 1, pen.y - 1), color="#a0a0a0", linewidth=0.6)
@@ -182,10 +182,17 @@ def _block(pen: _Pen, told: Facts, lang: str) -> None:
     low = pen.y
     pen.line((MIDDLE, pen.y), (MIDDLE, pen.y + 3))
     pen.y += 3
-    _part(pen, told, words.attention(told, lang), "attention", words.marks(told, lang), lang)
+    _part(
+        pen,
+        told,
+        words.attention_lines(told, lang),
+        "attention",
+        words.attention_marks(told, lang),
+        lang,
+    )
     experts = told["network"] if isinstance(told["network"], Experts) else None
-    _part(pen, told, words.network(told, lang), "network", experts, lang)
-    times = Line(f"× {told['depth']}", ("depth",))
+    _part(pen, told, words.network_lines(told, lang), "network", experts, lang)
+    times = TextLine(f"× {told['depth']}", ("depth",))
     pen.text(RIGHT, pen.y - 2, times, fontsize=11, weight="bold", ha="right")
     pen.line((MIDDLE, pen.y), (MIDDLE, pen.y + 2))
     pen.y += 2
@@ -193,10 +200,10 @@ def _block(pen: _Pen, told: Facts, lang: str) -> None:
     pen.axes.patches[-1].set_zorder(0.5)  # behind what is in it
 
 
-def _part(pen: _Pen, told: Facts, lines: list[Line], fill: str, inside: Any, lang: str) -> None:
+def _part(pen: _Pen, told: Facts, lines: list[TextLine], fill: str, inside: Any, lang: str) -> None:
     """Attention or network with its norms, and the sum with what passed by on the left."""
     branch = pen.y
-    norm = [Line(label("draw_norm", lang), ("norm",))]
+    norm = [TextLine(label("draw_norm", lang), ("norm",))]
     pen.arrow()
     if told["norm"] in ("pre", "sandwich"):
         pen.box(norm, "norm")
@@ -229,7 +236,7 @@ def _sum(pen: _Pen, branch: float) -> None:
     pen.y = y + r + 3
 
 
-def _pills(pen: _Pen, bottom: float, marks: list[Line]) -> None:
+def _pills(pen: _Pen, bottom: float, marks: list[TextLine]) -> None:
     """Small frames with names along the foot of a box."""
     widths = [3 + 1.55 * len(mark.text) for mark in marks]
     left = (2 * MIDDLE - sum(widths) - 2 * (len(marks) - 1)) / 2

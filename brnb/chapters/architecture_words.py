@@ -7,29 +7,29 @@ from brnb.architectures.networks import Dense, Network
 from brnb.report.labels import format_number, label
 
 
-class Line(NamedTuple):
+class TextLine(NamedTuple):
     """A line of text, and the facts that it tells."""
 
     text: str
     tells: tuple[str, ...]
 
 
-def heading(facts: Facts, lang: str) -> Line:
+def heading(facts: Facts, lang: str) -> TextLine:
     """Size, below the name."""
     total = _billions(facts["parameters"], lang)
     if facts["active"] == facts["parameters"]:
-        return Line(_fill("draw_dense", lang, total=total), ())
+        return TextLine(_fill("draw_dense", lang, total=total), ())
     active = _billions(facts["active"], lang)
-    return Line(_fill("draw_sparse", lang, total=total, active=active), ())
+    return TextLine(_fill("draw_sparse", lang, total=total, active=active), ())
 
 
-def input_table(facts: Facts, lang: str) -> list[Line]:
+def input_table(facts: Facts, lang: str) -> list[TextLine]:
     """The input table and its sides."""
     size = _fill("draw_table_sizes", lang, vocab=facts["vocab"], width=facts["width"])
-    return [Line(label("draw_embedding", lang), ()), Line(size, ("vocab", "width"))]
+    return [TextLine(label("draw_embedding", lang), ()), TextLine(size, ("vocab", "width"))]
 
 
-def attention(facts: Facts, lang: str) -> list[Line]:
+def attention_lines(facts: Facts, lang: str) -> list[TextLine]:
     """Kind, heads and their widths; who sees how much; who has no positions."""
     kind, heads, shared, width = facts["attention"]
     name = {
@@ -40,13 +40,13 @@ def attention(facts: Facts, lang: str) -> list[Line]:
     }[kind]
     sizes = "draw_latent_sizes" if kind == "MLA" else "draw_head_sizes"
     lines = [
-        Line(name, ("kind",)),
-        Line(_fill(sizes, lang, heads=heads, shared=shared, width=width), ("attention",)),
+        TextLine(name, ("kind",)),
+        TextLine(_fill(sizes, lang, heads=heads, shared=shared, width=width), ("attention",)),
     ]
     return lines + _sights(facts, lang)
 
 
-def marks(facts: Facts, lang: str) -> list[Line]:
+def attention_marks(facts: Facts, lang: str) -> list[TextLine]:
     """Names of what else the attention has."""
     names = {
         "rope": label("draw_rope", lang),
@@ -56,21 +56,21 @@ def marks(facts: Facts, lang: str) -> list[Line]:
         "gated": label("draw_gated", lang),
         "indexer": label("draw_indexer", lang),
     }
-    return [Line(names[mark], (f"mark_{mark}",)) for mark in facts["marks"]]
+    return [TextLine(names[mark], (f"mark_{mark}",)) for mark in facts["marks"]]
 
 
-def network(facts: Facts, lang: str) -> list[Line]:
+def network_lines(facts: Facts, lang: str) -> list[TextLine]:
     """The feed-forward part of most layers, and of the others."""
     name, size = _network(facts, facts["network"], lang)
-    lines = [Line(name, ("activation", "sparse")), Line(size, ("network",))]
+    lines = [TextLine(name, ("activation", "sparse")), TextLine(size, ("network",))]
     if facts["first_network"]:
         first, count = facts["first_network"]
         text = _fill("draw_first_layers", lang, count=count, hidden=first.hidden)
-        lines.append(Line(text, ("first_network",)))
+        lines.append(TextLine(text, ("first_network",)))
     return lines
 
 
-def sizes(facts: Facts, lang: str) -> list[tuple[str, Line]]:
+def foot_rows(facts: Facts, lang: str) -> list[tuple[str, TextLine]]:
     """Names and values for the foot of the drawing."""
     kib, gib = facts["cache_of_token"] / 1024, facts["cache_128k"] / 2**30
     written = format_number(kib, lang, 0 if kib.is_integer() else 1)
@@ -79,7 +79,7 @@ def sizes(facts: Facts, lang: str) -> list[tuple[str, Line]]:
         "cache_of_token": (label("draw_cache_of_token", lang), f"{written} KiB"),
         "cache_128k": (label("draw_cache_128k", lang), f"{format_number(gib, lang, 1)} GiB"),
     }
-    return [(text, Line(value, (name,))) for name, (text, value) in rows.items()]
+    return [(text, TextLine(value, (name,))) for name, (text, value) in rows.items()]
 
 
 def _network(facts: Facts, part: Network, lang: str) -> tuple[str, str]:
@@ -94,7 +94,7 @@ def _network(facts: Facts, part: Network, lang: str) -> tuple[str, str]:
     return label("draw_moe", lang), text + extra
 
 
-def _sights(facts: Facts, lang: str) -> list[Line]:
+def _sights(facts: Facts, lang: str) -> list[TextLine]:
     """Who sees how much, where layers differ or none sees all."""
     lines = []
     windows = dict(facts["windows"])
@@ -107,9 +107,9 @@ def _sights(facts: Facts, lang: str) -> list[Line]:
                 texts.append(_fill("draw_global", lang, count=count))
             else:
                 texts.append(_fill("draw_local", lang, count=count, window=sight))
-        lines.append(Line("; ".join(texts), ("windows",)))
+        lines.append(TextLine("; ".join(texts), ("windows",)))
     if facts["unrotated"]:
-        lines.append(Line(_fill("draw_nope", lang, count=facts["unrotated"]), ("unrotated",)))
+        lines.append(TextLine(_fill("draw_nope", lang, count=facts["unrotated"]), ("unrotated",)))
     return lines
 
 

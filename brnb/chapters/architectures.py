@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from brnb.architectures.architecture import COMPONENTS, Architecture
-from brnb.architectures.known import architecture, entry, keys
-from brnb.architectures.mixers import Delta, Heads, Latent
+from brnb.architectures.known import entry, keys, known_architecture
+from brnb.architectures.mixers import AttentionHeads, Delta, Latent
 from brnb.report.figures import MARKERS, figure
 from brnb.report.labels import label
 from brnb.report.tables import frame
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from brnb.architectures.architecture import Layer
+    from brnb.architectures.architecture import DecoderLayer
 
 LONG = 131_072  # 128K
 DECIMALS = {
@@ -30,7 +30,7 @@ def tab_architectures() -> "pd.DataFrame":
     """Parameters of every model by both conventions, beside what its authors print."""
     rows = []
     for key in keys():
-        model, printed = architecture(key), entry(key)["printed"]
+        model, printed = known_architecture(key), entry(key)["printed"]
         rows.append(
             {
                 "model": model.name,
@@ -57,9 +57,9 @@ def tab_architectures_components(real: Mapping[str, Mapping[str, int]]) -> "pd.D
     """
     rows = []
     for key, counted in real.items():
-        ours = architecture(key).components()
+        ours = known_architecture(key).components()
         missed = sum(abs(ours[name] - counted.get(name, 0)) for name in COMPONENTS)
-        row: dict[str, Any] = {"model": architecture(key).name}
+        row: dict[str, Any] = {"model": known_architecture(key).name}
         row |= {name: ours[name] / 1e9 if ours[name] else None for name in COMPONENTS}
         rows.append(row | {"difference": missed})
     return frame(rows)
@@ -69,7 +69,7 @@ def tab_architectures_caches(lang: str) -> "pd.DataFrame":
     """Cache of a token and of 128K tokens, by the token and as it is; operations of a token."""
     rows = []
     for key in keys():
-        model = architecture(key)
+        model = known_architecture(key)
         token = model.cache_bytes(2) - model.cache_bytes(1)
         rows.append(
             {
@@ -100,7 +100,7 @@ def fig_architectures_cache(shown: Sequence[str], longest: int, lang: str) -> "F
     lengths = np.unique(np.geomspace(64, longest, 40).astype(int))
     fig, axes = figure(4.2)
     for i, key in enumerate(shown):
-        model = architecture(key)
+        model = known_architecture(key)
         gib = [model.cache_bytes(int(n)) / 2**30 for n in lengths]
         look = {"marker": MARKERS[i], "markevery": (i % 5, 8), "markersize": 4}
         axes.plot(lengths, gib, label=model.name, **look)
@@ -159,8 +159,8 @@ def _attention(model: Architecture, lang: str) -> str:
     return f"{kind}, {label('with_indexer', lang)}" if sparse else kind
 
 
-def _is_local(layer: "Layer") -> bool:
-    return isinstance(layer.mixer, Heads) and layer.mixer.window is not None
+def _is_local(layer: "DecoderLayer") -> bool:
+    return isinstance(layer.mixer, AttentionHeads) and layer.mixer.window is not None
 
 
 def _short(tokens: int) -> str:

@@ -23,7 +23,7 @@ PASS = 64  # tokens of a prompt that our engine reads at once
 
 
 @dataclass(frozen=True)
-class Speed:
+class DecodingSpeed:
     """One way's result.
 
     Attributes
@@ -66,7 +66,7 @@ def random_model(
 @torch.inference_mode()
 def speeds(
     model: "PreTrainedModel", ways: Sequence[Way], prompt: Sequence[int], new: int, tries: int
-) -> list[Speed]:
+) -> list[DecodingSpeed]:
     """Decode `new` tokens after a prompt, greedily, in each of the ways.
 
     Parameters
@@ -80,7 +80,7 @@ def speeds(
     tries
         Times that each is timed, after one that warms up.
     """
-    measured: list[Speed] = []
+    measured: list[DecodingSpeed] = []
     first: list[int] = []
     for way in ways:
         _forget(model.device)
@@ -88,7 +88,7 @@ def speeds(
         ids = decode()  # warms up
         first = first or ids
         seconds = min(_seconds(decode, model.device) for _ in range(tries))
-        measured.append(Speed(way, new / seconds, _peak(model.device), _same(ids, first)))
+        measured.append(DecodingSpeed(way, new / seconds, _peak(model.device), _same(ids, first)))
         del decode
     return measured
 

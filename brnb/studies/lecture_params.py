@@ -24,17 +24,17 @@ def _priced(key: str) -> str:
     return key
 
 
-Key = Annotated[str, AfterValidator(_known)]
+ArchitectureKey = Annotated[str, AfterValidator(_known)]
 Way = Literal["eager", "eager_compiled", "cache", "compiled", "graph", "ours"]
 
 
 class LectureParams(ArchitectureParams):
     """Chapter 18: what is drawn, counted and timed of real architectures, and our variants."""
 
-    counted_models: list[Key] | Literal["all"] = Field(
+    counted_models: list[ArchitectureKey] | Literal["all"] = Field(
         description="whose real modules are built and counted; keys, or all"
     )
-    cache_models: Annotated[list[Key], Field(min_length=1)] = Field(
+    cache_models: Annotated[list[ArchitectureKey], Field(min_length=1)] = Field(
         description="in the figure of caches; keys of brnb/thesis/architectures.yaml"
     )
     longest_context: Annotated[int, Field(ge=1024)] = Field(description="of that figure, tokens")
@@ -42,7 +42,7 @@ class LectureParams(ArchitectureParams):
     token_price: Annotated[str, AfterValidator(_priced)] = Field(
         description="key of brnb/thesis/token_prices.yaml"
     )
-    decoding_models: list[Key] = Field(description="shapes whose decoding is timed")
+    decoding_models: list[ArchitectureKey] = Field(description="shapes whose decoding is timed")
     decoding_changes: dict[str, Any] = Field(
         description="fields of their config.json that differ: a smaller shape; {}: the real one"
     )

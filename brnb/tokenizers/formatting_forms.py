@@ -10,7 +10,7 @@ from brnb.tokenizers.vocabularies import Vocabulary
 
 
 @dataclass(frozen=True)
-class Example:
+class FormattedExample:
     """A program or a JSON object in a language, in its forms.
 
     Attributes
@@ -31,11 +31,11 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Count:
+class FormCount:
     """Tokens of an example's forms under a vocabulary."""
 
     vocabulary: str
-    example: Example
+    example: FormattedExample
     formatted: int
     unformatted: int
     escaped: int | None
@@ -46,27 +46,29 @@ class Count:
         return 1 - self.unformatted / self.formatted
 
 
-def examples() -> list[Example]:
+def examples() -> list[FormattedExample]:
     """Those of ``formatting_examples.yaml``, JSON written out in three forms."""
     return [_example(entry) for entry in data.read("tokenizers/formatting_examples.yaml")]
 
 
-def count(vocabularies: Iterable[Vocabulary], shown: Iterable[Example]) -> list[Count]:
+def count_forms(
+    vocabularies: Iterable[Vocabulary], shown: Iterable[FormattedExample]
+) -> list[FormCount]:
     """Count every example with every vocabulary."""
     counted, shown = [], list(shown)
     for name, encode in vocabularies:
         for example in shown:
             escaped = None if example.escaped is None else len(encode(example.escaped))
             forms = len(encode(example.formatted)), len(encode(example.unformatted))
-            counted.append(Count(name, example, *forms, escaped))
+            counted.append(FormCount(name, example, *forms, escaped))
     return counted
 
 
-def _example(entry: dict[str, Any]) -> Example:
+def _example(entry: dict[str, Any]) -> FormattedExample:
     if "content" not in entry:
-        return Example(**entry)
+        return FormattedExample(**entry)
     content, compact = entry["content"], (",", ":")
-    return Example(
+    return FormattedExample(
         name=entry["name"],
         lang=entry["lang"],
         formatted=json.dumps(content, ensure_ascii=False, indent=4),

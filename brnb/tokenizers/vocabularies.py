@@ -25,7 +25,7 @@ class Vocabulary(NamedTuple):
     encode: Callable[[str], list[int]]
 
 
-def published() -> list[Vocabulary]:
+def published_vocabularies() -> list[Vocabulary]:
     """Those of `PUBLISHED`, or none where quicktok-v1 is not installed."""
     if absent():
         return []
@@ -84,4 +84,4 @@ def _encoder(home: Path) -> Callable[[str], list[int]]:
 
 def at_hand(folders: Iterable[Path]) -> list[Vocabulary]:
     """The published ones, then those of each folder."""
-    return published() + [one for folder in folders for one in in_folder(folder)]
+    return published_vocabularies() + [one for folder in folders for one in in_folder(folder)]

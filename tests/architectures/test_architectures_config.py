@@ -6,10 +6,10 @@ import pytest
 
 from brnb.architectures.config import ConfigError, read_config
 from brnb.architectures.known import (
-    architecture,
     configuration,
     entry,
     keys,
+    known_architecture,
     open_architecture,
 )
 
@@ -72,7 +72,7 @@ def test_a_file_that_is_no_object_is_refused(tmp_path, text):
 def test_the_language_model_of_a_multimodal_one_is_read():
     text = configuration("gemma3_27b")
     assert read_config({"model_type": "gemma3", "text_config": text}).parameters == (
-        architecture("gemma3_27b").parameters
+        known_architecture("gemma3_27b").parameters
     )
 
 

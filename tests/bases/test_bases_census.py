@@ -7,7 +7,7 @@ from transformers import StaticCache
 
 from brnb.architectures.architecture import COMPONENTS
 from brnb.architectures.config import read_config
-from brnb.architectures.known import architecture, configuration, keys
+from brnb.architectures.known import configuration, keys, known_architecture
 from brnb.bases.census import build_on_meta, count_components
 
 
@@ -15,11 +15,11 @@ from brnb.bases.census import build_on_meta, count_components
 def test_every_component_has_the_parameters_of_the_real_module(key):
     model = build_on_meta(configuration(key))
     counted = count_components(model)
-    ours = architecture(key).components()
+    ours = known_architecture(key).components()
     assert {name: ours[name] - counted.get(name, 0) for name in COMPONENTS} == dict.fromkeys(
         COMPONENTS, 0
     )
-    assert architecture(key).parameters == sum(p.numel() for p in model.parameters())
+    assert known_architecture(key).parameters == sum(p.numel() for p in model.parameters())
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_the_cache_is_as_large_as_transformers_allocates(key):
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     cache.early_initialization(1, heads, size, torch.bfloat16, torch.device("meta"))
     numbers = sum(layer.keys.numel() + layer.values.numel() for layer in cache.layers)
-    assert architecture(key).cache_numbers(n) == numbers
+    assert known_architecture(key).cache_numbers(n) == numbers
 
 
 def test_a_model_type_that_is_not_there_is_named():

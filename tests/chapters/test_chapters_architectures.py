@@ -4,15 +4,15 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
-from brnb.architectures.known import architecture, keys
+from brnb.architectures.known import keys, known_architecture
 from brnb.chapters import architecture_costs as costs
 from brnb.chapters import architecture_pairs as pairs
 from brnb.chapters import architecture_trials as trials
 from brnb.chapters import architectures
 from brnb.chapters.architecture_diagram import draw_all, drawing, save_drawing
-from brnb.generate.speed import Speed
+from brnb.generate.speed import DecodingSpeed
 from brnb.report.labels import label
-from brnb.tokenizers.formatting_forms import Count, examples
+from brnb.tokenizers.formatting_forms import FormCount, examples
 
 
 def texts(figure):
@@ -38,7 +38,7 @@ def test_caches_by_the_token_and_as_they_are():
 
 
 def test_a_component_that_is_missed_is_counted():
-    real = architecture("phi4").components()
+    real = known_architecture("phi4").components()
     table = architectures.tab_architectures_components({"phi4": real | {"mlp": real["mlp"] - 7}})
     assert list(table["difference"]) == [7]
     assert table["sinks"].iloc[0] is None
@@ -88,7 +88,7 @@ def test_training_costs_recomputed():
 
 
 def test_the_price_of_a_million_requests():
-    count = Count("GPT-4o", examples()[0], 60, 47, None)
+    count = FormCount("GPT-4o", examples()[0], 60, 47, None)
     row = costs.tab_formatting_price([count], "gpt_4o", "pt").iloc[0]
     assert (row["usd_formatted"], row["usd_unformatted"]) == (150, 117.5)  # 2.50 a million tokens
     assert row["saving_percent"] == pytest.approx(100 * 13 / 60)
@@ -96,12 +96,12 @@ def test_the_price_of_a_million_requests():
 
 def test_portuguese_over_english_counts_all_examples():
     java, other = examples()[0], examples()[1]
-    counts = [Count("one", java, 60, 40, None), Count("one", other, 62, 50, None)]
+    counts = [FormCount("one", java, 60, 40, None), FormCount("one", other, 62, 50, None)]
     assert costs.portuguese_over_english(counts) == {"one": 1.25}
 
 
 def test_speeds_stand_beside_the_lecture_s():
-    measured = [Speed("eager", 50.0, None, 8), Speed("ours", 400.0, 3 * 10**9, 8)]
+    measured = [DecodingSpeed("eager", 50.0, None, 8), DecodingSpeed("ours", 400.0, 3 * 10**9, 8)]
     table = costs.tab_decoding_speed({"llama32_1b": (10**6, measured)}, "pt")
     assert [str(table[c].iloc[0]) for c in ("printed_tokens_per_second", "printed_gigabytes")] == [
         "42", "2.91",
@@ -122,7 +122,7 @@ def test_a_pair_says_what_the_lecture_says(lang):
 
 
 def test_only_what_differs_has_the_colour_of_differences():
-    figure = drawing(architecture("llama31_8b"), "en", architecture("llama31_8b"))
+    figure = drawing(known_architecture("llama31_8b"), "en", known_architecture("llama31_8b"))
     colors = {text.get_color() for axes in figure.get_axes() for text in axes.texts}
     assert "#c14a00" not in colors
     plt.close(figure)
@@ -139,7 +139,7 @@ def test_only_what_differs_has_the_colour_of_differences():
 def test_a_drawing_is_the_same_bytes_again(tmp_path, ending):
     files = [tmp_path / f"{name}.{ending}" for name in ("one", "other")]
     for file in files:
-        figure = drawing(architecture("deepseek_v3"), "pt")
+        figure = drawing(known_architecture("deepseek_v3"), "pt")
         save_drawing(figure, file)
         plt.close(figure)
     one, other = (file.read_bytes() for file in files)
@@ -149,14 +149,14 @@ def test_a_drawing_is_the_same_bytes_again(tmp_path, ending):
 
 
 def test_every_architecture_gets_a_file(tmp_path):
-    shown = {key: architecture(key) for key in ("smollm3_3b", "qwen35_27b")}
+    shown = {key: known_architecture(key) for key in ("smollm3_3b", "qwen35_27b")}
     files = draw_all(shown, tmp_path / "drawings", "en")
     assert [file.name for file in files] == ["smollm3_3b.pdf", "qwen35_27b.pdf"]
     assert all(file.read_bytes().startswith(b"%PDF") for file in files)
 
 
 def test_a_drawing_needs_a_known_ending(tmp_path):
-    figure = drawing(architecture("phi4"), "en")
+    figure = drawing(known_architecture("phi4"), "en")
     with pytest.raises(ValueError, match=r"end the name in \.svg, \.pdf, \.png"):
         save_drawing(figure, tmp_path / "a.gif")
     plt.close(figure)

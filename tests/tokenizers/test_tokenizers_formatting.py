@@ -8,8 +8,14 @@ import pytest
 
 from brnb.tokenizers import vocabularies
 from brnb.tokenizers.formatting import FORMATTED_CODE, UNFORMATTED_CODE
-from brnb.tokenizers.formatting_forms import count, examples
-from brnb.tokenizers.vocabularies import Vocabulary, absent, at_hand, in_folder, published
+from brnb.tokenizers.formatting_forms import count_forms, examples
+from brnb.tokenizers.vocabularies import (
+    Vocabulary,
+    absent,
+    at_hand,
+    in_folder,
+    published_vocabularies,
+)
 
 BY_NAME = {(example.name, example.lang): example for example in examples()}
 
@@ -39,7 +45,7 @@ def test_the_languages_differ_in_words_alone():
 
 def test_a_vocabulary_counts_every_form():
     letters = Vocabulary("letters", list)
-    counted = count([letters], examples())
+    counted = count_forms([letters], examples())
     for one in counted:
         assert (one.formatted, one.unformatted) == (
             len(one.example.formatted), len(one.example.unformatted),
@@ -50,21 +56,21 @@ def test_a_vocabulary_counts_every_form():
 @pytest.mark.skipif(bool(absent()), reason="needs the extra 'vocabularies' (quicktok-v1)")
 def test_gpt_4o_counts_60_and_47():
     """As arXiv 2508.13666 and document 004 print it."""
-    gpt = next(one for one in published() if one.name == "GPT-4o")
-    (counted,) = count([gpt], [BY_NAME["java", "en"]])
+    gpt = next(one for one in published_vocabularies() if one.name == "GPT-4o")
+    (counted,) = count_forms([gpt], [BY_NAME["java", "en"]])
     assert (counted.formatted, counted.unformatted) == (60, 47)
 
 
 @pytest.mark.skipif(bool(absent()), reason="needs the extra 'vocabularies' (quicktok-v1)")
 def test_published_vocabularies_write_accents_in_two_bytes_or_fewer_tokens():
-    for name, encode in published():
+    for name, encode in published_vocabularies():
         assert len(encode("ação")) <= len("ação".encode()), name
         assert encode("<|endoftext|>"), name
 
 
 def test_without_the_package_the_others_are_counted(monkeypatch):
     monkeypatch.setattr(vocabularies, "find_spec", lambda name: None)
-    assert published() == []
+    assert published_vocabularies() == []
     assert "pip install 'brnb[vocabularies]'" in absent()
     assert "Llama 3" in absent()
 
