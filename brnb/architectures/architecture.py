@@ -1,9 +1,9 @@
 """A decoder-only architecture as a list of layers, and its totals.
 
 Two conventions count the active parameters of a token. `active` is all that is stored but the
-experts which the token does not pass through (DeepSeek's 37B of 671B). `multiplied` leaves the
-input table out too, of which a token reads one row, and counts a shared table once, as the head
-that it also is (OpenAI's 3.61B of 20.91B). They differ by the table where it is not shared.
+experts which the token does not pass through. `multiplied` leaves the input table out too, of
+which a token reads one row, and counts a shared table once, as the head that it also is (OpenAI's
+3.61B of 20.91B). They differ by the table where it is not shared.
 """
 
 from collections import Counter

@@ -47,6 +47,21 @@ def tab_architectures() -> "pd.DataFrame":
     return frame(rows)
 
 
+def printed_actives_that_fit() -> dict[str, list[str]]:
+    """Models whose printed active parameters are ours rounded, by convention; and those of none."""
+    fitting: dict[str, list[str]] = {"active": [], "multiplied": [], "neither": []}
+    for key in keys():
+        printed, model = entry(key)["printed"].get("active"), known_architecture(key)
+        if printed is None:
+            continue
+        places = len(printed.partition(".")[2])
+        ours = {"active": model.active, "multiplied": model.multiplied}
+        fits = [name for name, n in ours.items() if round(n / 1e9, places) == float(printed)]
+        for name in fits or ["neither"]:
+            fitting[name].append(model.name)
+    return fitting
+
+
 def tab_architectures_components(real: Mapping[str, Mapping[str, int]]) -> "pd.DataFrame":
     """Parameters by component, and how many of the real modules' a formula misses.
 

@@ -27,6 +27,14 @@ def test_sizes_stand_beside_what_is_printed():
     assert table.loc["Phi-4 14B", "printed_active"] is None
 
 
+def test_a_printed_number_tells_its_convention():
+    fitting = architectures.printed_actives_that_fit()
+    assert {"GPT-OSS 20B", "GPT-OSS 120B", "DeepSeek V3/R1"} <= set(fitting["multiplied"])
+    assert not {"GPT-OSS 20B", "DeepSeek V3/R1"} & set(fitting["active"])  # 4.19 and 37.55
+    assert "Qwen3 235B-A22B" in set(fitting["active"]) & set(fitting["multiplied"])  # 22.2, 21.6
+    assert "Kimi K2" in fitting["neither"]  # 32.9 and 31.7 of a printed 32.6
+
+
 def test_caches_by_the_token_and_as_they_are():
     table = architectures.tab_architectures_caches("pt").set_index("model")
     gemma = table.loc["Gemma 3 27B"]
