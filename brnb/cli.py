@@ -190,6 +190,36 @@ def audit(
     _exit(not well)
 
 
+def _architectures() -> list[str]:
+    from brnb.architectures.known import keys
+
+    return keys()
+
+
+@app.command(epilog="brnb draw config.json; brnb draw llama32_1b qwen3_06b --out pair.pdf")
+def draw(
+    config: Annotated[
+        str,
+        typer.Argument(
+            help="a config.json, its folder, or an architecture of the package",
+            autocompletion=_architectures,
+        ),
+    ],
+    other: Annotated[str, typer.Argument(help="another, beside it; what differs is marked")] = "",
+    out: Annotated[Path, typer.Option(help="file to write: .svg, .pdf or .png")] = Path(
+        "architecture.svg"
+    ),
+    lang: Annotated[str, typer.Option(help="pt or en")] = "pt",
+) -> None:
+    """Draw an architecture from its configuration, or two with what differs marked."""
+    from brnb.architectures.known import open_architecture
+    from brnb.chapters.architecture_diagram import drawing, save_drawing
+
+    second = open_architecture(other) if other else None
+    save_drawing(drawing(open_architecture(config), lang, second), out)
+    print(out)
+
+
 @app.command(epilog="brnb report --profile lab")
 def report(profile: Profile = "smoke") -> None:
     """Build the HTML book and the LaTeX document."""

@@ -75,3 +75,15 @@ def test_profiles_and_runs_are_completed(project, said, monkeypatch, words, know
     monkeypatch.setenv("COMP_WORDS", line)
     monkeypatch.setenv("COMP_CWORD", str(len(line.split())))
     assert known in said()[1].split()
+
+
+def test_draw_writes_a_drawing_and_names_what_is_wrong(tmp_path, said):
+    out = tmp_path / "pair.svg"
+    assert said("draw", "llama32_1b", "qwen3_06b", "--out", str(out), "--lang", "en")[0] == 0
+    assert b"<svg" in out.read_bytes()
+    broken = tmp_path / "config.json"
+    broken.write_text('{"model_type": "llama", "hidden_size": -1}')
+    status, _, errors = said("draw", str(broken), "--out", str(tmp_path / "x.svg"))
+    assert status == 2
+    assert errors.startswith(f"brnb: {broken}: ")
+    assert not (tmp_path / "x.svg").exists()

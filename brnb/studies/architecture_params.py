@@ -58,7 +58,7 @@ class ArchitectureParams(TransformerParams):
         description="written to measure decoding, after half a context"
     )
     decoded_sequences: Positive = Field(description="written at once")
-    stability: Stability
+    stability: Stability = Field(description="sweep of learning rates with and without QK-norm")
 
     def training(self, form: ChoiceValues, seed: int, **changes: Any) -> FormParams:
         """One training of the base with other choices, evaluated once, in the end.

@@ -1,0 +1,1 @@
+"""Real architectures from their configurations: what each stores, remembers and computes."""
