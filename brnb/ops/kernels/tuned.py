@@ -14,6 +14,33 @@ Streamed = dict[int, tuple[int, int, int, int | None]]
 Columns = tuple[tuple[int, int], ...]
 
 
+@dataclass(frozen=True)
+class Tile:
+    """Sizes of a product of experts (`brnb.ops.kernels.experts`).
+
+    Attributes
+    ----------
+    columns, terms
+        Of a tile, and of what is read for it at a time.
+    group
+        Rows of tiles that programs beside each other share.
+    warps, stages
+        Of a program, and parts on their way at once.
+    waves
+        Programs for each multiprocessor; each takes tile after tile.
+    flat
+        Whether the next tile is read while one is written.
+    """
+
+    columns: int
+    terms: int
+    group: int
+    warps: int
+    stages: int
+    waves: int = 1
+    flat: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
     """What was measured best on a device.
@@ -41,6 +68,11 @@ class Tuning:
         Keys that a decoding token meets at a time.
     nf4_block
         Numbers that a program dequantises.
+    experts_up, experts_product, experts_backward
+        By rows of a tile: the first product of experts, one without an end of its own, and the
+        first one backward.
+    experts_sums
+        Rows of a tile of weights' gradients, and the rest of its sizes.
     """
 
     multiprocessors: int
@@ -57,6 +89,10 @@ class Tuning:
     mlp_weights: int
     decoding_keys: int
     nf4_block: int
+    experts_up: dict[int, Tile]
+    experts_product: dict[int, Tile]
+    experts_backward: dict[int, Tile]
+    experts_sums: tuple[int, Tile]
 
 
 H200 = Tuning(
@@ -74,6 +110,14 @@ H200 = Tuning(
     mlp_weights=2**17,
     decoding_keys=32,
     nf4_block=2048,
+    experts_up={16: Tile(64, 128, 8, 4, 4, 8), 64: Tile(128, 64, 8, 4, 3), 128: Tile(128, 64, 8, 8, 3)},
+    experts_product={
+        16: Tile(64, 128, 8, 4, 4, 8), 64: Tile(128, 64, 8, 4, 4), 128: Tile(256, 64, 8, 8, 3)
+    },
+    experts_backward={
+        16: Tile(64, 64, 8, 4, 3, 4), 64: Tile(64, 64, 8, 4, 3, 2), 128: Tile(128, 64, 8, 8, 3)
+    },
+    experts_sums=(128, Tile(256, 64, 8, 8, 3)),
 )
 BY_DEVICE = {"H200": H200, "H100": H200}  # by a part of CUDA's name for it; both are one die
 DEFAULT = H200  # of a device that nobody has measured: the same numbers, perhaps not as fast
