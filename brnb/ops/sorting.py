@@ -6,6 +6,7 @@ padding. So no tile has rows of two experts, and nothing waits for the CPU to kn
 has: memory is for the most rows that there can be.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -42,7 +43,7 @@ class Layout(NamedTuple):
     def parts(self) -> list[slice]:
         """The rows of each expert, its padding among them."""
         starts = self.starts.tolist()
-        return [slice(a, b) for a, b in zip(starts, starts[1:], strict=False)]
+        return [slice(a, b) for a, b in pairwise(starts)]
 
 
 def sort_by_expert(chosen: Tensor, experts: int) -> Layout:

@@ -57,6 +57,7 @@ def _up(rows: Tensor, gate_up: Tensor, layout: Layout, keep: bool) -> tuple[Tens
         _tiles(rows, layout.block, tile.terms), _tiles(gate_up, tile.columns, tile.terms),
         _tiles(before, layout.block, tile.columns) if keep else out, out,
         layout.tiles, layout.starts, len(gate_up), wide // 2, width, keep,
+        SWAP=tile.swap,
     )  # fmt: skip
     return before, active
 
@@ -70,8 +71,9 @@ def _product(rows: Tensor, weights: Tensor, layout: Layout, transposed: bool) ->
     _run(
         _product_kernel, tile, layout, columns // tile.columns,
         _tiles(rows, layout.block, tile.terms), _tiles(weights, *shape),
-        _tiles(out, layout.block, tile.columns),
+        _tiles(out, layout.block, tile.columns // 2),
         layout.tiles, layout.starts, len(weights), columns, terms, transposed,
+        SWAP=tile.swap,
     )  # fmt: skip
     return out
 
@@ -86,7 +88,7 @@ def _down_backward(
     across = hidden // tile.columns
     d_before, active = torch.empty_like(before), before.new_empty(len(before), hidden)
     dots = torch.empty(across, len(before), dtype=torch.float32, device=before.device)
-    shape = layout.block, tile.columns
+    shape = layout.block, tile.columns // 2
     _run(
         _down_backward_kernel, tile, layout, across,
         _tiles(d_rows, layout.block, tile.terms), _tiles(down, tile.terms, tile.columns),
@@ -107,18 +109,20 @@ def _sums(left: Tensor, right: Tensor, layout: Layout) -> Tensor:
     tiles = count * (rows // lines) * (columns // tile.columns)
     _sums_kernel[(min(tiles, tuning().multiprocessors * tile.waves),)](
         _tiles(left, terms, lines), _tiles(right, terms, tile.columns),
-        _tiles(out, lines, tile.columns), layout.starts, tiles, rows, columns,
+        _tiles(out, lines, tile.columns // 2), layout.starts, tiles, rows, columns,
         lines, tile.columns, terms, tile.group, num_warps=tile.warps, num_stages=tile.stages,
     )  # fmt: skip
     return out
 
 
-def _run(kernel: Any, tile: Tile, layout: Layout, across: int, *arguments: Any) -> None:
+def _run(
+    kernel: Any, tile: Tile, layout: Layout, across: int, *arguments: Any, **more: Any
+) -> None:
     """Start the programs of a product that is so many tiles wide."""
     most = len(layout.tiles) * across
     kernel[(min(most, tuning().multiprocessors * tile.waves),)](
         *arguments, layout.block, tile.columns, tile.terms, tile.group, tile.flat,
-        num_warps=tile.warps, num_stages=tile.stages,
+        num_warps=tile.warps, num_stages=tile.stages, **more,
     )  # fmt: skip
 
 
@@ -148,20 +152,54 @@ def _position(tile, tall, across, GROUP: tl.constexpr):  # type: ignore[no-untyp
 
 
 @triton.jit
+def _halves(x):  # type: ignore[no-untyped-def]
+    """The left and the right columns of a tile: what is written at once needs room beside what is
+    being read."""
+    parts = tl.reshape(x, (x.shape[0], 2, x.shape[1] // 2))
+    return tl.split(tl.permute(parts, (0, 2, 1)))
+
+
+@triton.jit
+def _store(out, row, column, x):  # type: ignore[no-untyped-def]
+    """Write a tile, one half after the other."""
+    left, right = _halves(x)
+    out.store([row, column], left.to(out.dtype))
+    out.store([row, column + x.shape[1] // 2], right.to(out.dtype))
+
+
+@triton.jit
+def _nothing(ROWS: tl.constexpr, COLUMNS: tl.constexpr, SWAP: tl.constexpr):  # type: ignore[no-untyped-def]
+    """The sum of no products."""
+    return tl.zeros((COLUMNS, ROWS) if SWAP else (ROWS, COLUMNS), tl.float32)
+
+
+@triton.jit
+def _add(total, rows, weights, SWAP: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Add the product of rows and transposed weights; with SWAP, its transpose: the matrix units
+    take 64 lines of the left side, and weights have as many where few rows are."""
+    if SWAP:
+        return tl.dot(weights, rows.T, total)
+    else:
+        return tl.dot(rows, weights.T, total)
+
+
+@triton.jit(do_not_specialize=["experts"])
 def _up_kernel(  # type: ignore[no-untyped-def]
     rows, gate_up, before, active, tiles, starts, experts, hidden, width, KEEP: tl.constexpr,
     BLOCK: tl.constexpr, COLUMNS: tl.constexpr, TERMS: tl.constexpr, GROUP: tl.constexpr,
-    FLAT: tl.constexpr,
+    FLAT: tl.constexpr, SWAP: tl.constexpr,
 ):  # fmt: skip
     tall, across = tl.load(starts + experts) // BLOCK, hidden // COLUMNS
     for tile in tl.range(tl.program_id(0), tall * across, tl.num_programs(0), flatten=FLAT):
         row, column = _position(tile, tall, across, GROUP)
         at = tl.load(tiles + row) * 2 * hidden + column * COLUMNS
-        gate, up = tl.zeros((BLOCK, COLUMNS), tl.float32), tl.zeros((BLOCK, COLUMNS), tl.float32)
+        gate, up = _nothing(BLOCK, COLUMNS, SWAP), _nothing(BLOCK, COLUMNS, SWAP)
         for term in tl.range(0, width, TERMS):
             a = rows.load([row * BLOCK, term])
-            gate = tl.dot(a, gate_up.load([at, term]).T, gate)
-            up = tl.dot(a, gate_up.load([at + hidden, term]).T, up)
+            gate = _add(gate, a, gate_up.load([at, term]), SWAP)
+            up = _add(up, a, gate_up.load([at + hidden, term]), SWAP)
+        if SWAP:
+            gate, up = gate.T, up.T
         if KEEP:
             before.store([row * BLOCK, column * COLUMNS], gate.to(before.dtype))
             before.store([row * BLOCK, hidden + column * COLUMNS], up.to(before.dtype))
@@ -169,28 +207,30 @@ def _up_kernel(  # type: ignore[no-untyped-def]
         active.store([row * BLOCK, column * COLUMNS], y.to(active.dtype))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["experts"])
 def _product_kernel(  # type: ignore[no-untyped-def]
     rows, weights, out, tiles, starts, experts, columns, terms, TRANSPOSED: tl.constexpr,
     BLOCK: tl.constexpr, COLUMNS: tl.constexpr, TERMS: tl.constexpr, GROUP: tl.constexpr,
-    FLAT: tl.constexpr,
+    FLAT: tl.constexpr, SWAP: tl.constexpr,
 ):  # fmt: skip
     tall, across = tl.load(starts + experts) // BLOCK, columns // COLUMNS
     for tile in tl.range(tl.program_id(0), tall * across, tl.num_programs(0), flatten=FLAT):
         row, column = _position(tile, tall, across, GROUP)
         expert = tl.load(tiles + row)
-        total = tl.zeros((BLOCK, COLUMNS), tl.float32)
+        total = _nothing(BLOCK, COLUMNS, SWAP)
         for term in tl.range(0, terms, TERMS):
             a = rows.load([row * BLOCK, term])
             if TRANSPOSED:
-                b = weights.load([expert * terms + term, column * COLUMNS])
+                b = weights.load([expert * terms + term, column * COLUMNS]).T
             else:
-                b = weights.load([expert * columns + column * COLUMNS, term]).T
-            total = tl.dot(a, b, total)
-        out.store([row * BLOCK, column * COLUMNS], total.to(out.dtype))
+                b = weights.load([expert * columns + column * COLUMNS, term])
+            total = _add(total, a, b, SWAP)
+        if SWAP:
+            total = total.T
+        _store(out, row * BLOCK, column * COLUMNS, total)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["experts"])
 def _down_backward_kernel(  # type: ignore[no-untyped-def]
     d_rows, down, before, d_before, active, dots, weights, source, tiles, starts, experts,
     hidden, width, height,
@@ -207,21 +247,34 @@ def _down_backward_kernel(  # type: ignore[no-untyped-def]
             d = tl.dot(d_rows.load([row * BLOCK, term]), weight, d)
         line = row * BLOCK + tl.arange(0, BLOCK)
         n = tl.load(source + line)
-        weight = tl.load(weights + n, mask=n >= 0, other=0.0)[:, None]
-        gate = before.load([row * BLOCK, column * COLUMNS]).to(tl.float32)
-        up = before.load([row * BLOCK, hidden + column * COLUMNS]).to(tl.float32)
-        sigmoid = tl.sigmoid(gate)
-        silu = gate * sigmoid
-        y = silu * up
-        tl.store(dots + column.to(tl.int64) * height + line, tl.sum(d * y, 1))
-        active.store([row * BLOCK, column * COLUMNS], (y * weight).to(active.dtype))
-        d *= weight
-        d_gate = d * up * (sigmoid + silu * (1 - sigmoid))
-        d_before.store([row * BLOCK, column * COLUMNS], d_gate.to(d_before.dtype))
-        d_before.store([row * BLOCK, hidden + column * COLUMNS], (d * silu).to(d_before.dtype))
+        weight = tl.load(weights + n, mask=n >= 0, other=0.0)
+        left, right = _halves(d)
+        at = row * BLOCK, column * COLUMNS
+        dot = _swiglu_backward(left, weight, before, d_before, active, *at, hidden)
+        at = row * BLOCK, column * COLUMNS + COLUMNS // 2
+        dot += _swiglu_backward(right, weight, before, d_before, active, *at, hidden)
+        tl.store(dots + column.to(tl.int64) * height + line, dot)
 
 
 @triton.jit
+def _swiglu_backward(d, weight, before, d_before, active, row, column, hidden):  # type: ignore[no-untyped-def]
+    """Write the gradient of gate and up, and the weighted activation; the gradient of the weight
+    as far as these columns go."""
+    gate = before.load([row, column]).to(tl.float32)
+    up = before.load([row, hidden + column]).to(tl.float32)
+    sigmoid = tl.sigmoid(gate)
+    silu = gate * sigmoid
+    y = silu * up
+    dot = tl.sum(d * y, 1)
+    active.store([row, column], (y * weight[:, None]).to(active.dtype))
+    d *= weight[:, None]
+    d_gate = d * up * (sigmoid + silu * (1 - sigmoid))
+    d_before.store([row, column], d_gate.to(d_before.dtype))
+    d_before.store([row, hidden + column], (d * silu).to(d_before.dtype))
+    return dot
+
+
+@triton.jit(do_not_specialize=["tiles"])
 def _sums_kernel(  # type: ignore[no-untyped-def]
     left, right, out, starts, tiles, rows, columns,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr, TERMS: tl.constexpr, GROUP: tl.constexpr,
@@ -234,4 +287,4 @@ def _sums_kernel(  # type: ignore[no-untyped-def]
         for term in tl.range(tl.load(starts + expert), tl.load(starts + expert + 1), TERMS):
             a = left.load([term, row * ROWS]).T
             total = tl.dot(a, right.load([term, column * COLUMNS]), total)
-        out.store([expert * rows + row * ROWS, column * COLUMNS], total.to(out.dtype))
+        _store(out, expert * rows + row * ROWS, column * COLUMNS, total)

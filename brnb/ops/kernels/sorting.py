@@ -91,7 +91,8 @@ def _place(  # type: ignore[no-untyped-def]
     total = tl.load(upto + expert * programs + programs - 1, mask=known, other=0)
     padded = (total + BLOCK - 1) // BLOCK * BLOCK
     end = tl.cumsum(padded, 0)
-    earlier = tl.load(upto + here, mask=known, other=0) - tl.load(counts + here, mask=known, other=0)
+    earlier = tl.load(upto + here, mask=known, other=0)
+    earlier -= tl.load(counts + here, mask=known, other=0)
     n, goes = _chosen(of_row, program * COUNTED, count, LANES, COUNTED)
     rank = tl.cumsum(goes, 0) - 1
     row = tl.sum(goes * (rank + (end - padded + earlier)[None, :]), 1)

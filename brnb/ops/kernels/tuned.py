@@ -30,6 +30,8 @@ class Tile:
         Programs for each multiprocessor; each takes tile after tile.
     flat
         Whether the next tile is read while one is written.
+    swap
+        Whether weights are the left side of the product.
     """
 
     columns: int
@@ -39,6 +41,7 @@ class Tile:
     stages: int
     waves: int = 1
     flat: bool = False
+    swap: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,12 +113,20 @@ H200 = Tuning(
     mlp_weights=2**17,
     decoding_keys=32,
     nf4_block=2048,
-    experts_up={16: Tile(64, 128, 8, 4, 4, 8), 64: Tile(128, 64, 8, 4, 3), 128: Tile(128, 64, 8, 8, 3)},
+    experts_up={
+        16: Tile(64, 128, 8, 4, 4, 8),
+        64: Tile(128, 64, 8, 4, 3),
+        128: Tile(128, 64, 8, 8, 3),
+    },
     experts_product={
-        16: Tile(64, 128, 8, 4, 4, 8), 64: Tile(128, 64, 8, 4, 4), 128: Tile(256, 64, 8, 8, 3)
+        16: Tile(64, 128, 8, 4, 4, 8),
+        64: Tile(128, 64, 8, 4, 4),
+        128: Tile(256, 64, 8, 8, 3),
     },
     experts_backward={
-        16: Tile(64, 64, 8, 4, 3, 4), 64: Tile(64, 64, 8, 4, 3, 2), 128: Tile(128, 64, 8, 8, 3)
+        16: Tile(64, 64, 8, 4, 3, 4),
+        64: Tile(64, 64, 8, 4, 3, 2),
+        128: Tile(128, 64, 8, 8, 3),
     },
     experts_sums=(128, Tile(256, 64, 8, 8, 3)),
 )
