@@ -24,6 +24,7 @@ LLAMA = {
     "attention_gate": False,
     "input_skip": False,
     "softcap": None,
+    "experts": None,
 }
 LLAMA_NAMES = {
     "embedding.": "model.embed_tokens.",

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from brnb.models.choices import Choices
+from brnb.models.moe import MoE
 from brnb.models.transformer import MLP, Attention, Block, Rotation, TransformerLM
 from brnb.ops import attention as packed_attention
 from brnb.ops import fp8
@@ -112,8 +113,14 @@ def has_kernel(c: Choices, packed: Tensor) -> bool:
     return packed_attention.fits(packed.shape[1], c.head_dim)
 
 
-def fused_mlp(part: MLP, x: Tensor, in_fp8: bool) -> Tensor:
-    """`MLP.forward`, whose gate and up are one product; in 8 bits, inner values are not written."""
+def fused_mlp(part: MLP | MoE, x: Tensor, in_fp8: bool) -> Tensor:
+    """`MLP.forward`, whose gate and up are one product; in 8 bits, inner values are not written.
+
+    Of a mixture the shared expert is such an MLP; products of the routed ones stay in bf16.
+    """
+    if isinstance(part, MoE):
+        routed = part.routed(x)
+        return routed if part.shared is None else routed + fused_mlp(part.shared, x, in_fp8)
     ups = (part.gate, part.up) if part.kind == "swiglu" else (part.up,)
     if in_fp8:
         return fp8.mlp(x, ups, part.down, part.kind)
