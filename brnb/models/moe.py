@@ -8,12 +8,16 @@ gradient reaches. No token is dropped.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from brnb.models.choices import Experts
 from brnb.ops.experts import ENGINES, engine_for
+
+if TYPE_CHECKING:
+    from brnb.models.transformer import TransformerLM
 
 BEST_OF_GROUP = 2  # scores that stand for a group
 
@@ -68,7 +72,7 @@ class MoE(nn.Module):
     def routed(self, x: Tensor) -> Tensor:
         """What the chosen experts say, (..., width)."""
         tokens = _in_autocast(x.flatten(0, -2))
-        scores = self.scores(tokens)
+        scores = self.scores(self.router(tokens))
         chosen, weights = choose(scores, self.bias, self.choices)
         if self.training:
             self._count(scores, chosen)
@@ -76,9 +80,10 @@ class MoE(nn.Module):
         y = ENGINES[name](tokens, self.gate_up, self.down, chosen, weights)
         return y.view(x.shape)
 
-    def scores(self, tokens: Tensor) -> Tensor:
-        """How much each token (T, width) likes each expert: (T, E), positive, in fp32."""
-        logits = self.router(tokens).float()
+    def scores(self, logits: Tensor) -> Tensor:
+        """How much tokens like each expert, by what the router says of them: (T, E), positive, in
+        fp32."""
+        logits = logits.float()
         return logits.softmax(-1) if self.choices.router == "softmax" else logits.sigmoid()
 
     def _count(self, scores: Tensor, chosen: Tensor) -> None:
@@ -185,6 +190,16 @@ def parameter_counts(model: nn.Module) -> ParameterCounts:
         routed += size
         idle += size // part.choices.count * (part.choices.count - part.choices.top_k)
     return ParameterCounts(total, total - idle, routed)
+
+
+def training_flops(model: "TransformerLM", context: int) -> float:
+    """FLOP of a token in a training step: 6 for each weight that it is multiplied by, and attention
+    over the context in full, 12·layers·width·context, as is usual."""
+    c, counts = model.choices, parameter_counts(model)
+    looked_up = 0 if c.tied else model.embedding.weight.numel()
+    if c.position == "learned":
+        looked_up += model.position_embedding.weight.numel()
+    return 6 * (counts.active - looked_up) + 12 * c.layers * c.width * context
 
 
 def _in_autocast(x: Tensor) -> Tensor:

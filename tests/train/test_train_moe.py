@@ -1,4 +1,4 @@
-"""Mixtures of experts in the training loop: what is added to the loss, and what a checkpoint holds."""
+"""Mixtures of experts in the training loop: the loss, the bias, the checkpoint."""
 
 import pytest
 import torch
@@ -110,9 +110,10 @@ def test_the_bias_evens_loads_without_a_loss():
     part = next(mixtures(model)).train()
     tokens = torch.randn(512, 16, generator=torch.Generator().manual_seed(0)).abs()
     with torch.no_grad():
-        part.router.weight[0] += 0.1  # every token likes the first expert
+        torch.nn.init.normal_(part.router.weight, std=0.2)
+        part.router.weight[0] += 1.0  # every token likes the first expert
     busiest = []
-    for _ in range(60):
+    for _ in range(100):
         part(tokens)
         busiest.append(float(part.load.max() / part.load.mean()))
         model.after_step(lambda tensor: tensor)
