@@ -60,7 +60,7 @@ def candidates(part: str, block: int) -> list[tuple[int, Tile]]:
         tiles = [
             (128, Tile(256, 64, 8, 8, 4)), (128, Tile(256, 64, 8, 8, 3)),
             (256, Tile(128, 64, 8, 8, 4)), (128, Tile(128, 64, 8, 8, 4)),
-            (128, Tile(128, 64, 8, 4, 3)), (64, Tile(256, 64, 8, 4, 4)),
+            (128, Tile(128, 64, 8, 4, 2)), (64, Tile(256, 64, 8, 4, 2)),
         ]  # fmt: skip
         return [(lines, replace(t, waves=w)) for (lines, t), w in product(tiles, (1, EACH))]
     if block == 16:
@@ -77,12 +77,18 @@ def candidates(part: str, block: int) -> list[tuple[int, Tile]]:
         ]  # fmt: skip
         return [(0, tile) for tile in tiles]
     sizes = {
-        "up": ((128, 64, 8, 3), (128, 64, 8, 4), (64, 64, 4, 3), (64, 64, 8, 4), (64, 128, 8, 2)),
-        "product": ((256, 64, 8, 4), (256, 64, 8, 3), (128, 64, 4, 3), (128, 64, 8, 4)),
-        "backward": ((128, 64, 8, 3), (128, 64, 8, 4), (64, 64, 8, 4), (64, 64, 4, 3)),
-    }["product" if part == "transposed" else part]
+        "up": (
+            (128, 64, 8, 8, 3), (128, 64, 8, 8, 4), (128, 64, 4, 8, 4), (128, 64, 16, 8, 4),
+            (64, 64, 8, 4, 2), (64, 64, 8, 4, 3), (64, 64, 8, 8, 4),
+        ),
+        "product": (
+            (256, 64, 8, 8, 4), (256, 64, 8, 8, 3), (256, 64, 16, 8, 4), (128, 64, 8, 4, 2),
+            (128, 64, 8, 8, 4),
+        ),
+        "backward": ((128, 64, 8, 8, 3), (128, 64, 8, 8, 4), (64, 64, 8, 8, 4), (64, 64, 8, 4, 3)),
+    }["product" if part == "transposed" else part]  # fmt: skip
     warps = {128: 1, 64: 2}[block]
-    tiles = [Tile(c, t, 8, w // warps, s) for c, t, w, s in sizes if w // warps >= 4]
+    tiles = [Tile(c, t, g, max(4, w // warps), s) for c, t, g, w, s in sizes]
     ways = ((1, False), (1, True), (EACH, False))
     return [(0, replace(t, waves=w, flat=f)) for t, (w, f) in product(tiles, ways)]
 

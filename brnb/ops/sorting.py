@@ -85,6 +85,9 @@ def _(chosen: Tensor, experts: int, block: int) -> tuple[Tensor, Tensor, Tensor,
 
 
 if torch.cuda.is_available():  # Triton comes with PyTorch for GPUs only
-    from brnb.ops.kernels import sorting as kernels
 
-    laid_out.register_kernel("cuda", kernels.laid_out)
+    @laid_out.register_kernel("cuda")
+    def _(chosen: Tensor, experts: int, block: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        from brnb.ops.kernels import sorting as kernels  # which knows what a layout is from here
+
+        return kernels.laid_out(chosen, experts, block)

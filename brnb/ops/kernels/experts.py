@@ -110,7 +110,7 @@ def _sums(left: Tensor, right: Tensor, layout: Layout) -> Tensor:
     _sums_kernel[(min(tiles, tuning().multiprocessors * tile.waves),)](
         _tiles(left, terms, lines), _tiles(right, terms, tile.columns),
         _tiles(out, lines, tile.columns // 2), layout.starts, tiles, rows, columns,
-        lines, tile.columns, terms, tile.group, num_warps=tile.warps, num_stages=tile.stages,
+        lines, tile.columns, terms, tile.group, tile.flat, num_warps=tile.warps, num_stages=tile.stages,
     )  # fmt: skip
     return out
 
@@ -278,9 +278,10 @@ def _swiglu_backward(d, weight, before, d_before, active, row, column, hidden): 
 def _sums_kernel(  # type: ignore[no-untyped-def]
     left, right, out, starts, tiles, rows, columns,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr, TERMS: tl.constexpr, GROUP: tl.constexpr,
+    FLAT: tl.constexpr,
 ):  # fmt: skip
     tall, across = rows // ROWS, columns // COLUMNS
-    for tile in tl.range(tl.program_id(0), tiles, tl.num_programs(0)):
+    for tile in tl.range(tl.program_id(0), tiles, tl.num_programs(0), flatten=FLAT):
         expert = tile // (tall * across)
         row, column = _position(tile % (tall * across), tall, across, GROUP)
         total = tl.zeros((ROWS, COLUMNS), tl.float32)
