@@ -1,4 +1,4 @@
-"""A mixture of experts on a GPU: our block beside Transformers', the limit, and a small one trained.
+"""A mixture of experts on a GPU: our block beside Transformers' and the limit; one trained.
 
     python benchmarks/moe_speed.py [blocks] [decoding] [training]
 

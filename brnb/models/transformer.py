@@ -270,7 +270,7 @@ class MLP(nn.Module):
         return y
 
 
-def _mlp(c: Choices) -> nn.Module:
+def _mlp(c: Choices) -> "MLP | moe.MoE":
     if c.experts is None:
         return MLP(c)
     shared = c.experts.shared_hidden

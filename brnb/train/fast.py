@@ -119,8 +119,8 @@ def fused_mlp(part: MLP | MoE, x: Tensor, in_fp8: bool) -> Tensor:
     Of a mixture the shared expert is such an MLP; products of the routed ones stay in bf16.
     """
     if isinstance(part, MoE):
-        routed = part.routed(x)
-        return routed if part.shared is None else routed + fused_mlp(part.shared, x, in_fp8)
+        routed, shared = part.routed(x), part.shared
+        return routed + fused_mlp(shared, x, in_fp8) if isinstance(shared, MLP) else routed
     ups = (part.gate, part.up) if part.kind == "swiglu" else (part.up,)
     if in_fp8:
         return fp8.mlp(x, ups, part.down, part.kind)

@@ -110,7 +110,8 @@ def _sums(left: Tensor, right: Tensor, layout: Layout) -> Tensor:
     _sums_kernel[(min(tiles, tuning().multiprocessors * tile.waves),)](
         _tiles(left, terms, lines), _tiles(right, terms, tile.columns),
         _tiles(out, lines, tile.columns // 2), layout.starts, tiles, rows, columns,
-        lines, tile.columns, terms, tile.group, tile.flat, num_warps=tile.warps, num_stages=tile.stages,
+        lines, tile.columns, terms, tile.group, tile.flat,
+        num_warps=tile.warps, num_stages=tile.stages,
     )  # fmt: skip
     return out
 
