@@ -8,16 +8,13 @@ gradient reaches. No token is dropped.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from brnb.models.choices import Experts
+from brnb.models.choices import Choices, Experts
 from brnb.ops.experts import ENGINES, engine_for
-
-if TYPE_CHECKING:
-    from brnb.models.transformer import TransformerLM
 
 BEST_OF_GROUP = 2  # scores that stand for a group
 
@@ -192,14 +189,14 @@ def parameter_counts(model: nn.Module) -> ParameterCounts:
     return ParameterCounts(total, total - idle, routed)
 
 
-def training_flops(model: "TransformerLM", context: int) -> float:
-    """FLOP of a token in a training step: 6 for each weight that it is multiplied by, and attention
-    over the context in full, 12·layers·width·context, as is usual."""
-    c, counts = model.choices, parameter_counts(model)
-    looked_up = 0 if c.tied else model.embedding.weight.numel()
+def training_flops(model: nn.Module, context: int) -> float:
+    """FLOP of a token in a training step of a `TransformerLM`: 6 for each weight that it is
+    multiplied by, and attention over the context in full, 12·layers·width·context, as is usual."""
+    c = cast(Choices, model.choices)
+    looked_up = 0 if c.tied else c.vocab_size * c.width
     if c.position == "learned":
-        looked_up += model.position_embedding.weight.numel()
-    return 6 * (counts.active - looked_up) + 12 * c.layers * c.width * context
+        looked_up += c.context * c.width
+    return 6 * (parameter_counts(model).active - looked_up) + 12 * c.layers * c.width * context
 
 
 def _in_autocast(x: Tensor) -> Tensor:
