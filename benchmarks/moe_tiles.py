@@ -23,9 +23,9 @@ from typing import Any, NamedTuple
 import torch
 
 from brnb.ops.kernels import experts as kernels
-from brnb.ops.kernels.sorting import gather
+from brnb.ops.kernels.sorting import gather, laid_out
 from brnb.ops.kernels.tuned import Tile, tuning
-from brnb.ops.sorting import Layout, laid_out
+from brnb.ops.sorting import Layout
 
 EACH = 1000  # waves: a program a tile
 CALLS = 9

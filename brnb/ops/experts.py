@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from brnb.ops.activation import activation, activation_backward
-from brnb.ops.sorting import Layout, sort_by_expert
+from brnb.ops.sorting import Layout, laid_out, sort_by_expert
 
 UNIT = 64  # widths are multiples of this where kernels compute
 
@@ -194,6 +194,8 @@ experts.register_autograd(_gradients, setup_context=_keep)
 
 if torch.cuda.is_available():  # Triton comes with PyTorch for GPUs only
     from brnb.ops.kernels import experts as kernels
+    from brnb.ops.kernels import sorting as sorting_kernels
 
+    laid_out.register_kernel("cuda", sorting_kernels.laid_out)
     experts.register_kernel("cuda", kernels.experts)
     experts_backward.register_kernel("cuda", kernels.experts_backward)

@@ -82,12 +82,3 @@ def _(chosen: Tensor, experts: int, block: int) -> tuple[Tensor, Tensor, Tensor,
     sizes = tiles * block, count, experts + 1, tiles
     source, row_of, starts, of_tile = (chosen.new_empty(n, dtype=torch.int32) for n in sizes)
     return source, row_of, starts, of_tile
-
-
-if torch.cuda.is_available():  # Triton comes with PyTorch for GPUs only
-
-    @laid_out.register_kernel("cuda")
-    def _(chosen: Tensor, experts: int, block: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        from brnb.ops.kernels import sorting as kernels  # which knows what a layout is from here
-
-        return kernels.laid_out(chosen, experts, block)
