@@ -78,9 +78,13 @@ def engine_for(x: Tensor, hidden: int) -> str:
     """Name of the fastest engine that computes tokens (T, d) by experts of a width."""
     if not (x.is_cuda and x.dtype == torch.bfloat16):
         return "loop"
-    hopper = torch.cuda.get_device_capability(x.device)[0] == 9
     fits = x.shape[1] % UNIT == 0 and hidden % UNIT == 0
-    return "kernels" if hopper and fits else "grouped"
+    return "kernels" if fits and _is_hopper() else "grouped"
+
+
+@torch.compiler.assume_constant_result
+def _is_hopper() -> bool:
+    return torch.cuda.get_device_capability()[0] == 9
 
 
 @torch.library.custom_op("brnb::experts", mutates_args=(), device_types="cpu")

@@ -13,6 +13,7 @@ from torch import Tensor
 from brnb.ops.sorting import Layout, most_tiles
 
 COUNTED = 128  # rows that a program ranks
+AT_A_TIME = 16  # tiles whose expert it looks up
 ROWS, COLUMNS = 8, 512  # of a copy
 
 
@@ -28,12 +29,14 @@ def laid_out(chosen: Tensor, experts: int, block: int) -> tuple[Tensor, Tensor, 
     counts, source, row_of = integers(experts, programs), integers(tiles * block), integers(count)
     starts, of_tile = integers(experts + 1), integers(tiles)
     source.fill_(-1)
-    _count[(programs,)](of_row, counts, count, programs, experts, lanes, COUNTED)
-    upto = counts.cumsum(1, dtype=torch.int32)
-    looked = triton.next_power_of_2(triton.cdiv(tiles, programs))
+    upto = counts
+    if programs > 1:  # else the only one counts for itself
+        _count[(programs,)](of_row, counts, count, programs, experts, lanes, COUNTED)
+        upto = counts.cumsum(1, dtype=torch.int32)
+    looked = triton.cdiv(triton.cdiv(tiles, programs), AT_A_TIME) * AT_A_TIME
     _place[(programs,)](
         of_row, counts, upto, source, row_of, starts, of_tile, count, programs, experts, tiles,
-        block, lanes, COUNTED, looked,
+        looked, block, lanes, COUNTED, AT_A_TIME, programs == 1,
     )  # fmt: skip
     return source, row_of, starts, of_tile
 
@@ -81,27 +84,32 @@ def _count(  # type: ignore[no-untyped-def]
 
 @triton.jit
 def _place(  # type: ignore[no-untyped-def]
-    of_row, counts, upto, source, row_of, starts, of_tile, count, programs, experts, tiles,
-    BLOCK: tl.constexpr, LANES: tl.constexpr, COUNTED: tl.constexpr, LOOKED: tl.constexpr,
+    of_row, counts, upto, source, row_of, starts, of_tile, count, programs, experts, tiles, looked,
+    BLOCK: tl.constexpr, LANES: tl.constexpr, COUNTED: tl.constexpr, AT_A_TIME: tl.constexpr,
+    ALONE: tl.constexpr,
 ):  # fmt: skip
-    """Where a block's rows stand, and what the next LOOKED tiles hold."""
+    """Where a block's rows stand, and what the next tiles hold, as many as are to be looked up."""
     program, expert = tl.program_id(0), tl.arange(0, LANES)
     known = expert < experts
-    here = expert * programs + program
-    total = tl.load(upto + expert * programs + programs - 1, mask=known, other=0)
+    n, goes = _chosen(of_row, program * COUNTED, count, LANES, COUNTED)
+    if ALONE:
+        total = tl.sum(goes, 0)
+        earlier = tl.zeros((LANES,), tl.int32)
+    else:
+        here = expert * programs + program
+        total = tl.load(upto + expert * programs + programs - 1, mask=known, other=0)
+        earlier = tl.load(upto + here, mask=known, other=0)
+        earlier -= tl.load(counts + here, mask=known, other=0)
     padded = (total + BLOCK - 1) // BLOCK * BLOCK
     end = tl.cumsum(padded, 0)
-    earlier = tl.load(upto + here, mask=known, other=0)
-    earlier -= tl.load(counts + here, mask=known, other=0)
-    n, goes = _chosen(of_row, program * COUNTED, count, LANES, COUNTED)
     rank = tl.cumsum(goes, 0) - 1
     row = tl.sum(goes * (rank + (end - padded + earlier)[None, :]), 1)
     tl.store(row_of + n, row, mask=n < count)
     tl.store(source + row, n, mask=n < count)
-    tile = program * LOOKED + tl.arange(0, LOOKED)
-    later = ((end[None, :] <= (tile * BLOCK)[:, None]) & known[None, :]).to(tl.int32)
-    of = tl.sum(later, 1)
-    tl.store(of_tile + tile, tl.where(of < experts, of, -1), mask=tile < tiles)
+    for first in range(program * looked, (program + 1) * looked, AT_A_TIME):
+        tile = first + tl.arange(0, AT_A_TIME)
+        of = tl.sum(((end[None, :] <= (tile * BLOCK)[:, None]) & known[None, :]).to(tl.int32), 1)
+        tl.store(of_tile + tile, tl.where(of < experts, of, -1), mask=tile < tiles)
     if program == 0:
         tl.store(starts + expert, end - padded, mask=known)
         tl.store(starts + experts, tl.sum(padded, 0))
