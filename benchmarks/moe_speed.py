@@ -243,7 +243,7 @@ def training_speeds() -> dict[str, Any]:
             for part in mixtures(model):
                 part.engine = engine
             trainings[engine] = Training(
-                model, row, TRAINED, Path(folder) / engine, "bench", fast.parts
+                model, row, TRAINED, Path(folder) / engine, "bench", fast.step_swaps
             )
             trainings[engine].progress.disable = True
             speeds[engine] = []

@@ -70,7 +70,7 @@ class MoE(nn.Module):
         """What the chosen experts say, (..., width)."""
         tokens = _in_autocast(x.flatten(0, -2))
         scores = self.scores(self.router(tokens))
-        chosen, weights = choose(scores, self.bias, self.choices)
+        chosen, weights = choose_experts(scores, self.bias, self.choices)
         if self.training:
             self._count(scores, chosen)
         name = self.engine or engine_for(tokens, self.down.shape[2])
@@ -91,7 +91,7 @@ class MoE(nn.Module):
             self.balance = self.choices.balance_loss * balancing_loss(scores, count)
 
 
-def choose(scores: Tensor, bias: Tensor | None, c: Experts) -> tuple[Tensor, Tensor]:
+def choose_experts(scores: Tensor, bias: Tensor | None, c: Experts) -> tuple[Tensor, Tensor]:
     """Which experts tokens go to, and with which weights.
 
     Parameters
@@ -189,7 +189,7 @@ def parameter_counts(model: nn.Module) -> ParameterCounts:
     return ParameterCounts(total, total - idle, routed)
 
 
-def training_flops(model: nn.Module, context: int) -> float:
+def token_training_flops(model: nn.Module, context: int) -> float:
     """FLOP of a token in a training step of a `TransformerLM`: 6 for each weight that it is
     multiplied by, and attention over the context in full, 12·layers·width·context, as is usual."""
     c = cast(Choices, model.choices)

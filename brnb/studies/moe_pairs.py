@@ -11,7 +11,7 @@ import torch
 
 from brnb.evaluate.intrinsic import evaluate
 from brnb.evaluate.statistics import student_interval
-from brnb.models.moe import parameter_counts, training_flops
+from brnb.models.moe import parameter_counts, token_training_flops
 from brnb.models.transformer import TransformerLM
 from brnb.train import fast
 from brnb.train.loop import train
@@ -122,7 +122,7 @@ def _trained(
     torch.manual_seed(seed)
     model = TransformerLM(**params.choices(rows.tokenizer.vocab_size))
     text, held_out = rows.train.ids, rows.validation.ids
-    history = train(model, text, held_out, params, folder, rows.identity, fast=fast.parts)
+    history = train(model, text, held_out, params, folder, rows.identity, fast=fast.step_swaps)
     return FormTraining(form, seed, budget, params, history, model.eval())
 
 
@@ -161,7 +161,7 @@ def quality_frame(
                 "seed": t.seed,
                 "parameters_total": counts.total,
                 "parameters_active": counts.active,
-                "flops_per_token": training_flops(t.model, window),
+                "flops_per_token": token_training_flops(t.model, window),
                 "tokens": t.history.tokens,
                 "seconds": t.history.tokens / speed,  # without what the first step compiles
                 "tokens_per_second": speed,

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from brnb.models.moe import MoE, choose, mixtures
+from brnb.models.moe import MoE, choose_experts, mixtures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -187,7 +187,7 @@ def routing(
     for ids in _windows(row, window):
         for layer, logits in enumerate(_logits(model, parts, ids.to(device))):
             scores = parts[layer].scores(logits)
-            chosen, _ = choose(scores, parts[layer].bias, parts[layer].choices)
+            chosen, _ = choose_experts(scores, parts[layer].bias, parts[layer].choices)
             counts[layer] += torch.bincount(chosen.flatten(), minlength=scores.shape[1])
             p = scores / scores.sum(-1, keepdim=True)
             sums[layer] -= torch.special.xlogy(p, p).sum() / np.log(2)

@@ -15,7 +15,7 @@ from transformers.models.mixtral.modeling_mixtral import (
 
 from brnb.models.choices import Choices, Experts
 from brnb.models.load import load_language_model
-from brnb.models.moe import MoE, balancing_loss, choose, mixtures, parameter_counts
+from brnb.models.moe import MoE, balancing_loss, choose_experts, mixtures, parameter_counts
 from brnb.models.store import save
 from brnb.models.transformer import MLP, TransformerLM
 from brnb.ops.experts import ENGINES
@@ -85,7 +85,7 @@ def test_a_mixture_and_its_gradients_are_those_of_transformers(pair, engine):
 def test_the_balancing_loss_is_that_of_transformers():
     logits = torch.randn(50, 6, generator=torch.Generator().manual_seed(0))
     scores = logits.softmax(-1)
-    chosen, _ = choose(scores, None, SOFTMAX)
+    chosen, _ = choose_experts(scores, None, SOFTMAX)
     found = balancing_loss(scores, torch.bincount(chosen.flatten(), minlength=6).float())
     torch.testing.assert_close(found, load_balancing_loss_func((logits,), 6, 2))
 
@@ -99,7 +99,7 @@ def test_the_balancing_loss_is_least_where_experts_are_equally_busy():
 
 def test_experts_come_from_the_best_groups_though_others_score_higher():
     scores = torch.tensor([[0.9, 0.1, 0.6, 0.5, 0.2, 0.3, 0.4, 0.35]])
-    chosen, weights = choose(scores, None, SIGMOID)
+    chosen, weights = choose_experts(scores, None, SIGMOID)
     # Sums of two: 1.0, 1.1, 0.5, 0.75. Groups 0 and 1 hold 0.9, 0.6 and 0.5.
     assert chosen.tolist() == [[0, 2, 3]]
     torch.testing.assert_close(weights, 2.5 * torch.tensor([[0.9, 0.6, 0.5]]) / 2.0)
@@ -108,7 +108,7 @@ def test_experts_come_from_the_best_groups_though_others_score_higher():
 def test_the_bias_chooses_and_does_not_weigh():
     scores = torch.tensor([[0.5, 0.3, 0.2]])
     c = Experts(count=3, top_k=1, router="sigmoid")
-    chosen, weights = choose(scores, torch.tensor([0.0, 0.0, 1.0]), c)
+    chosen, weights = choose_experts(scores, torch.tensor([0.0, 0.0, 1.0]), c)
     assert chosen.tolist() == [[2]]
     assert weights.tolist() == [[1.0]]
 

@@ -13,7 +13,7 @@ from scipy.stats import ttest_1samp
 from tiny_training import COMMON, LLAMA, VOCABULARY, row
 
 from brnb.evaluate.intrinsic import evaluate
-from brnb.models.moe import mixtures, parameter_counts, training_flops
+from brnb.models.moe import mixtures, parameter_counts, token_training_flops
 from brnb.models.transformer import TransformerLM
 from brnb.studies import moe_cost, moe_routing
 from brnb.studies.moe_pairs import comparison_frame, fair_forms, quality_frame, train_forms
@@ -68,7 +68,7 @@ def test_flops_of_a_token_are_those_that_pytorch_counts():
         logits, _ = model(ids)
         logits.sum().backward()
     vectors = sum(p.numel() for p in model.parameters() if p.dim() == 1)
-    ours = (training_flops(model, PARAMS.seq_len) - 6 * vectors) * PARAMS.seq_len
+    ours = (token_training_flops(model, PARAMS.seq_len) - 6 * vectors) * PARAMS.seq_len
     # Its counter leaves out the recomputed scores of attention's backward pass, or not: a tenth.
     assert counter.get_total_flops() == pytest.approx(ours, rel=0.1)
 

@@ -63,7 +63,7 @@ def test_fast_parts_of_a_mixture_are_the_plain_parts(mode, monkeypatch):
     )
     for part in mixtures(model):
         part.engine = "kernels"  # as an operation that a compiler does not look into
-    with swapped(fast.parts(model, "bf16"), compiled=mode == "traced"):
+    with swapped(fast.step_swaps(model, "bf16"), compiled=mode == "traced"):
         for _ in range(2):
             found = gradients()
             torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
@@ -125,7 +125,7 @@ def test_a_mixture_trains_with_the_rest_of_it_in_8_bits():
     _, params = prepare(width=64, kv_heads=2)
     model = TransformerLM(**params.choices(64)).train()
     x = ids(32)[0]
-    loss, _ = PlainStep(model, "fp8", CPU, fast.parts)(x, x, None, 1.0)
+    loss, _ = PlainStep(model, "fp8", CPU, fast.step_swaps)(x, x, None, 1.0)
     exact, _ = PlainStep(model, "fp32", CPU)(x, x, None, 1.0)
     torch.testing.assert_close(loss.float(), exact, rtol=0.02, atol=0.0)
     assert all(p.grad is not None for p in model.parameters())
