@@ -1,6 +1,6 @@
 """Tries sizes of the tiles of a mixture's products: where `brnb.ops.kernels.tuned` has them from.
 
-    python benchmarks/moe_tiles.py [up] [product] [transposed] [backward] [sums]
+    python benchmarks/moe_tiles.py [up] [product] [transposed] [sums]
 
 (wants a Hopper GPU; one to two minutes)
 
@@ -24,10 +24,9 @@ import torch
 
 from brnb.ops.kernels import experts as kernels
 from brnb.ops.kernels.sorting import gather, laid_out
-from brnb.ops.kernels.tuned import Tile, tuning
+from brnb.ops.kernels.tuned import EACH, Tile, tuning
 from brnb.ops.sorting import Layout
 
-EACH = 1000  # waves: a program a tile
 CALLS = 9
 
 
@@ -64,7 +63,7 @@ def candidates(part: str, block: int) -> list[tuple[int, Tile]]:
         ]  # fmt: skip
         return [(lines, replace(t, waves=w)) for (lines, t), w in product(tiles, (1, EACH))]
     if block == 16:
-        if part == "backward" or part == "transposed":
+        if part == "transposed":
             return []
         tiles = [
             Tile(c, t, 8, w, s, EACH, False, swap)
@@ -85,7 +84,6 @@ def candidates(part: str, block: int) -> list[tuple[int, Tile]]:
             (256, 64, 8, 8, 4), (256, 64, 8, 8, 3), (256, 64, 16, 8, 4), (128, 64, 8, 4, 2),
             (128, 64, 8, 8, 4),
         ),
-        "backward": ((128, 64, 8, 8, 3), (128, 64, 8, 8, 4), (64, 64, 8, 8, 4), (64, 64, 8, 4, 3)),
     }["product" if part == "transposed" else part]  # fmt: skip
     warps = {128: 1, 64: 2}[block]
     tiles = [Tile(c, t, g, max(4, w // warps), s) for c, t, g, w, s in sizes]
@@ -117,9 +115,6 @@ def calls(part: str, data: dict[str, Any]) -> dict[str, Callable[[], Any]]:
         "up": {"up": lambda: kernels._up(rows, gate_up, layout, keep=layout.block > 16)},
         "product": {"down": lambda: kernels._product(active, down, layout, transposed=False)},
         "transposed": {"dx": lambda: kernels._product(before, gate_up, layout, transposed=True)},
-        "backward": {
-            "d_active": lambda: kernels._down_backward(rows, down, before, data["weights"], layout)
-        },
         "sums": {
             "d_gate_up": lambda: kernels._sums(before, rows, layout),
             "d_down": lambda: kernels._sums(rows, active, layout),
@@ -129,9 +124,12 @@ def calls(part: str, data: dict[str, Any]) -> dict[str, Callable[[], Any]]:
 
 def use(part: str, block: int, lines: int, tile: Tile) -> None:
     """Let products use a tile."""
-    names = {"up": "up", "product": "product", "transposed": "product", "backward": "backward"}
+    names = {"up": "up", "product": "product", "transposed": "product"}
     change: Any = (lines, tile) if part == "sums" else {block: tile}
-    table = replace(tuning(), **{f"experts_{names.get(part, part)}": change})
+    values = {f"experts_{names.get(part, part)}": change}
+    if part == "up":
+        values["experts_up_short"] = tile
+    table = replace(tuning(), **values)
     kernels.tuning = lambda: table  # type: ignore[attr-defined]
 
 
@@ -165,7 +163,7 @@ def flops(name: str, shape: Shape) -> float:
 
 def main(wanted: list[str]) -> None:
     """Compile, time and print."""
-    parts = wanted or ["up", "product", "transposed", "backward", "sums"]
+    parts = wanted or ["up", "product", "transposed", "sums"]
     blocks = sorted({shape.block for shape in SHAPES.values()})
     jobs = [(p, b, *c) for p, b in product(parts, blocks) for c in candidates(p, b)]
     workers = min(12, os.cpu_count() or 1)

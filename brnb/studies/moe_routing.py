@@ -154,7 +154,8 @@ def information(shares: Mapping[str, np.ndarray]) -> float:
 
 def entropy(weights: np.ndarray) -> float:
     """Bits of a distribution that is proportional to some weights."""
-    p = weights[weights > 0] / weights.sum()
+    p = weights / weights.sum()
+    p = p[p > 0]
     return float(-(p * np.log2(p)).sum())
 
 

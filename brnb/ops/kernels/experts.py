@@ -1,9 +1,9 @@
 """`brnb.ops.experts` as GPU kernels in Triton; import it where there is a GPU.
 
-Five products, each of all experts in one launch: a program takes tile after tile, and a tile's rows
-are of one expert. SwiGLU ends the first product, and its gradient, which also weighs what the
-gradient of ``down`` sums over, the first one backward. Tiles are brought by the tensor memory
-accelerator; padding is zeros, so that nothing is masked.
+Each product is of all experts in one launch: a program takes tile after tile, and a tile's rows are
+of one expert. SwiGLU ends the first. Its gradient is a pass of its own, which also weighs what the
+gradient of ``down`` sums over. Tiles are brought by the tensor memory accelerator; padding is
+zeros, so that nothing is masked.
 """
 
 from dataclasses import replace
@@ -17,7 +17,11 @@ from triton.tools.tensor_descriptor import TensorDescriptor
 
 from brnb.ops.kernels.sorting import combine, gather
 from brnb.ops.kernels.tuned import Tile, tuning
-from brnb.ops.sorting import Layout
+from brnb.ops.sorting import BLOCKS, Layout
+
+COLUMNS = 1024  # of a row at a time
+FEW_ROWS_PARTS = 4
+SHORT = 1024  # terms of a sum that ends before writing its results pays
 
 
 def experts(
@@ -27,7 +31,7 @@ def experts(
     *parts, keep = rest
     layout, top_k = Layout(*parts), weights.shape[1]
     before, active = _up(gather(x, layout, top_k), gate_up, layout, keep)
-    results = _product(active, down, layout, transposed=False)
+    results = _product(active, down, layout, transposed=False, parts=_parts(layout))
     return combine(results, layout, weights, top_k), before
 
 
@@ -38,9 +42,11 @@ def experts_backward(
     """See `brnb.ops.experts`."""
     layout, top_k = Layout(*parts), weights.shape[1]
     d_rows = gather(d, layout, top_k)
-    d_before, active, d_weights = _down_backward(d_rows, down, before, weights, layout)
+    d_active = _product(d_rows, down, layout, transposed=True)
+    d_before, active, d_weights = _swiglu_backward(d_active, before, weights, layout)
     d_down = _sums(d_rows, active, layout)
-    dx = combine(_product(d_before, gate_up, layout, transposed=True), layout, None, top_k)
+    dx_rows = _product(d_before, gate_up, layout, transposed=True, parts=_parts(layout))
+    dx = combine(dx_rows, layout, None, top_k)
     d_gate_up = _sums(d_before, gather(x, layout, top_k), layout)
     return dx, d_gate_up, d_down, d_weights
 
@@ -48,7 +54,9 @@ def experts_backward(
 def _up(rows: Tensor, gate_up: Tensor, layout: Layout, keep: bool) -> tuple[Tensor, Tensor]:
     """Gate and up of every row, if they are to be kept, and their activation."""
     wide, width = gate_up.shape[1:]
-    tile = _fitting(tuning().experts_up[layout.block], wide // 2)
+    short = layout.block == BLOCKS[-1] and width <= SHORT
+    tile = tuning().experts_up_short if short else tuning().experts_up[layout.block]
+    tile = _fitting(tile, wide // 2)
     before = rows.new_empty((len(rows), wide) if keep else (0,))
     active = rows.new_empty(len(rows), wide // 2)
     out = _tiles(active, layout.block, tile.columns)
@@ -62,41 +70,43 @@ def _up(rows: Tensor, gate_up: Tensor, layout: Layout, keep: bool) -> tuple[Tens
     return before, active
 
 
-def _product(rows: Tensor, weights: Tensor, layout: Layout, transposed: bool) -> Tensor:
-    """Rows (rows, n) times the weights of their expert: (E, m, n), or transposed (E, n, m)."""
+def _product(
+    rows: Tensor, weights: Tensor, layout: Layout, transposed: bool, parts: int = 1
+) -> Tensor:
+    """Rows (rows, n) times the weights of their expert, (E, m, n) or transposed (E, n, m): (rows,
+    m). With parts of the sum apart, so many such matrices above each other."""
     terms, columns = weights.shape[1:] if transposed else weights.mT.shape[1:]
     tile = _fitting(tuning().experts_product[layout.block], columns)
-    out = rows.new_empty(len(rows), columns)
+    parts = 1 if terms % tile.terms else _divisor(terms // tile.terms, parts)
+    out = rows.new_empty(parts * len(rows), columns)
     shape = (tile.terms, tile.columns) if transposed else (tile.columns, tile.terms)
     _run(
-        _product_kernel, tile, layout, columns // tile.columns,
+        _product_kernel, tile, layout, parts * (columns // tile.columns),
         _tiles(rows, layout.block, tile.terms), _tiles(weights, *shape),
         _tiles(out, layout.block, tile.columns // 2),
-        layout.tiles, layout.starts, len(weights), columns, terms, transposed,
+        layout.tiles, layout.starts, len(weights), columns, terms, len(rows), parts, transposed,
         SWAP=tile.swap,
     )  # fmt: skip
     return out
 
 
-def _down_backward(
-    d_rows: Tensor, down: Tensor, before: Tensor, weights: Tensor, layout: Layout
+def _parts(layout: Layout) -> int:
+    """Into how many parts sums are cut whose results are added up later: few rows have few tiles,
+    too few for all multiprocessors to end together."""
+    return FEW_ROWS_PARTS if layout.block == BLOCKS[0] else 1
+
+
+def _swiglu_backward(
+    d_active: Tensor, before: Tensor, weights: Tensor, layout: Layout
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradient of gate and up (rows, 2·f), the activation times its weight, (rows, f), and the
-    gradient of the weights (T, k)."""
-    width, hidden = down.shape[1:]
-    tile = _fitting(tuning().experts_backward[layout.block], hidden)
-    across = hidden // tile.columns
-    d_before, active = torch.empty_like(before), before.new_empty(len(before), hidden)
-    dots = torch.empty(across, len(before), dtype=torch.float32, device=before.device)
-    shape = layout.block, tile.columns // 2
-    _run(
-        _down_backward_kernel, tile, layout, across,
-        _tiles(d_rows, layout.block, tile.terms), _tiles(down, tile.terms, tile.columns),
-        _tiles(before, *shape), _tiles(d_before, *shape), _tiles(active, *shape), dots,
-        weights, layout.source, layout.tiles, layout.starts, len(down), hidden, width,
-        len(before),
+    """Gradient of gate and up (rows, 2·f), the activation times its weight, (rows, f), which takes
+    the place of `d_active`, and the gradient of the weights (T, k)."""
+    d_before, d_weights = torch.empty_like(before), torch.empty_like(weights)
+    _swiglu_backward_kernel[(len(before),)](
+        d_active, before, weights, layout.source, layout.tiles, d_before, d_weights,
+        d_active.shape[1], layout.block, COLUMNS, num_warps=4,
     )  # fmt: skip
-    return d_before, active, dots.sum(0)[layout.row_of].view_as(weights)
+    return d_before, d_active, d_weights
 
 
 def _sums(left: Tensor, right: Tensor, layout: Layout) -> Tensor:
@@ -210,16 +220,19 @@ def _up_kernel(  # type: ignore[no-untyped-def]
 
 @triton.jit(do_not_specialize=["experts"])
 def _product_kernel(  # type: ignore[no-untyped-def]
-    rows, weights, out, tiles, starts, experts, columns, terms, TRANSPOSED: tl.constexpr,
+    rows, weights, out, tiles, starts, experts, columns, terms, height,
+    PARTS: tl.constexpr, TRANSPOSED: tl.constexpr,
     BLOCK: tl.constexpr, COLUMNS: tl.constexpr, TERMS: tl.constexpr, GROUP: tl.constexpr,
     FLAT: tl.constexpr, SWAP: tl.constexpr,
 ):  # fmt: skip
     tall, across = tl.load(starts + experts) // BLOCK, columns // COLUMNS
-    for tile in tl.range(tl.program_id(0), tall * across, tl.num_programs(0), flatten=FLAT):
-        row, column = _position(tile, tall, across, GROUP)
+    each = tall * across
+    for tile in tl.range(tl.program_id(0), each * PARTS, tl.num_programs(0), flatten=FLAT):
+        part = 0 if PARTS == 1 else tile // each
+        row, column = _position(tile - part * each, tall, across, GROUP)
         expert = tl.load(tiles + row)
         total = _nothing(BLOCK, COLUMNS, SWAP)
-        for term in tl.range(0, terms, TERMS):
+        for term in tl.range(part * (terms // PARTS), (part + 1) * (terms // PARTS), TERMS):
             a = rows.load([row * BLOCK, term])
             if TRANSPOSED:
                 b = weights.load([expert * terms + term, column * COLUMNS]).T
@@ -228,51 +241,39 @@ def _product_kernel(  # type: ignore[no-untyped-def]
             total = _add(total, a, b, SWAP)
         if SWAP:
             total = total.T
-        _store(out, row * BLOCK, column * COLUMNS, total)
-
-
-@triton.jit(do_not_specialize=["experts"])
-def _down_backward_kernel(  # type: ignore[no-untyped-def]
-    d_rows, down, before, d_before, active, dots, weights, source, tiles, starts, experts,
-    hidden, width, height,
-    BLOCK: tl.constexpr, COLUMNS: tl.constexpr, TERMS: tl.constexpr, GROUP: tl.constexpr,
-    FLAT: tl.constexpr,
-):  # fmt: skip
-    tall, across = tl.load(starts + experts) // BLOCK, hidden // COLUMNS
-    for tile in tl.range(tl.program_id(0), tall * across, tl.num_programs(0), flatten=FLAT):
-        row, column = _position(tile, tall, across, GROUP)
-        at = tl.load(tiles + row) * width
-        d = tl.zeros((BLOCK, COLUMNS), tl.float32)
-        for term in tl.range(0, width, TERMS):
-            weight = down.load([at + term, column * COLUMNS])
-            d = tl.dot(d_rows.load([row * BLOCK, term]), weight, d)
-        line = row * BLOCK + tl.arange(0, BLOCK)
-        n = tl.load(source + line)
-        weight = tl.load(weights + n, mask=n >= 0, other=0.0)
-        left, right = _halves(d)
-        at = row * BLOCK, column * COLUMNS
-        dot = _swiglu_backward(left, weight, before, d_before, active, *at, hidden)
-        at = row * BLOCK, column * COLUMNS + COLUMNS // 2
-        dot += _swiglu_backward(right, weight, before, d_before, active, *at, hidden)
-        tl.store(dots + column.to(tl.int64) * height + line, dot)
+        _store(out, part * height + row * BLOCK, column * COLUMNS, total)
 
 
 @triton.jit
-def _swiglu_backward(d, weight, before, d_before, active, row, column, hidden):  # type: ignore[no-untyped-def]
-    """Write the gradient of gate and up, and the weighted activation; the gradient of the weight
-    as far as these columns go."""
-    gate = before.load([row, column]).to(tl.float32)
-    up = before.load([row, hidden + column]).to(tl.float32)
-    sigmoid = tl.sigmoid(gate)
-    silu = gate * sigmoid
-    y = silu * up
-    dot = tl.sum(d * y, 1)
-    active.store([row, column], (y * weight[:, None]).to(active.dtype))
-    d *= weight[:, None]
-    d_gate = d * up * (sigmoid + silu * (1 - sigmoid))
-    d_before.store([row, column], d_gate.to(d_before.dtype))
-    d_before.store([row, hidden + column], (d * silu).to(d_before.dtype))
-    return dot
+def _swiglu_backward_kernel(  # type: ignore[no-untyped-def]
+    d_active, before, weights, source, tiles, d_before, d_weights, hidden,
+    BLOCK: tl.constexpr, COLUMNS: tl.constexpr,
+):  # fmt: skip
+    """A row a program: fused into the product before it, this waited for what it reads."""
+    row = tl.program_id(0)
+    if tl.load(tiles + row // BLOCK) >= 0:
+        n = tl.load(source + row)
+        weight = tl.load(weights + n, mask=n >= 0, other=0.0)
+        dots = tl.zeros((COLUMNS,), tl.float32)
+        for first in range(0, hidden, COLUMNS):
+            column = first + tl.arange(0, COLUMNS)
+            inside = column < hidden
+            at = row.to(tl.int64) * hidden + column
+            both = row.to(tl.int64) * 2 * hidden + column
+            d = tl.load(d_active + at, mask=inside, other=0.0).to(tl.float32)
+            gate = tl.load(before + both, mask=inside, other=0.0).to(tl.float32)
+            up = tl.load(before + both + hidden, mask=inside, other=0.0).to(tl.float32)
+            sigmoid = tl.sigmoid(gate)
+            silu = gate * sigmoid
+            y = silu * up
+            dots += d * y
+            d *= weight
+            d_gate = d * up * (sigmoid + silu * (1 - sigmoid))
+            kind = d_before.dtype.element_ty
+            tl.store(d_active + at, (y * weight).to(kind), mask=inside)
+            tl.store(d_before + both, d_gate.to(kind), mask=inside)
+            tl.store(d_before + both + hidden, (d * silu).to(kind), mask=inside)
+        tl.store(d_weights + n, tl.sum(dots), mask=n >= 0)
 
 
 @triton.jit(do_not_specialize=["tiles"])

@@ -53,13 +53,15 @@ def gather(x: Tensor, layout: Layout, top_k: int) -> Tensor:
 
 
 def combine(rows: Tensor, layout: Layout, weights: Tensor | None, top_k: int) -> Tensor:
-    """The sum of each token's rows, times their weights (T, k): (T, width)."""
+    """The sum of each token's rows, times their weights (T, k): (T, width). Rows may be the sum of
+    matrices above each other."""
     tokens, width = len(layout.row_of) // top_k, rows.shape[1]
+    height = len(layout.source)
     out = rows.new_empty(tokens, width)
     grid = triton.cdiv(tokens, ROWS), triton.cdiv(width, COLUMNS)
     _combine[grid](
-        rows, out, layout.row_of, rows if weights is None else weights, tokens, width, top_k,
-        weights is not None, ROWS, COLUMNS, num_warps=4,
+        rows, out, layout.row_of, rows if weights is None else weights, tokens, width, height,
+        len(rows) // height, top_k, weights is not None, ROWS, COLUMNS, num_warps=4,
     )  # fmt: skip
     return out
 
@@ -134,8 +136,8 @@ def _gather(  # type: ignore[no-untyped-def]
 
 @triton.jit
 def _combine(  # type: ignore[no-untyped-def]
-    rows, out, row_of, weights, tokens, width, TOP_K: tl.constexpr, WEIGHTED: tl.constexpr,
-    ROWS: tl.constexpr, COLUMNS: tl.constexpr,
+    rows, out, row_of, weights, tokens, width, height, PARTS: tl.constexpr, TOP_K: tl.constexpr,
+    WEIGHTED: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
 ):  # fmt: skip
     token = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     column = (tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS))[None, :]
@@ -144,9 +146,12 @@ def _combine(  # type: ignore[no-untyped-def]
     total = tl.zeros((ROWS, COLUMNS), tl.float32)
     for choice in tl.static_range(TOP_K):
         row = tl.load(row_of + token * TOP_K + choice, mask=there, other=0).to(tl.int64)
-        part = tl.load(rows + row[:, None] * width + column, mask=inside, other=0.0).to(tl.float32)
+        of_row = tl.zeros((ROWS, COLUMNS), tl.float32)
+        for part in tl.static_range(PARTS):
+            at = (row + part * height)[:, None] * width + column
+            of_row += tl.load(rows + at, mask=inside, other=0.0).to(tl.float32)
         if WEIGHTED:
-            part *= tl.load(weights + token * TOP_K + choice, mask=there, other=0.0)[:, None]
-        total += part
+            of_row *= tl.load(weights + token * TOP_K + choice, mask=there, other=0.0)[:, None]
+        total += of_row
     to = out + token.to(tl.int64)[:, None] * width + column
     tl.store(to, total.to(out.dtype.element_ty), mask=inside)

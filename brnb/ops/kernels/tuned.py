@@ -12,6 +12,7 @@ import torch
 
 Streamed = dict[int, tuple[int, int, int, int | None]]
 Columns = tuple[tuple[int, int], ...]
+EACH = 1000  # waves: more than there are tiles
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Tile:
     warps, stages
         Of a program, and parts on their way at once.
     waves
-        Programs for each multiprocessor; each takes tile after tile.
+        Programs for each multiprocessor, which take tile after tile; `EACH` for one a tile.
     flat
         Whether the next tile is read while one is written.
     swap
@@ -71,9 +72,9 @@ class Tuning:
         Keys that a decoding token meets at a time.
     nf4_block
         Numbers that a program dequantises.
-    experts_up, experts_product, experts_backward
-        By rows of a tile: the first product of experts, one without an end of its own, and the
-        first one backward.
+    experts_up, experts_up_short, experts_product
+        By rows of a tile: the first product of experts (the second of 128 rows whose sums are
+        short), and one without an end of its own.
     experts_sums
         Rows of a tile of weights' gradients, and the rest of its sizes.
     """
@@ -93,8 +94,8 @@ class Tuning:
     decoding_keys: int
     nf4_block: int
     experts_up: dict[int, Tile]
+    experts_up_short: Tile
     experts_product: dict[int, Tile]
-    experts_backward: dict[int, Tile]
     experts_sums: tuple[int, Tile]
 
 
@@ -114,21 +115,17 @@ H200 = Tuning(
     decoding_keys=32,
     nf4_block=2048,
     experts_up={
-        16: Tile(64, 128, 8, 4, 4, 8),
-        64: Tile(128, 64, 8, 4, 3),
+        16: Tile(64, 128, 8, 4, 3, EACH, swap=True),
+        64: Tile(128, 64, 4, 4, 4),
         128: Tile(128, 64, 8, 8, 3),
     },
+    experts_up_short=Tile(64, 64, 8, 4, 3, EACH),
     experts_product={
-        16: Tile(64, 128, 8, 4, 4, 8),
-        64: Tile(128, 64, 8, 4, 4),
-        128: Tile(256, 64, 8, 8, 3),
+        16: Tile(64, 128, 8, 4, 3, EACH),
+        64: Tile(256, 64, 8, 4, 4, flat=True),
+        128: Tile(256, 64, 8, 8, 4, flat=True),
     },
-    experts_backward={
-        16: Tile(64, 64, 8, 4, 3, 4),
-        64: Tile(64, 64, 8, 4, 3, 2),
-        128: Tile(128, 64, 8, 8, 3),
-    },
-    experts_sums=(128, Tile(256, 64, 8, 8, 3)),
+    experts_sums=(128, Tile(256, 64, 8, 8, 4)),
 )
 BY_DEVICE = {"H200": H200, "H100": H200}  # by a part of CUDA's name for it; both are one die
 DEFAULT = H200  # of a device that nobody has measured: the same numbers, perhaps not as fast
