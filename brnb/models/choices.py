@@ -9,6 +9,55 @@ INITIAL_STD = 0.02  # of weights, unless a choice says otherwise
 
 
 @dataclass(frozen=True, kw_only=True)
+class Experts:
+    """What a mixture of experts is made of (`brnb.models.moe`).
+
+    Attributes
+    ----------
+    count, top_k
+        Experts, E, and how many a token goes to.
+    router
+        Weights are a softmax over all experts (Mixtral), or sigmoids (DeepSeek V3); in both the
+        weights of those chosen then add up to `scale`.
+    shared_hidden
+        Width inside an expert that all tokens go through; 0 for none.
+    groups, top_groups
+        Experts stand in so many groups, and are chosen from so many of them: 1 and 1 for no groups.
+    scale
+        Sum of a token's weights.
+    balance_loss
+        Coefficient of the loss that keeps experts evenly busy (Fedus et al., 2022); 0 for none.
+    bias_rate
+        Step of the bias that does the same without a loss (Wang et al., 2024); with sigmoids.
+    """
+
+    count: int
+    top_k: int
+    router: Literal["softmax", "sigmoid"] = "softmax"
+    shared_hidden: int = 0
+    groups: int = 1
+    top_groups: int = 1
+    scale: float = 1.0
+    balance_loss: float = 0.0
+    bias_rate: float = 0.0
+
+    def __post_init__(self) -> None:
+        in_group = self.count // max(1, self.groups)
+        for name, holds, rule in (
+            ("top_k", 1 <= self.top_k <= self.count, f"from 1 to count = {self.count}"),
+            ("router", self.router in ("softmax", "sigmoid"), "softmax or sigmoid"),
+            ("shared_hidden", self.shared_hidden >= 0, "a width, or 0 for none"),
+            ("groups", self.groups >= 1 and self.count % self.groups == 0, "a divisor of count"),
+            ("groups", self.groups == 1 or in_group > 1, "few enough that each has two experts"),
+            ("top_groups", 1 <= self.top_groups <= self.groups, f"from 1 to {self.groups}"),
+            ("top_k", self.top_k <= self.top_groups * in_group, "what the chosen groups hold"),
+            ("bias_rate", not self.bias_rate or self.router == "sigmoid", "0 with a softmax"),
+        ):
+            if not holds:
+                raise ValueError(f"experts.{name} = {getattr(self, name)!r}: it must be {rule}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Choices:
     """What a `TransformerLM` is made of; the defaults are GPT-2's.
 
@@ -69,6 +118,9 @@ class Choices:
     rope_scaling, rope_factor, original_context
         How RoPE reaches `rope_factor` times the context that it was trained for
         (`brnb.ops.rope_scaling`).
+    experts
+        Makes the MLP of every block a mixture of SwiGLU experts, each `hidden` wide inside; None
+        for one MLP. May be given as a dict of fields.
     """
 
     vocab_size: int
@@ -104,8 +156,11 @@ class Choices:
     rope_scaling: Literal["none", "linear", "ntk", "dynamic", "yarn", "llama3"] = "none"
     rope_factor: float = 1.0
     original_context: int | None = None
+    experts: Experts | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.experts, dict):
+            object.__setattr__(self, "experts", Experts(**self.experts))
         for field in fields(self):
             value = getattr(self, field.name)
             if int in (field.type, *get_args(field.type)) and value is not None and value < 1:
@@ -131,6 +186,9 @@ class Choices:
         yield "softcap", capped, "it must be positive, or None for no limit"
         kinds = False, True, "learnt", "l2"
         yield "qk_norm", self.qk_norm in kinds, f"choose from {kinds}"
+        plain = self.experts is None
+        yield "mlp", plain or self.mlp == "swiglu", "it must be swiglu where there are experts"
+        yield "bias", plain or not self.bias, "it must be False where there are experts"
 
     def _attention_rules(self) -> Iterator[Rule]:
         for name in ("global_every", "local_rope_theta"):

@@ -29,6 +29,7 @@ LLAMA = {
     "sinks": False,
     "kv_rank": None,
     "rope_scaling": "none",
+    "experts": None,
 }
 LLAMA_NAMES = {
     "embedding.": "model.embed_tokens.",

@@ -5,13 +5,15 @@ stand are in `brnb.models.norms`, latent attention in `brnb.models.latent`.
 """
 
 import math
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from brnb.models import moe
 from brnb.models.choices import INITIAL_STD, Choices
 from brnb.models.latent import LatentAttention
 from brnb.models.norms import Residual, branch_norm, head_norm, qk_norm
@@ -121,9 +123,17 @@ class TransformerLM(nn.Module):
         for module in self.modules():
             matrices = "embedding" if isinstance(module, nn.Embedding) else "hidden"
             for parameter in module.parameters(recurse=False):
-                kind = matrices if parameter.dim() == 2 else "vector"
+                kind = matrices if parameter.dim() >= 2 else "vector"
                 kinds["head" if module is self.head else kind].append(parameter)
         return kinds
+
+    def auxiliary_loss(self) -> Tensor | None:
+        """What training minimises beside the loss of the last forward pass; None: nothing."""
+        return moe.auxiliary_loss(self)
+
+    def after_step(self, total: Callable[[Tensor], Tensor]) -> None:
+        """What follows a step of the optimizer; `total` sums over the processes of a training."""
+        moe.rebalance(self, total)
 
     def _trunk(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
         past = self._tokens(state)
@@ -171,11 +181,11 @@ class TransformerLM(nn.Module):
         projected = INITIAL_STD * math.sqrt(self.choices.width)  # a normed stream through `value`
         branch = INITIAL_STD / math.sqrt(2 * self.choices.layers)
         for name, parameter in self.named_parameters():
-            into_stream = name.endswith((".out.weight", ".down.weight"))
+            into_stream = name.endswith((".out.weight", ".down.weight", ".mlp.down"))
             at_zero = name.endswith((".bias", "attention.gate.weight"))
             if at_zero or (zero and (into_stream or name == "head.weight")):
                 nn.init.zeros_(parameter)
-            elif parameter.dim() == 2:
+            elif parameter.dim() >= 2:
                 std = branch if into_stream else INITIAL_STD
                 if name == "embedding.weight":
                     std = self.choices.embedding_std
@@ -194,7 +204,7 @@ class Block(nn.Module):
         self.attention_norm, self.attention_residual = branch_norm(c), Residual(c)
         latent = c.kv_rank is not None
         self.attention = LatentAttention(c) if latent else Attention(c, value_embedding, local)
-        self.mlp_norm, self.mlp_residual, self.mlp = branch_norm(c), Residual(c), MLP(c)
+        self.mlp_norm, self.mlp_residual, self.mlp = branch_norm(c), Residual(c), _mlp(c)
         self.dropout = nn.Dropout(c.dropout)
         self.mix = nn.Parameter(torch.tensor([1.0, 0.0])) if c.input_skip else None
 
@@ -293,3 +303,11 @@ class MLP(nn.Module):
         gate = self.gate(x) if self.gated else None
         y: Tensor = self.down(activation(self.kind, self.up(x), gate))
         return y
+
+
+def _mlp(c: Choices) -> "MLP | moe.MoE":
+    if c.experts is None:
+        return MLP(c)
+    shared = c.experts.shared_hidden
+    every = MLP(replace(c, hidden=shared, experts=None)) if shared else None
+    return moe.MoE(c.width, c.hidden, c.experts, every)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from brnb.models.choices import Choices
 from brnb.models.latent import LatentAttention
+from brnb.models.moe import MoE
 from brnb.models.transformer import MLP, Attention, Block, Rotation, TransformerLM
 from brnb.ops import attention as packed_attention
 from brnb.ops import fp8
@@ -123,8 +124,14 @@ def has_kernel(c: Choices, packed: Tensor) -> bool:
     return packed_attention.fits(packed.shape[1], c.head_dim)
 
 
-def fused_mlp(part: MLP, x: Tensor, in_fp8: bool) -> Tensor:
-    """`MLP.forward`, whose gate and up are one product; in 8 bits, inner values are not written."""
+def fused_mlp(part: MLP | MoE, x: Tensor, in_fp8: bool) -> Tensor:
+    """`MLP.forward`, whose gate and up are one product; in 8 bits, inner values are not written.
+
+    Of a mixture the shared expert is such an MLP; products of the routed ones stay in bf16.
+    """
+    if isinstance(part, MoE):
+        routed, shared = part.routed(x), part.shared
+        return routed + fused_mlp(shared, x, in_fp8) if isinstance(shared, MLP) else routed
     ups = (part.gate, part.up) if part.gated else (part.up,)
     if in_fp8:
         return fp8.mlp(x, ups, part.down, part.kind)

@@ -128,6 +128,7 @@ class Training:
             if sharding.is_needed(model, self.device):
                 sharding.shard(model)
         self.parameters = list(model.parameters())
+        self.after_step = getattr(model, "after_step", None)
         self.optimizer = make_optimizer(model, params, self.world)
         batches = Streams if isinstance(model, RecurrentLM) else Windows
         shape = params.batch_size, params.seq_len
@@ -159,6 +160,8 @@ class Training:
         loss, self.state = self.gradients(batch, self.state)
         self.norm = nn.utils.clip_grad_norm_(self.parameters, self.params.grad_clip)
         self.optimizer.step()
+        if self.after_step is not None:
+            self.after_step(self.world.total)
         self.loss += loss
         self.summed += 1
         self.step += 1

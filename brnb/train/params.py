@@ -142,6 +142,33 @@ class ModernParams(TransformerParams, Recipe):
         return common | {name: getattr(self, name) for name in modern}
 
 
+class MoEParams(TransformerParams):
+    """A Transformer whose MLPs are mixtures of experts; `hidden` is the width inside each."""
+
+    dense: bool = Field(description="one MLP of width hidden instead; the rest is then ignored")
+    experts: Annotated[int, Field(ge=2)] = Field(description="in every block")
+    top_k: Positive = Field(description="experts a token goes to")
+    router: Literal["softmax", "sigmoid"] = Field(description="Mixtral's or DeepSeek V3's")
+    shared_hidden: Annotated[int, Field(ge=0)] = Field(
+        description="width inside an expert for all tokens; 0: none"
+    )
+    groups: Positive = Field(description="of experts; 1: none")
+    top_groups: Positive = Field(description="groups that a token's experts are from")
+    balance_loss: float = Field(ge=0, lt=1, description="coefficient; 0: no such loss")
+    bias_rate: float = Field(ge=0, lt=1, description="step of the balancing bias; sigmoid only")
+
+    def choices(self, vocab_size: int) -> dict[str, Any]:
+        """Form with its mixture, as arguments of `TransformerLM`."""
+        if self.dense:
+            return super().choices(vocab_size)
+        same = (
+            *("top_k", "router", "shared_hidden", "groups", "top_groups"),
+            *("balance_loss", "bias_rate"),
+        )
+        mixture = {name: getattr(self, name) for name in same}
+        return super().choices(vocab_size) | {"experts": {"count": self.experts} | mixture}
+
+
 class RecurrentParams(TrainParams):
     """v1–v4: a recurrent language model."""
 

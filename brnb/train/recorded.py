@@ -54,7 +54,9 @@ class Recording:
         self.scale = FP16_SCALE if in_fp16 else 1.0
         here, beside = torch.cuda.current_stream(x.device), torch.cuda.Stream(x.device)
         beside.wait_stream(here)
-        # As if nothing but the replay had happened: no random numbers drawn, no gradients made.
+        # As if nothing but the replay had happened: no random numbers drawn, no gradients made, no
+        # tokens counted.
+        buffers = [(buffer, buffer.clone()) for buffer in plain.model.buffers()]
         with (
             torch.random.fork_rng([x.device]),
             aliases(plain.model) as weights,
@@ -69,12 +71,14 @@ class Recording:
             # Of this thread alone: another may be copying a checkpoint.
             with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
                 self.loss, self.new, self.gradients = self._run(plain, weights)
+        for buffer, before in buffers:
+            buffer.copy_(before)
 
     def _run(
         self, plain: PlainStep, weights: list[nn.Parameter]
     ) -> tuple[Tensor, State, tuple[Tensor | None, ...]]:
         loss, new = plain.forward(self.x, self.y, self.state or None)
-        larger = loss * (self.share * self.scale)
+        larger = plain.objective(loss) * (self.share * self.scale)
         gradients = torch.autograd.grad(larger, weights, allow_unused=True)
         for gradient in gradients:
             if gradient is not None and self.scale != 1:

@@ -77,7 +77,8 @@ class PlainStep:
         """See `Step`."""
         with swapped(self.swaps):
             loss, new = self.forward(x, y, state)
-        (loss * share).backward()
+            objective = self.objective(loss)
+        (objective * share).backward()
         return loss.detach(), detached(new)
 
     def forward(self, x: Tensor, y: Tensor, state: State | None) -> tuple[Tensor, State]:
@@ -90,6 +91,13 @@ class PlainStep:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             loss, new = self.model(x, state, y)
         return loss, new
+
+    def objective(self, loss: Tensor) -> Tensor:
+        """What a step minimises: the loss, and what the model's last pass adds to it (a mixture of
+        experts wants them evenly busy)."""
+        auxiliary = getattr(self.model, "auxiliary_loss", None)
+        more = auxiliary() if auxiliary else None
+        return loss if more is None else loss + more
 
 
 def detached(state: State) -> State:

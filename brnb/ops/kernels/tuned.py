@@ -12,6 +12,37 @@ import torch
 
 Streamed = dict[int, tuple[int, int, int, int | None]]
 Columns = tuple[tuple[int, int], ...]
+EACH = 1000  # waves: more than there are tiles
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Sizes of a product of experts (`brnb.ops.kernels.experts`).
+
+    Attributes
+    ----------
+    columns, terms
+        Of a tile, and of what is read for it at a time.
+    group
+        Rows of tiles that programs beside each other share.
+    warps, stages
+        Of a program, and parts on their way at once.
+    waves
+        Programs for each multiprocessor, which take tile after tile; `EACH` for one a tile.
+    flat
+        Whether the next tile is read while one is written.
+    swap
+        Whether weights are the left side of the product.
+    """
+
+    columns: int
+    terms: int
+    group: int
+    warps: int
+    stages: int
+    waves: int = 1
+    flat: bool = False
+    swap: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +104,11 @@ class Tuning:
         Of a step of one sequence: its products, and its attention.
     nf4_block
         Numbers that a program dequantises.
+    experts_up, experts_up_short, experts_product
+        By rows of a tile: the first product of experts (the second of 128 rows whose sums are
+        short), and one without an end of its own.
+    experts_sums
+        Rows of a tile of weights' gradients, and the rest of its sizes.
     """
 
     multiprocessors: int
@@ -91,6 +127,10 @@ class Tuning:
     vector: VectorTile
     token: TokenTile
     nf4_block: int
+    experts_up: dict[int, Tile]
+    experts_up_short: Tile
+    experts_product: dict[int, Tile]
+    experts_sums: tuple[int, Tile]
 
 
 H200 = Tuning(
@@ -110,6 +150,18 @@ H200 = Tuning(
     vector=VectorTile(8192, 2048, 512, 4, 2**24),
     token=TokenTile(64, 32, 4, 2),
     nf4_block=2048,
+    experts_up={
+        16: Tile(64, 128, 8, 4, 3, EACH, swap=True),
+        64: Tile(128, 64, 4, 4, 4),
+        128: Tile(128, 64, 8, 8, 3),
+    },
+    experts_up_short=Tile(64, 64, 8, 4, 3, EACH),
+    experts_product={
+        16: Tile(64, 128, 8, 4, 3, EACH),
+        64: Tile(256, 64, 8, 4, 4, flat=True),
+        128: Tile(256, 64, 8, 8, 4, flat=True),
+    },
+    experts_sums=(128, Tile(256, 64, 8, 8, 4)),
 )
 BY_DEVICE = {"H200": H200, "H100": H200}  # by a part of CUDA's name for it; both are one die
 DEFAULT = H200  # of a device that nobody has measured: the same numbers, perhaps not as fast
