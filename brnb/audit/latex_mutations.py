@@ -82,8 +82,9 @@ def _text(main: Path, draw: random.Random, claims: Mapping[str, Claim]) -> Itera
         start = starts[line.file][line.number - 1]
         backed = [m for m, _, kind in classified(line, claims) if kind in ("quoted", "computed")]
         for match in backed * EDITS_OF_A_NUMBER:
+            first, last = match.span("digits")
             digits = other_number(match["digits"], draw)
-            yield path, Edit(*(start + at for at in match.span("digits")), digits, "number")
+            yield path, Edit(start + first, start + last, digits, "number")
         if backed or BRNB.search(line.text):
             for edit in edits(line.visible, draw):
                 if edit.kind != "number":

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from brnb.theory.compute import gpu_seconds, mfu, training_flops
+from brnb.theory.costs import price_list_for, price_of
 from brnb.thesis import load
 
+H200 = "NVIDIA H200"  # as its driver names it
 ProgrammeRow = Mapping[str, Any]
 
 
@@ -28,8 +30,11 @@ class Implied:
         None where the published numbers do not suffice.
     missing
         What is not published.
-    our_hours
-        Hours of one H200 for the same tokens, at the share measured by this project.
+    our_hours, our_usd_per_billion
+        Hours of one H200 for the same tokens, at the share measured by this project, and USD for a
+        billion of them at its price by the hour.
+    tokens_billion, kwh, cost
+        As published; None where nothing is.
     """
 
     name: str
@@ -41,6 +46,10 @@ class Implied:
     plausible: bool | None
     missing: tuple[str, ...]
     our_hours: float | None
+    our_usd_per_billion: float | None
+    tokens_billion: float | None
+    kwh: float | None
+    cost: str | None
 
 
 def implied(row: ProgrammeRow, most: float) -> Implied:
@@ -69,8 +78,29 @@ def implied(row: ProgrammeRow, most: float) -> Implied:
         flops = training_flops(row["parameters"], row["tokens"])
         ours = gpu_seconds(flops, float(load("hardware", "h200_sxm", "bf16_tflops")), our_share())
         ours /= 3600
-    plausible = None if share is None else share <= most
-    return Implied(row["name"], row["source"], hours, speed, share, watts, plausible, missing, ours)
+    billions = row["tokens"] / 1e9 if row["tokens"] else None
+    return Implied(
+        name=row["name"],
+        source=row["source"],
+        gpu_hours=hours,
+        tokens_per_second=speed,
+        share=share,
+        watts=watts,
+        plausible=None if share is None else share <= most,
+        missing=missing,
+        our_hours=ours,
+        our_usd_per_billion=ours * _h200_price() / billions if ours and billions else None,
+        tokens_billion=billions,
+        kwh=row["kwh"],
+        cost=row["cost"],
+    )
+
+
+def _h200_price() -> float:
+    price, why = price_of(H200, price_list_for(H200))
+    if price is None:
+        raise LookupError(why)
+    return float(price)
 
 
 def our_share() -> float:

@@ -174,11 +174,15 @@ def tab_portuguese_models(models: Iterable[Implied], lang: str) -> "pd.DataFrame
     rows = [
         {
             "model": model.name,
+            "tokens_billion": model.tokens_billion,
+            "kwh": model.kwh,
+            "published_cost": model.cost,
             "gpu_hours": model.gpu_hours,
             "tokens_per_second": model.tokens_per_second,
             "share_of_peak": None if model.share is None else 100 * model.share,
             "watts": model.watts,
             "our_hours": model.our_hours,
+            "our_usd_per_billion": model.our_usd_per_billion,
             "verdict": _plausibility(model, lang),
             "source": model.source,
         }

@@ -5,8 +5,10 @@ import pytest
 from scipy import optimize, stats
 
 from brnb.audit import attention, grim, numeric, properties
-from brnb.audit.programmes import implied
+from brnb.audit.programmes import implied, our_share
 from brnb.audit.reproduction import outcomes
+from brnb.theory.costs import price_list_for
+from brnb.thesis import load
 
 
 def test_the_clip_of_a_quantiser_is_scipys() -> None:
@@ -64,11 +66,15 @@ def test_orders_of_growth() -> None:
 
 def test_published_trainings_against_the_peak() -> None:
     row = {"parameters": 1e9, "tokens": 312e12 * 3600 / 6e9 / 2, "gpus": 1, "gpu": "a100_80gb"}
-    row |= {"hours": 1, "kwh": 0.4, "kg_co2": None, "name": "m", "source": "s"}
+    row |= {"hours": 1, "kwh": 0.4, "kg_co2": None, "cost": None, "name": "m", "source": "s"}
     half = implied(row, 0.65)
     assert half.share == pytest.approx(0.5)
     assert half.watts == pytest.approx(400)
     assert half.plausible
+    # 6e9 FLOP a token for 1e9 tokens, at our share of an H200's peak, at its price by the hour
+    price = load("prices", "usd_per_hour", price_list_for("NVIDIA H200"), "prices", "h200_sxm")
+    hours = 6e18 / (989.4e12 * our_share()) / 3600
+    assert half.our_usd_per_billion == pytest.approx(hours * float(price), rel=1e-3)
     assert implied({**row, "hours": 0.5}, 0.65).plausible is False
     assert implied({**row, "hours": None}, 0.65).missing == ("hours",)
 
