@@ -63,7 +63,7 @@ class LatencyParams(Params):
     warm_up: Positive = Field(description="answers that are not timed, of every model")
     repeats: Annotated[int, Field(ge=2)] = Field(description="times that an item is timed")
     execute_code: bool = Field(description="run the programs of answers, in a sandbox")
-    timing_device: Literal["auto", "cpu", "cuda"] = Field(description="auto: the GPU if any")
+    device: Literal["auto", "cpu", "cuda"] = Field(description="auto: the GPU if there is one")
     resamples: Annotated[int, Field(ge=100)] = Field(description="draws of each bootstrap")
     confidence: float = Field(gt=0.5, lt=1, description="of the intervals over items")
 

@@ -66,7 +66,7 @@ def time_all(
     work
         Folder of the journals, one for each contestant and all that shapes its timings.
     """
-    device = pick_device(params.timing_device)
+    device = pick_device(params.device)
     schedule = Schedule(params.warm_up, params.repeats, dict(params.new_tokens))
     results = []
     for contestant in params.contestants:
@@ -95,14 +95,13 @@ def identity(
     """What timings depend on, so that those of another machine or code are not taken for them."""
     machine = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     budgets = {"warm_up": schedule.warm_up, "new_tokens": schedule.new_tokens}
-    libraries = {name: version(name) for name in ("torch", "transformers", "bitsandbytes")}
+    quantised = ["bitsandbytes"] if contestant.weights in ("int8", "nf4") else []
+    libraries = {name: version(name) for name in ("torch", "transformers", *quantised)}
     told = [contestant.model_dump(), shape, budgets, vocabulary, machine, libraries]
     return digest([told, reached(["brnb.latency.measure", "brnb.latency.contestants"])])
 
 
-def records(
-    timed: Sequence[Timed], items: Sequence[Item], execute: Execute | None
-) -> pd.DataFrame:
+def records(timed: Sequence[Timed], items: Sequence[Item], execute: Execute | None) -> pd.DataFrame:
     """One row an answer, as the CSV of document 003 had it, and more: every score stands beside.
 
     Columns: model, family, weights, benchmark, task, item, repeat, prompt_tokens, new_tokens,

@@ -25,7 +25,9 @@ def summarise(records: pd.DataFrame, params: "LatencyParams") -> pd.DataFrame:
     """
     rows = []
     for key, group in records.groupby(["model", "family", "weights", "benchmark"], sort=False):
-        row: dict[str, Any] = dict(zip(("model", "family", "weights", "benchmark"), key, strict=True))
+        row: dict[str, Any] = dict(
+            zip(("model", "family", "weights", "benchmark"), key, strict=True)
+        )
         by_item = group.groupby("item", sort=True)
         row["items"] = by_item.ngroups
         for name in SECONDS:
@@ -51,7 +53,7 @@ def by_weights(
     """What a format of the weights does to a shape's speed and memory, beside bf16 or fp32.
 
     Items are paired: the ratio of an item's rates is taken before the median. Columns: shape,
-    weights, tokens_per_s, speed_ratio with ``_low`` and ``_high``, memory_ratio.
+    weights, tokens_per_s, speed_ratio with ``_low`` and ``_high``, memory_relative.
     """
     rows = []
     models = {result.contestant.name: result.contestant for result in timed}
@@ -67,5 +69,5 @@ def by_weights(
         row = {"shape": source, "weights": contestant.weights}
         row |= {"tokens_per_s": float(rates[name].median()), "speed_ratio": middle}
         row |= {"speed_ratio_low": low, "speed_ratio_high": high}
-        rows.append(row | {"memory_ratio": float(peaks[name] / peaks[plain[source]])})
+        rows.append(row | {"memory_relative": float(peaks[name] / peaks[plain[source]])})
     return pd.DataFrame(rows)
