@@ -14,7 +14,6 @@
 import ast
 import re
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
 from math import isclose
 
 from brnb.evaluate.text_metrics import FORMS
@@ -78,16 +77,12 @@ def same_number(reference: str, answer: str) -> bool:
 def readings(text: str) -> set[float]:
     """What a written number can mean: ``1.234,5`` one thing, ``1.234`` two, no number nothing."""
     plain = text.replace("−", "-").strip()
-    forms = {plain.replace(",", ""), plain.replace(".", "").replace(",", ".")}
-    if plain.count(",") == 1 and "." not in plain:
-        forms.add(plain.replace(",", "."))
-    found = set()
-    for form in forms:
-        try:
-            found.add(float(Decimal(form)))
-        except InvalidOperation:
-            continue
-    return found
+    values = set()
+    for thousands, decimal in ((".", ","), (",", ".")):
+        whole = rf"-?(?:\d{{1,3}}(?:\{thousands}\d{{3}})+|\d+)"
+        if re.fullmatch(rf"{whole}(?:\{decimal}\d+)?", plain):
+            values.add(float(plain.replace(thousands, "").replace(decimal, ".")))
+    return values
 
 
 def program(answer: str, entry: str = "") -> str:

@@ -123,7 +123,7 @@ def test_nothing_runs_where_nothing_can_be_shut_in(monkeypatch, tmp_path):
         .replace("NEW_NAMESPACES = 0x1", "NEW_NAMESPACES = -0x1")
     )
     monkeypatch.setattr(sandbox.jail, "__file__", str(fake))
-    with pytest.raises(NoIsolation, match="unshare: Invalid argument.*execute_code to False"):
+    with pytest.raises(NoIsolation, match=r"unshare: Invalid argument.*execute_code to False"):
         execute("open('/tmp/never', 'w')", [])
 
 
