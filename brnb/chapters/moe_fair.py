@@ -70,6 +70,7 @@ def tab_moe_entropy(entropy: "pd.DataFrame") -> "pd.DataFrame":
     """Means over seeds, a row a layer: how decided the router is, and how even the load."""
     columns = ["token_entropy", "load_entropy", "largest", "imbalance"]
     means = entropy.groupby("layer")[columns].mean().reset_index()
+    means["layer"] += 1
     return frame(means.rename(columns={"largest": "entropy_most"}).to_dict("list"))
 
 
@@ -92,7 +93,8 @@ def tab_moe_specialisation(specialisation: "pd.DataFrame") -> "pd.DataFrame":
     """A row a layer and seed: what the register tells of the expert, and what chance would."""
     columns = ["seed", "layer", "information", "chance", "specialised"]
     rows = specialisation[columns].to_dict("records")
-    return frame([row | {"specialised": bool(row["specialised"])} for row in rows])
+    counted = ({"layer": row["layer"] + 1, "specialised": bool(row["specialised"])} for row in rows)
+    return frame([row | change for row, change in zip(rows, counted, strict=True)])
 
 
 def fig_moe_registers(registers: "pd.DataFrame", lang: str) -> "Figure":
