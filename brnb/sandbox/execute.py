@@ -110,6 +110,7 @@ def _outcome(said: bytes, ended: int, nonce: str) -> Outcome:
 def _refusal(why: str) -> str:
     return (
         f"code cannot be shut in on this machine ({why}), so none is executed: allow user "
-        "namespaces (sysctl kernel.unprivileged_userns_clone=1; in Docker "
-        "--security-opt seccomp=unconfined), or set execute_code to False"
+        "namespaces (sysctl kernel.unprivileged_userns_clone=1, or on Ubuntu "
+        "kernel.apparmor_restrict_unprivileged_userns=0; in Docker --security-opt "
+        "seccomp=unconfined), or set execute_code to False"
     )

@@ -1,12 +1,14 @@
 """What runs in the sandbox and what it cannot do. Every attack is bounded, should the walls fail:
 the bomb makes at most 64 processes, and the allocation asks for its limit first."""
 
+import contextlib
 import json
 import os
 import socket
 import subprocess
 import tempfile
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,14 @@ def test_an_endless_loop_ends():
     assert run("import time; time.sleep(60)", limits=Limits(seconds=1)).result == "time"
     caught = "while True:\n    try:\n        while True: pass\n    except BaseException: pass"
     assert run(caught, limits=Limits(seconds=20, cpu_seconds=1)).result == "time"
+
+
+def test_nothing_goes_on_when_time_is_over():
+    assert run("import time; time.sleep(60)", limits=Limits(seconds=0.5)).result == "time"
+    time.sleep(0.1)  # the kernel ends the namespace when its first process is told to end
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it may end while we look
+            assert sandbox.jail.__file__.encode() not in path.read_bytes()
 
 
 def test_ten_gigabytes_are_not_given():
