@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from brnb.latency.hypotheses import Finding
-    from brnb.latency.items import Item
-    from brnb.latency.study import Timed
+    from brnb.latency.hypotheses import HypothesisTest
+    from brnb.latency.items import BenchmarkItem
+    from brnb.latency.study import TimedContestant
 
 FAMILIES = {"dense": "C0", "moe": "C1"}
 
@@ -38,7 +38,7 @@ def tab_moe_models(lang: str) -> "pd.DataFrame":
     return frame(rows)
 
 
-def tab_moe_benchmarks(items: Sequence["Item"], lang: str) -> "pd.DataFrame":
+def tab_moe_benchmarks(items: Sequence["BenchmarkItem"], lang: str) -> "pd.DataFrame":
     """Items asked, by benchmark and task, with the words of their prompts."""
     rows = []
     for benchmark, task in dict.fromkeys((item.benchmark, item.task) for item in items):
@@ -50,7 +50,7 @@ def tab_moe_benchmarks(items: Sequence["Item"], lang: str) -> "pd.DataFrame":
     return frame(rows)
 
 
-def tab_moe_examples(items: Sequence["Item"], lang: str) -> "pd.DataFrame":
+def tab_moe_examples(items: Sequence["BenchmarkItem"], lang: str) -> "pd.DataFrame":
     """The items that the document prints, and an answer to each that counts as right."""
     rows = [
         {
@@ -65,7 +65,9 @@ def tab_moe_examples(items: Sequence["Item"], lang: str) -> "pd.DataFrame":
     return frame(rows)
 
 
-def tab_moe_timings(summary: "pd.DataFrame", timed: Sequence["Timed"], lang: str) -> "pd.DataFrame":
+def tab_moe_timings(
+    summary: "pd.DataFrame", timed: Sequence["TimedContestant"], lang: str
+) -> "pd.DataFrame":
     """Medians over items with the ends of their intervals, sizes and memory."""
     sizes = {result.contestant.name: result.size for result in timed}
     rows = [
@@ -162,7 +164,7 @@ def tab_moe_weights(ratios: "pd.DataFrame", lang: str) -> "pd.DataFrame":
     return frame([head, *ratios.to_dict("records")])[list(ratios.columns)]
 
 
-def tab_moe_hypotheses(findings: Sequence["Finding"], lang: str) -> "pd.DataFrame":
+def tab_moe_hypotheses(findings: Sequence["HypothesisTest"], lang: str) -> "pd.DataFrame":
     """Each hypothesis as printed, then each statistic with its interval and verdict."""
     printed = load("moe", "hypotheses")
     rows = []
@@ -177,7 +179,7 @@ def tab_moe_hypotheses(findings: Sequence["Finding"], lang: str) -> "pd.DataFram
     return frame(sorted(rows, key=lambda row: row["hypothesis"]))
 
 
-def verdicts(findings: Sequence["Finding"], lang: str) -> list[str]:
+def verdicts(findings: Sequence["HypothesisTest"], lang: str) -> list[str]:
     """A sentence for each statistic: the printed verdict, ours, and the ratio behind it."""
     printed = load("moe", "hypotheses")
     sentences = []

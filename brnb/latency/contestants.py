@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
 STD = 0.02  # of random weights
-Value = Callable[[str, Tensor], Tensor]
+_Value = Callable[[str, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Size:
+class ModelSize:
     """Parameters of a model: all, and those that a token uses."""
 
     total: int
@@ -49,19 +49,19 @@ def configuration(contestant: Contestant, shapes: dict[str, dict[str, Any]]) -> 
         ) from error
 
 
-def size_of(config: "PreTrainedConfig") -> Size:
+def model_size(config: "PreTrainedConfig") -> ModelSize:
     """Parameters by configuration alone: nothing is loaded."""
     model = _empty(config, torch.float32)
     total = sum(parameter.numel() for parameter in model.parameters())
     routed = sum(p.numel() for experts in _experts(model) for p in experts.parameters())
     text: Any = config.get_text_config()
     if not routed:
-        return Size(total, total)
+        return ModelSize(total, total)
     most = next(len(experts.gate_up_proj) for experts in _experts(model))
-    return Size(total, total - routed + routed * text.num_experts_per_tok // most)
+    return ModelSize(total, total - routed + routed * text.num_experts_per_tok // most)
 
 
-def load(
+def load_contestant(
     contestant: Contestant, config: "PreTrainedConfig", device: torch.device, seed: int
 ) -> "PreTrainedModel":
     """The model, frozen, on its device; no more than one map exists there in full beside it.
@@ -121,7 +121,7 @@ def _as_it_is(name: str, like: Tensor) -> Tensor:
 
 def _place(
     model: "PreTrainedModel",
-    value: Value,
+    value: _Value,
     weights: Weights,
     dtype: torch.dtype,
     device: torch.device,

@@ -26,11 +26,11 @@ from brnb.latency.items import DOSMI, EXPERTISE
 if TYPE_CHECKING:
     from brnb.latency.params import LatencyParams, Pairing
 
-Verdict = Literal["confirmed", "refuted", "undecided"]
+_Verdict = Literal["confirmed", "refuted", "undecided"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class HypothesisTest:
     """A hypothesis, measured in one comparison.
 
     Attributes
@@ -53,7 +53,7 @@ class Finding:
     high: float
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> _Verdict:
         """Whether the interval lies above 0, below it, or holds it."""
         if self.low > 0:
             return "confirmed"
@@ -61,7 +61,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Sample:
+class Timings:
     """A group of models on the items of one benchmark.
 
     Attributes
@@ -78,9 +78,9 @@ class Sample:
     tokens: Floats
     accuracy: Floats
 
-    def drawn(self, items: "np.ndarray") -> "Sample":
+    def drawn(self, items: "np.ndarray") -> "Timings":
         """The same models on these items, repeated or left out."""
-        return Sample(self.latency[:, items], self.tokens[items], self.accuracy[:, items])
+        return Timings(self.latency[:, items], self.tokens[items], self.accuracy[:, items])
 
     def log_latency(self) -> float:
         """Of the models' mean latency."""
@@ -104,34 +104,34 @@ class Sample:
             return float(np.log((flat.std(axis=1) / flat.mean(axis=1)).mean()))
 
 
-Group = Mapping[str, Sample]  # by benchmark
-Statistic = Callable[[Group, Group], float]
+_Group = Mapping[str, Timings]  # by benchmark
+_Statistic = Callable[[_Group, _Group], float]
 
 
-def _rise(measure: Callable[[Sample], float]) -> Statistic:
+def _rise(measure: Callable[[Timings], float]) -> _Statistic:
     """How much MoE gains on dense models from the short benchmark to the long one."""
 
-    def statistic(moe: Group, dense: Group) -> float:
+    def statistic(moe: _Group, dense: _Group) -> float:
         short, long = (measure(moe[name]) - measure(dense[name]) for name in (DOSMI, EXPERTISE))
         return long - short
 
     return statistic
 
 
-def _in_short_tasks(measure: Callable[[Sample], float]) -> Statistic:
+def _in_short_tasks(measure: Callable[[Timings], float]) -> _Statistic:
     return lambda moe, dense: measure(moe[DOSMI]) - measure(dense[DOSMI])
 
 
-STATISTICS: dict[tuple[str, str], Statistic] = {
-    ("H1", "efficiency_gain"): _rise(Sample.log_efficiency),
-    ("H1", "throughput_gain"): _rise(Sample.log_throughput),
-    ("H2", "variation_gap"): _in_short_tasks(Sample.log_variation),
-    ("H3", "overhead_fall"): lambda moe, dense: -_rise(Sample.log_latency)(moe, dense),
-    ("H3", "short_penalty"): _in_short_tasks(Sample.log_latency),
+STATISTICS: dict[tuple[str, str], _Statistic] = {
+    ("H1", "efficiency_gain"): _rise(Timings.log_efficiency),
+    ("H1", "throughput_gain"): _rise(Timings.log_throughput),
+    ("H2", "variation_gap"): _in_short_tasks(Timings.log_variation),
+    ("H3", "overhead_fall"): lambda moe, dense: -_rise(Timings.log_latency)(moe, dense),
+    ("H3", "short_penalty"): _in_short_tasks(Timings.log_latency),
 }
 
 
-def findings_of(records: pd.DataFrame, params: "LatencyParams") -> list[Finding]:
+def findings_of(records: pd.DataFrame, params: "LatencyParams") -> list[HypothesisTest]:
     """Every statistic of every comparison.
 
     Parameters
@@ -149,8 +149,8 @@ def findings_of(records: pd.DataFrame, params: "LatencyParams") -> list[Finding]
 
 
 def _findings(
-    pairing: "Pairing", moe: Group, dense: Group, params: "LatencyParams"
-) -> list[Finding]:
+    pairing: "Pairing", moe: _Group, dense: _Group, params: "LatencyParams"
+) -> list[HypothesisTest]:
     """The same resamples for all statistics, and for both groups: items are paired."""
     random = np.random.default_rng(params.seed)
     draws = []
@@ -164,7 +164,7 @@ def _findings(
         with np.errstate(invalid="ignore"):
             value = statistic(moe, dense)
         low, high = _ends(value, drawn, params.confidence)
-        findings.append(Finding(pairing.name, *key, value, low, high))
+        findings.append(HypothesisTest(pairing.name, *key, value, low, high))
     return findings
 
 
@@ -176,16 +176,16 @@ def _ends(value: float, draws: Floats, confidence: float) -> tuple[float, float]
     return float(low), float(high)
 
 
-def _group(records: pd.DataFrame, models: Sequence[str]) -> Group:
+def _group(records: pd.DataFrame, models: Sequence[str]) -> _Group:
     return {name: _sample(records, name, models) for name in (DOSMI, EXPERTISE)}
 
 
-def _sample(records: pd.DataFrame, benchmark: str, models: Sequence[str]) -> Sample:
+def _sample(records: pd.DataFrame, benchmark: str, models: Sequence[str]) -> Timings:
     rows = records[(records["benchmark"] == benchmark) & records["model"].isin(models)]
     rows = rows.sort_values(["model", "item", "repeat"])
     items, repeats = rows["item"].nunique(), rows["repeat"].nunique()
     shape = len(models), items, repeats
-    return Sample(
+    return Timings(
         latency=rows["latency_s"].to_numpy(float).reshape(shape),
         tokens=rows["new_tokens"].to_numpy(float).reshape(shape)[0, :, 0],
         accuracy=rows["checked"].to_numpy(float).reshape(shape)[:, :, 0],

@@ -32,7 +32,7 @@ _CALLED = re.compile(r"(?<![.\w])([A-Za-z_]\w*)\s*\(")
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class BenchmarkItem:
     """One task.
 
     Attributes
@@ -74,25 +74,25 @@ class Item:
         return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def dosmi_v2() -> list[Item]:
+def dosmi_v2() -> list[BenchmarkItem]:
     """The 20 micro-tasks, five of each kind."""
     rows = data.read("latency/tasks/dosmi_v2.yaml")
     return [_packaged(DOSMI, row, {}) for row in rows]
 
 
-def expertise_map() -> list[Item]:
+def expertise_map() -> list[BenchmarkItem]:
     """The 40 macro-tasks, ten of each kind; all but the printed ones ask about a long text."""
     content = data.read("latency/tasks/expertise_map.yaml")
     return [_packaged(EXPERTISE, row, content["contexts"]) for row in content["items"]]
 
 
-def _packaged(benchmark: str, row: Mapping[str, Any], contexts: Mapping[str, str]) -> Item:
+def _packaged(benchmark: str, row: Mapping[str, Any], contexts: Mapping[str, str]) -> BenchmarkItem:
     answers = tuple(row["answers"])
-    return Item(
+    return BenchmarkItem(
         id=row["id"],
         benchmark=benchmark,
         task=row["task"],
-        kind="code" if "tests" in row else kind_of(answers, row["task"]),
+        kind="code" if "tests" in row else answer_kind(answers, row["task"]),
         question=row["prompt"],
         context=contexts[row["context"]] if "context" in row else "",
         answers=answers,
@@ -102,13 +102,13 @@ def _packaged(benchmark: str, row: Mapping[str, Any], contexts: Mapping[str, str
     )
 
 
-def kind_of(answers: Iterable[str], task: str) -> Kind:
+def answer_kind(answers: Iterable[str], task: str) -> Kind:
     """Number or text: a number if every answer is one and the task is not to name or find it."""
     numbers = all(_NUMBER.fullmatch(answer) for answer in answers)
     return "number" if numbers and task not in ("qa", "squad") else "text"
 
 
-def first_of_each(items: Iterable[Item], count: int) -> list[Item]:
+def first_of_each(items: Iterable[BenchmarkItem], count: int) -> list[BenchmarkItem]:
     """The first `count` items of every benchmark and task, in their order."""
     taken: dict[tuple[str, str], int] = {}
     chosen = []
@@ -168,7 +168,7 @@ SHAPES: dict[frozenset[str], Callable[[Mapping[str, Any]], Fields]] = {
 """Fields that a record must have, and how an item is made of it."""
 
 
-def read_items(path: Path, split: str | None = None) -> list[Item]:
+def read_benchmark(path: Path, split: str | None = None) -> list[BenchmarkItem]:
     """All items of a benchmark in JSON Lines, called as its file is.
 
     Parameters
@@ -187,7 +187,7 @@ def read_items(path: Path, split: str | None = None) -> list[Item]:
     """
     if not path.name.lower().endswith((".jsonl", ".jsonl.gz")):
         raise ValueError(f"{path}: benchmarks are JSON Lines; give a .jsonl or .jsonl.gz file")
-    items: dict[str, Item] = {}
+    items: dict[str, BenchmarkItem] = {}
     for line, row in rows_of(path):
         where = f"{path}:{line}"
         if isinstance(row, Malformed):
@@ -203,7 +203,7 @@ def read_items(path: Path, split: str | None = None) -> list[Item]:
     return list(items.values())
 
 
-def _item(row: Mapping[str, Any], benchmark: str, where: str) -> Item:
+def _item(row: Mapping[str, Any], benchmark: str, where: str) -> BenchmarkItem:
     shape = next((names for names in SHAPES if names <= row.keys()), None)
     if shape is None:
         known = "; ".join(", ".join(sorted(names)) for names in SHAPES)
@@ -225,9 +225,9 @@ def _item(row: Mapping[str, Any], benchmark: str, where: str) -> Item:
         raise ValueError(f"{where}: tests must be texts")
     if not tests and not any(texts):
         raise ValueError(f"{where}: one answer or test is due")
-    fields.setdefault("kind", kind_of(texts, "qa"))
+    fields.setdefault("kind", answer_kind(texts, "qa"))
     key = next((row[name] for name in ("id", "task_id") if name in row), where)
-    return Item(id=str(key), benchmark=benchmark, task=benchmark, **fields)
+    return BenchmarkItem(id=str(key), benchmark=benchmark, task=benchmark, **fields)
 
 
 def _message(error: Exception) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 
 from brnb.algorithms.memory import peak_bytes
-from brnb.latency.items import Item
+from brnb.latency.items import BenchmarkItem
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -77,7 +77,7 @@ class Schedule:
     repeats: int
     new_tokens: dict[str, int]
 
-    def budget(self, item: Item) -> int:
+    def budget(self, item: BenchmarkItem) -> int:
         """Tokens of an answer; benchmarks from files share one number, ``external``."""
         return self.new_tokens.get(item.benchmark, self.new_tokens["external"])
 
@@ -86,7 +86,7 @@ def time_model(
     name: str,
     load: Callable[[], "PreTrainedModel"],
     vocabulary: Vocabulary,
-    items: Sequence[Item],
+    items: Sequence[BenchmarkItem],
     schedule: Schedule,
     journal: Path,
 ) -> list[Timing]:
@@ -143,8 +143,8 @@ def _timed(
     name: str,
     load: Callable[[], "PreTrainedModel"],
     vocabulary: Vocabulary,
-    items: Sequence[Item],
-    left: Iterable[tuple[Item, int]],
+    items: Sequence[BenchmarkItem],
+    left: Iterable[tuple[BenchmarkItem, int]],
     schedule: Schedule,
 ) -> Iterable[Timing]:
     model = load()
@@ -175,7 +175,7 @@ def _one(
     name: str,
     model: "PreTrainedModel",
     vocabulary: Vocabulary,
-    item: Item,
+    item: BenchmarkItem,
     repeat: int,
     schedule: Schedule,
     held: int | None,
@@ -215,7 +215,7 @@ class _Clock:
 
 @torch.inference_mode()
 def _answer(
-    model: "PreTrainedModel", vocabulary: Vocabulary, item: Item, schedule: Schedule
+    model: "PreTrainedModel", vocabulary: Vocabulary, item: BenchmarkItem, schedule: Schedule
 ) -> tuple[int, list[int], list[float]]:
     """Length of the prompt, the tokens that follow it, and when the prompt and each were there."""
     prompt, clock = vocabulary.encode(item.prompt), _Clock()
@@ -235,7 +235,7 @@ def _answer(
 
 
 def _counted(
-    model: "PreTrainedModel", vocabulary: Vocabulary, item: Item, schedule: Schedule
+    model: "PreTrainedModel", vocabulary: Vocabulary, item: BenchmarkItem, schedule: Schedule
 ) -> int:
     """Bytes of the weights and of what the longest prompt adds, tensor by tensor."""
     weights = {p.untyped_storage()._cdata: p.untyped_storage().nbytes() for p in model.parameters()}

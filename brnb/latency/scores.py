@@ -17,18 +17,20 @@ from collections.abc import Callable
 from math import isclose
 
 from brnb.evaluate.text_metrics import FORMS
-from brnb.latency.items import Item
-from brnb.sandbox.execute import Outcome
+from brnb.latency.items import BenchmarkItem
+from brnb.sandbox.execute import Execution
 
 SCORES = ("substring", "normalised", "number", "code")
-Execute = Callable[[str, tuple[str, ...]], Outcome]
+Execute = Callable[[str, tuple[str, ...]], Execution]
 
 _NUMBER = re.compile(r"[-−]?\d(?:[\d.,]*\d)?")
 _FENCED = re.compile(r"```[a-zA-Z]*[ \t]*\n(.*?)(?:```|\Z)", re.S)
 _BEGINS = re.compile(r"^(?:def|import|from|class|async def|@)\b|^@", re.M)
 
 
-def score(item: Item, answer: str, execute: Execute | None = None) -> dict[str, bool | None]:
+def score(
+    item: BenchmarkItem, answer: str, execute: Execute | None = None
+) -> dict[str, bool | None]:
     """By name of `SCORES`, whether the answer is right; None where the score does not apply.
 
     Parameters

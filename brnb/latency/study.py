@@ -12,8 +12,8 @@ import pandas as pd
 import torch
 
 from brnb.fingerprint import digest, reached
-from brnb.latency.contestants import Size, configuration, load, size_of
-from brnb.latency.items import Item, dosmi_v2, expertise_map, first_of_each, read_items
+from brnb.latency.contestants import ModelSize, configuration, load_contestant, model_size
+from brnb.latency.items import BenchmarkItem, dosmi_v2, expertise_map, first_of_each, read_benchmark
 from brnb.latency.measure import Schedule, Timing, time_model
 from brnb.latency.params import Contestant, LatencyParams
 from brnb.latency.scores import Execute, best, score
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Timed:
+class TimedContestant:
     """A contestant, its size, and its timings."""
 
     contestant: Contestant
-    size: Size
+    size: ModelSize
     timings: list[Timing]
 
 
-def items_of(params: LatencyParams) -> list[Item]:
+def items_of(params: LatencyParams) -> list[BenchmarkItem]:
     """The items that every contestant is asked: both benchmarks, then those from files."""
     items = first_of_each([*dosmi_v2(), *expertise_map()], params.items_per_task)
     for name, source in params.external.items():
-        found = read_items(external_file(source))
+        found = read_benchmark(external_file(source))
         order = {x.hash: fraction(x.hash.encode(), params.seed, name.encode()) for x in found}
         drawn = sorted(found, key=lambda item: order[item.hash])[: params.external_items]
         items += [replace(item, benchmark=name, task=name) for item in drawn]
@@ -51,8 +51,8 @@ def external_file(source: str) -> Path:
 
 
 def time_all(
-    params: LatencyParams, items: Sequence[Item], own: "SubwordTokenizer", work: Path
-) -> list[Timed]:
+    params: LatencyParams, items: Sequence[BenchmarkItem], own: "SubwordTokenizer", work: Path
+) -> list[TimedContestant]:
     """Time every contestant; what an interrupted process has timed is not timed again.
 
     Parameters
@@ -72,20 +72,20 @@ def time_all(
     for contestant in params.contestants:
         config = configuration(contestant, params.shapes)
         shape = params.shapes.get(contestant.shape or "")
-        key = identity(contestant, shape, schedule, device, own.vocab_size)
+        key = timings_identity(contestant, shape, schedule, device, own.vocab_size)
         timings = time_model(
             contestant.name,
-            partial(load, contestant, config, device, params.seed),
+            partial(load_contestant, contestant, config, device, params.seed),
             vocabulary_of(contestant, own),
             items,
             schedule,
             work / f"{contestant.name}-{key}.jsonl",
         )
-        results.append(Timed(contestant, size_of(config), timings))
+        results.append(TimedContestant(contestant, model_size(config), timings))
     return results
 
 
-def identity(
+def timings_identity(
     contestant: Contestant,
     shape: dict[str, Any] | None,
     schedule: Schedule,
@@ -101,7 +101,9 @@ def identity(
     return digest([told, reached(["brnb.latency.measure", "brnb.latency.contestants"])])
 
 
-def records(timed: Sequence[Timed], items: Sequence[Item], execute: Execute | None) -> pd.DataFrame:
+def records(
+    timed: Sequence[TimedContestant], items: Sequence[BenchmarkItem], execute: Execute | None
+) -> pd.DataFrame:
     """One row an answer, as the CSV of document 003 had it, and more: every score stands beside.
 
     Columns: model, family, weights, benchmark, task, item, repeat, prompt_tokens, new_tokens,
@@ -121,7 +123,7 @@ def records(timed: Sequence[Timed], items: Sequence[Item], execute: Execute | No
 
 
 def _row(
-    contestant: Contestant, item: Item, timing: Timing, scores: dict[str, bool | None]
+    contestant: Contestant, item: BenchmarkItem, timing: Timing, scores: dict[str, bool | None]
 ) -> dict[str, Any]:
     return {
         "model": contestant.name,

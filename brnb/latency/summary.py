@@ -10,7 +10,7 @@ from brnb.evaluate.statistics import Floats, percentiles
 
 if TYPE_CHECKING:
     from brnb.latency.params import LatencyParams
-    from brnb.latency.study import Timed
+    from brnb.latency.study import TimedContestant
 
 SECONDS = ("first_token_s", "latency_s", "tokens_per_s")
 
@@ -48,7 +48,7 @@ def median_interval(values: Floats, params: "LatencyParams") -> tuple[float, flo
 
 
 def by_weights(
-    records: pd.DataFrame, timed: Sequence["Timed"], params: "LatencyParams"
+    records: pd.DataFrame, timed: Sequence["TimedContestant"], params: "LatencyParams"
 ) -> pd.DataFrame:
     """What a format of the weights does to a shape's speed and memory, beside bf16 or fp32.
 

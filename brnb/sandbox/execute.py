@@ -12,7 +12,7 @@ from typing import Literal
 
 from brnb.sandbox import jail
 
-Result = Literal["passed", "failed", "memory", "time", "died"]
+Ending = Literal["passed", "failed", "memory", "time", "died"]
 
 
 class NoIsolation(RuntimeError):
@@ -32,18 +32,18 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Execution:
     """How an execution ended: ``passed`` only if every test ran to its end.
 
     ``time`` and ``memory`` name the limit that it hit; ``died`` is a process that ended without a
     word. `detail` is the error of a ``failed`` one.
     """
 
-    result: Result
+    result: Ending
     detail: str = ""
 
 
-def execute(program: str, tests: Sequence[str], limits: Limits | None = None) -> Outcome:
+def execute(program: str, tests: Sequence[str], limits: Limits | None = None) -> Execution:
     """Run a program and then its tests in one namespace, in a sandbox (`brnb.sandbox.jail`).
 
     The program and its tests share an interpreter, as in HumanEval (Chen et al., 2021): code that
@@ -82,7 +82,7 @@ def execute(program: str, tests: Sequence[str], limits: Limits | None = None) ->
                 start_new_session=True,
             ).returncode
         except subprocess.TimeoutExpired:
-            return Outcome("time")
+            return Execution("time")
         said.seek(0)
         return _outcome(said.read(2**16), ended, nonce)
 
@@ -94,7 +94,7 @@ def check_isolation() -> None:
         raise NoIsolation(_refusal(f"an empty program {outcome.result} {outcome.detail}".strip()))
 
 
-def _outcome(said: bytes, ended: int, nonce: str) -> Outcome:
+def _outcome(said: bytes, ended: int, nonce: str) -> Execution:
     try:
         answer = json.loads(said)
     except ValueError:
@@ -102,9 +102,9 @@ def _outcome(said: bytes, ended: int, nonce: str) -> Outcome:
     if isinstance(answer, dict) and answer.get("outcome") == jail.REFUSED:
         raise NoIsolation(_refusal(answer["detail"]))
     if isinstance(answer, dict) and answer.get("nonce") == nonce:
-        return Outcome(answer["outcome"], answer["detail"])
+        return Execution(answer["outcome"], answer["detail"])
     out_of_time = ended in (128 + signal.SIGKILL, 128 + signal.SIGXCPU)
-    return Outcome("time" if out_of_time else "died")
+    return Execution("time" if out_of_time else "died")
 
 
 def _refusal(why: str) -> str:

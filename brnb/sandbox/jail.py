@@ -60,7 +60,7 @@ X32 = 0x40000000  # x86-64's second set of the same calls
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def main() -> None:
+def run_job() -> None:
     """Read a job from standard input; write its outcome, one JSON object, to standard output."""
     job = json.load(sys.stdin)
     os.dup2(1, ANSWER)
@@ -190,4 +190,4 @@ def _libc_call(name: str, *arguments: Any) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_job()

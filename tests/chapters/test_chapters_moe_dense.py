@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from brnb.chapters import moe_dense
-from brnb.latency.hypotheses import Finding
+from brnb.latency.hypotheses import HypothesisTest
 from brnb.latency.items import dosmi_v2, expertise_map
 from brnb.report.tables import display
 from brnb.theory.shape import Shape
@@ -95,8 +95,10 @@ def test_the_printed_ranges_of_latency_are_bands():
 
 def test_verdicts_stand_beside_the_printed_ones():
     findings = [
-        Finding("equal_active", "H3", "overhead_fall", math.log(2), math.log(1.5), math.log(3)),
-        Finding("equal_active", "H1", "efficiency_gain", *[float("nan")] * 3),
+        HypothesisTest(
+            "equal_active", "H3", "overhead_fall", math.log(2), math.log(1.5), math.log(3)
+        ),
+        HypothesisTest("equal_active", "H1", "efficiency_gain", *[float("nan")] * 3),
     ]
     table = moe_dense.tab_moe_hypotheses(findings, "pt")
     assert table["hypothesis"].tolist() == ["H1", "H3"]

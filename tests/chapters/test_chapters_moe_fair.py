@@ -70,7 +70,8 @@ def test_the_map_of_registers_shows_the_first_seed():
     rows = [
         {"seed": seed, "layer": layer, "register": name, "expert": e, "share": 0.5,
          "lift": 2.0 if (seed, name, e) == (3, "register_law", 0) else 1.0}
-        for seed in (3, 4) for layer in range(2) for name in ("register_law", "own") for e in range(2)
+        for seed in (3, 4) for layer in range(2)
+        for name in ("register_law", "own") for e in range(2)
     ]  # fmt: skip
     figure = moe_fair.fig_moe_registers(pd.DataFrame(rows), "en")
     first = figure.axes[0]

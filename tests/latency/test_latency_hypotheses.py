@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import bootstrap
 
 from brnb.latency.hypotheses import findings_of
-from brnb.latency.study import Timed
+from brnb.latency.study import TimedContestant
 from brnb.latency.summary import by_weights, median_interval, summarise
 
 
@@ -107,7 +107,9 @@ def test_formats_are_compared_item_by_item(params):
     frame.loc[frame["model"] == "m", "peak_bytes"] = 25
     plain = params.contestants[0]
     packed = plain.model_copy(update={"name": "m", "weights": "nf4"})
-    ratios = by_weights(frame, [Timed(plain, None, []), Timed(packed, None, [])], params)
+    ratios = by_weights(
+        frame, [TimedContestant(plain, None, []), TimedContestant(packed, None, [])], params
+    )
     row = ratios.set_index("weights").loc["nf4"]
     assert row["speed_ratio"] == pytest.approx(0.5)
     assert row["memory_relative"] == 0.25

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from brnb.latency.items import dosmi_v2, expertise_map, first_of_each, read_items
+from brnb.latency.items import dosmi_v2, expertise_map, first_of_each, read_benchmark
 
 ALL = [*dosmi_v2(), *expertise_map()]
 
@@ -109,7 +109,7 @@ def test_benchmarks_of_other_shapes_are_read_whole(tmp_path):
          "answer_type": "multi-span"},
         {"id": "u", "question": "Q?", "context": "c", "answer": -12.6, "answer_type": "arithmetic"},
     ]  # fmt: skip
-    number, code, text, spans, minus = read_items(write(tmp_path, *rows))
+    number, code, text, spans, minus = read_benchmark(write(tmp_path, *rows))
     assert (number.kind, number.answers) == ("number", ("4",))
     assert (code.id, code.kind, code.entry) == ("7", "code", "f")
     assert code.tests == ("import math", "assert int(f(2)) == 4")
@@ -122,9 +122,9 @@ def test_benchmarks_of_other_shapes_are_read_whole(tmp_path):
 
 def test_a_split_can_be_chosen(tmp_path):
     rows = [{"id": s, "question": "Q?", "answer": "a", "split": s} for s in ("train", "test")]
-    assert [item.id for item in read_items(write(tmp_path, *rows), "test")] == ["test"]
+    assert [item.id for item in read_benchmark(write(tmp_path, *rows), "test")] == ["test"]
     with pytest.raises(ValueError, match=r"no item of split 'dev' in it"):
-        read_items(write(tmp_path, *rows), "dev")
+        read_benchmark(write(tmp_path, *rows), "dev")
 
 
 @pytest.mark.parametrize(("row", "message"), [
@@ -141,16 +141,16 @@ def test_a_split_can_be_chosen(tmp_path):
 def test_a_bad_record_is_named_by_file_and_line(tmp_path, row, message):
     path = write(tmp_path, {"id": "0", "question": "Q?", "answer": "a"}, row)
     with pytest.raises(ValueError, match=rf"other\.jsonl:2: .*{message}"):
-        read_items(path)
+        read_benchmark(path)
 
 
 def test_a_bad_file_is_named(tmp_path):
     (tmp_path / "x.csv").write_text("a,b")
     with pytest.raises(ValueError, match=r"x\.csv: benchmarks are JSON Lines"):
-        read_items(tmp_path / "x.csv")
+        read_benchmark(tmp_path / "x.csv")
     (tmp_path / "y.jsonl").write_bytes(b'{"question": "A\xe7", "answer": "a"}\n')
     with pytest.raises(ValueError, match=r"y\.jsonl:1: invalid UTF-8"):
-        read_items(tmp_path / "y.jsonl")
+        read_benchmark(tmp_path / "y.jsonl")
     (tmp_path / "z.jsonl").write_text("")
     with pytest.raises(ValueError, match=r"z\.jsonl: no item"):
-        read_items(tmp_path / "z.jsonl")
+        read_benchmark(tmp_path / "z.jsonl")

@@ -11,7 +11,13 @@ from conftest import DENSE, MIXTURE
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from brnb.latency import measure, study
-from brnb.latency.contestants import ExpertMaps, Size, configuration, load, size_of
+from brnb.latency.contestants import (
+    ExpertMaps,
+    ModelSize,
+    configuration,
+    load_contestant,
+    model_size,
+)
 from brnb.latency.items import dosmi_v2, expertise_map, first_of_each
 from brnb.latency.measure import MemoryHeld, Schedule, time_model
 from brnb.latency.params import Contestant
@@ -31,7 +37,7 @@ def loader(one, calls=None):
     def call():
         if calls is not None:
             calls.append(1)
-        return load(one, configuration(one, shapes), CPU, 3)
+        return load_contestant(one, configuration(one, shapes), CPU, 3)
 
     return call
 
@@ -96,10 +102,10 @@ def test_sizes_follow_from_the_configuration():
     dense, mixture = (AutoConfig.for_model(**shape) for shape in (DENSE, MIXTURE))
     attention = 2 * 64 * 64 + 2 * 64 * 32
     fixed = 300 * 64 + 64 + 2 * (attention + 2 * 64)
-    assert size_of(dense) == Size(fixed + 2 * 3 * 64 * 128, fixed + 2 * 3 * 64 * 128)
+    assert model_size(dense) == ModelSize(fixed + 2 * 3 * 64 * 128, fixed + 2 * 3 * 64 * 128)
     expert, router = 3 * 64 * 64, 4 * 64
-    assert size_of(mixture).total == fixed + 2 * (4 * expert + router)
-    assert size_of(mixture).active == fixed + 2 * (2 * expert + router)
+    assert model_size(mixture).total == fixed + 2 * (4 * expert + router)
+    assert model_size(mixture).active == fixed + 2 * (2 * expert + router)
 
 
 def test_a_folder_gives_its_own_weights(tmp_path):
@@ -107,7 +113,7 @@ def test_a_folder_gives_its_own_weights(tmp_path):
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**MIXTURE)).eval()
     model.save_pretrained(tmp_path / "base")
     one = Contestant(name="x", family="moe", weights="fp32", base=str(tmp_path / "base"))
-    read = load(one, configuration(one, {}), CPU, 0)
+    read = load_contestant(one, configuration(one, {}), CPU, 0)
     ids = torch.arange(40)[None]
     torch.testing.assert_close(read(ids).logits, model(ids).logits)
     missing = Contestant(name="x", family="moe", weights="fp32", base=str(tmp_path / "nothing"))
@@ -146,7 +152,7 @@ def test_peak_memory_holds_the_weights_and_more(vocabulary, tmp_path):
     (timing, *_) = time_model(
         "x", loader(contestant()), vocabulary, ITEMS[:1], SCHEDULE, tmp_path / "j"
     )
-    weights = 4 * size_of(AutoConfig.for_model(**DENSE)).total
+    weights = 4 * model_size(AutoConfig.for_model(**DENSE)).total
     assert weights < timing.peak_bytes < 10 * weights
 
 
@@ -162,7 +168,7 @@ def test_the_study_times_all_and_records_every_answer(params, vocabulary, tmp_pa
 
 
 def test_other_shapes_weights_and_budgets_have_journals_of_their_own():
-    key = partial(study.identity, device=CPU, vocabulary=9)
+    key = partial(study.timings_identity, device=CPU, vocabulary=9)
     plain = key(contestant(), DENSE, SCHEDULE)
     more = Schedule(1, 5, SCHEDULE.new_tokens)
     longer = Schedule(1, 2, SCHEDULE.new_tokens | {"dosmi_v2": 9})

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brnb.latency.items import Item
+from brnb.latency.items import BenchmarkItem
 from brnb.latency.scores import best, program, readings, same_number, score
-from brnb.sandbox.execute import Outcome
+from brnb.sandbox.execute import Execution
 
 
 def item(kind, *answers, **fields):
-    return Item("0", "dosmi_v2", "t", kind, "Q?", answers=answers, **fields)
+    return BenchmarkItem("0", "dosmi_v2", "t", kind, "Q?", answers=answers, **fields)
 
 
 @pytest.mark.parametrize(("kind", "reference", "answer", "substring", "checked"), [
@@ -45,7 +45,7 @@ def test_code_is_not_run_unless_it_may_be():
 
     def execute(source, tests):
         seen.append((source, tests))
-        return Outcome("failed")
+        return Execution("failed")
 
     assert best(score(task, right, execute)) is False
     assert seen == [(right, ("assert f(1) == 1",))]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from brnb.sandbox import execute as sandbox
-from brnb.sandbox.execute import Limits, NoIsolation, Outcome, check_isolation, execute
+from brnb.sandbox.execute import Execution, Limits, NoIsolation, check_isolation, execute
 
 QUICK = Limits(seconds=10, cpu_seconds=2, memory=256 * 2**20)
 
@@ -37,7 +37,7 @@ def run(source, *tests, limits=QUICK):
 
 def test_a_right_program_passes_and_a_wrong_one_fails():
     square = "import math\ndef quadrado(x):\n    return int(math.pow(x, 2))"
-    assert run(square, "assert quadrado(3) == 9", "assert quadrado(-2) == 4") == Outcome("passed")
+    assert run(square, "assert quadrado(3) == 9", "assert quadrado(-2) == 4") == Execution("passed")
     assert run(square, "assert quadrado(3) == 8").result == "failed"
     assert run("def f(:").detail.startswith("SyntaxError")
     assert run("def f(): return 1", "assert g() == 1").detail.startswith("NameError")
@@ -81,8 +81,8 @@ def test_ten_gigabytes_are_not_given():
         assert resource.getrlimit(resource.RLIMIT_AS)[1] <= 2**30
         held = bytearray(10 * 2**30)
     """
-    assert run(greedy) == Outcome("memory")
-    assert run("x = []\nwhile True: x.append('a' * 2**20)") == Outcome("memory")
+    assert run(greedy) == Execution("memory")
+    assert run("x = []\nwhile True: x.append('a' * 2**20)") == Execution("memory")
 
 
 def test_nobody_is_reached():
