@@ -167,6 +167,21 @@ def test_the_study_times_all_and_records_every_answer(params, vocabulary, tmp_pa
     assert set(named) == {field.name for field in dataclasses.fields(measure.Timing)}
 
 
+def test_items_of_other_benchmarks_are_drawn_by_hash(params, tmp_path, monkeypatch):
+    path = tmp_path / "x.jsonl"
+    rows = [
+        json.dumps({"id": str(n), "question": f"{n} + 1?", "final": str(n + 1)}) for n in range(9)
+    ]
+    path.write_text("\n".join(rows))
+    monkeypatch.setenv("BRNB_SUMS", str(path))
+    with_sums = params.model_copy(update={"external": {"sums": "${BRNB_SUMS}"}})
+    *plain, first, second = study.items_of(with_sums)
+    assert plain == study.items_of(params)
+    assert {first.benchmark, second.benchmark} == {"sums"}
+    path.write_text("\n".join(reversed(rows)))
+    assert study.items_of(with_sums)[-2:] == [first, second]
+
+
 def test_other_shapes_weights_and_budgets_have_journals_of_their_own():
     key = partial(study.timings_identity, device=CPU, vocabulary=9)
     plain = key(contestant(), DENSE, SCHEDULE)
