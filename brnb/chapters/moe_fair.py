@@ -1,6 +1,6 @@
 """Chapter 17: mixtures and dense models of equal size, trained by us, and what routing costs."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +21,8 @@ def tab_moe_quality(quality: "pd.DataFrame", lang: str) -> "pd.DataFrame":
     columns += ["seconds", "tokens_per_second"]
     rows = []
     for (form, budget), group in quality.groupby(["form", "budget"], sort=False):
-        row = {"form": label(form, lang), "equal_in": label(f"budget_{budget}", lang)}
+        row: dict[str, Any] = {"form": label(str(form), lang)}
+        row |= {"equal_in": label(f"budget_{budget}", lang)}
         row |= {"seeds": len(group)} | {name: float(group[name].mean()) for name in columns}
         row |= {name: round(row[name]) for name in columns[:4]}
         bits = group["bits_per_byte"].to_numpy(float)
