@@ -9,7 +9,7 @@ import builtins
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from keyword import iskeyword
 from pathlib import Path
@@ -108,16 +108,16 @@ def answer_kind(answers: Iterable[str], task: str) -> Kind:
     return "number" if numbers and task not in ("qa", "squad") else "text"
 
 
-def first_of_each(items: Iterable[BenchmarkItem], count: int) -> list[BenchmarkItem]:
-    """The first `count` items of every benchmark and task, in their order."""
-    taken: dict[tuple[str, str], int] = {}
-    chosen = []
-    for item in items:
-        key = item.benchmark, item.task
-        taken[key] = taken.get(key, 0) + 1
-        if taken[key] <= count:
-            chosen.append(item)
-    return chosen
+def first_of_each(items: Sequence[BenchmarkItem], count: int) -> list[BenchmarkItem]:
+    """The first `count` items of every benchmark and task, in their order.
+
+    Items about a text go before those without one, so that few of them are long tasks too.
+    """
+    groups: dict[tuple[str, str], list[BenchmarkItem]] = {}
+    for item in sorted(items, key=lambda item: not item.context):
+        groups.setdefault((item.benchmark, item.task), []).append(item)
+    chosen = {item.id for group in groups.values() for item in group[:count]}
+    return [item for item in items if item.id in chosen]
 
 
 Fields = dict[str, Any]

@@ -54,7 +54,9 @@ class LatencyParams(Params):
         description="MoE and dense models that are compared"
     )
     vocabulary: Name = Field(description="tokenizer of run 'tokenizer' for random weights")
-    items_per_task: Positive = Field(description="of each kind, the first ones; 10 is all")
+    items_per_task: Positive = Field(
+        description="of each kind, those about a text first; 10 is all"
+    )
     external: dict[Name, str] = Field(description="other benchmarks: JSON Lines by name")
     external_items: Positive = Field(description="items asked of each of them, drawn by hash")
     new_tokens: dict[Literal["dosmi_v2", "expertise_map", "external"], Positive] = Field(

@@ -37,10 +37,11 @@ class TimedContestant:
 def items_of(params: LatencyParams) -> list[BenchmarkItem]:
     """The items that every contestant is asked: both benchmarks, then those from files."""
     items = first_of_each([*dosmi_v2(), *expertise_map()], params.items_per_task)
+    most = params.external_items
     for name, source in params.external.items():
         found = read_benchmark(external_file(source))
         order = {x.hash: fraction(x.hash.encode(), params.seed, name.encode()) for x in found}
-        drawn = sorted(found, key=lambda item: order[item.hash])[: params.external_items]
+        drawn = sorted(found, key=lambda item: order[item.hash])[:most]
         items += [replace(item, benchmark=name, task=name) for item in drawn]
     return list({item.hash: item for item in items}.values())
 

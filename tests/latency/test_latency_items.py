@@ -91,6 +91,7 @@ def test_a_smaller_benchmark_has_the_first_of_each_kind():
         "dosmi-qa-1", "dosmi-sum-1", "dosmi-code-1", "dosmi-needle-1",
     ]  # fmt: skip
     assert first_of_each(ALL, 10) == ALL
+    assert all(item.context for item in first_of_each(expertise_map(), 3))
 
 
 def write(tmp_path, *rows):
