@@ -131,7 +131,9 @@ def fig_moe_accuracy(summary: "pd.DataFrame", lang: str) -> "Figure":
 
 def fig_moe_efficiency(summary: "pd.DataFrame", lang: str) -> "Figure":
     """Accuracy × tokens/s by model and benchmark."""
-    return _bars(summary, "efficiency", label("accuracy_speed", lang), lang)
+    fig = _bars(summary, "efficiency", label("accuracy_speed", lang), lang)
+    fig.axes[0].set_ylim(bottom=0)
+    return fig
 
 
 def _bars(summary: "pd.DataFrame", column: str, title: str, lang: str) -> "Figure":

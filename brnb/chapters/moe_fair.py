@@ -60,7 +60,7 @@ def fig_moe_quality(quality: "pd.DataFrame", lang: str) -> "Figure":
             rows = shown[shown["form"] == form]
             look = {"color": color, "marker": marker, "linestyle": "", "label": label(form, lang)}
             axis.plot(rows["parameters_active"] / 1e6, rows["bits_per_byte"], **look)
-        axis.set(xscale="log", title=label(f"budget_{budget}", lang))
+        axis.set_title(label(f"budget_{budget}", lang))
         axis.set_xlabel(label("millions_active", lang))
     panels[0][0].set_ylabel(label("bits_per_byte", lang))
     panels[0][-1].legend(fontsize=7)
@@ -111,6 +111,7 @@ def fig_moe_registers(registers: "pd.DataFrame", lang: str) -> "Figure":
         drawn = axis.imshow(image, cmap="RdBu_r", vmin=-most, vmax=most, aspect="auto")
         axis.set_title(f"{label('layer', lang)} {layer + 1}", fontsize=9)
         axis.set_xlabel(label("expert", lang))
+        axis.grid(False)
         axis.set_yticks(range(len(names)), [find_label(n, lang) or n for n in names], fontsize=8)
     fig.colorbar(drawn, ax=list(panels[0]), label=label("lift_log", lang))
     return fig
