@@ -78,6 +78,7 @@ def load_contestant(
     from transformers import GenerationConfig
 
     dtype = torch.float32 if contestant.weights == "fp32" else torch.bfloat16
+    device = torch.empty(0, device=device).device  # "cuda" is "cuda:0" from here on
     torch.manual_seed(seed)
     with quiet():
         if contestant.shape is not None:
@@ -143,8 +144,9 @@ def _place(
                     bias = nn.Parameter(full(f"{where}.bias", bias), False)
                 setattr(module, name, make(full(f"{where}.weight", child.weight), bias))
             elif make and _is_experts(child):
-                matrices = (full(f"{where}.{n}", p) for n, p in child.named_parameters())
-                setattr(module, name, ExpertMaps(child, *matrices, make))
+                gate_up = full(f"{where}.gate_up_proj", child.gate_up_proj)
+                down = full(f"{where}.down_proj", child.down_proj)
+                setattr(module, name, ExpertMaps(child, gate_up, down, make))
     tied = head.weight is model.get_input_embeddings().weight or model.config.tie_word_embeddings
     for path, module in model.named_modules():
         for name, like in list(module.named_parameters(recurse=False)):
