@@ -1,7 +1,7 @@
 """Chapter 17: mixtures of experts and dense models, as document 003 compares them, and timed."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -44,7 +44,8 @@ def tab_moe_benchmarks(items: Sequence["BenchmarkItem"], lang: str) -> "pd.DataF
     for benchmark, task in dict.fromkeys((item.benchmark, item.task) for item in items):
         group = [i for i in items if (i.benchmark, i.task) == (benchmark, task)]
         words = sorted(len(item.prompt.split()) for item in group)
-        row = {"benchmark": _name(benchmark, lang), "task": _name(f"task_{task}", lang, task)}
+        row: dict[str, Any] = {"benchmark": _name(benchmark, lang)}
+        row |= {"task": _name(f"task_{task}", lang, task)}
         row |= {"items": len(group), "printed_items": sum(item.printed for item in group)}
         rows.append(row | {"words_median": float(np.median(words)), "words_most": words[-1]})
     return frame(rows)
@@ -173,7 +174,8 @@ def tab_moe_hypotheses(findings: Sequence["HypothesisTest"], lang: str) -> "pd.D
     for finding in findings:
         ends = (finding.value, finding.low, finding.high)
         ratio, low, high = (float(np.exp(value)) for value in ends)
-        row = {"hypothesis": finding.hypothesis, "comparison": _name(finding.comparison, lang)}
+        row: dict[str, Any] = {"hypothesis": finding.hypothesis}
+        row |= {"comparison": _name(finding.comparison, lang)}
         row |= {"statistic": label(finding.statistic, lang)}
         row |= {"moe_over_dense": ratio, "ci_low": low, "ci_high": high}
         row |= {"verdict_published": label(printed[finding.hypothesis]["printed"], lang)}

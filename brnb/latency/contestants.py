@@ -40,7 +40,7 @@ def configuration(contestant: Contestant, shapes: dict[str, dict[str, Any]]) -> 
         return AutoConfig.for_model(**shapes[contestant.shape])
     try:
         return AutoConfig.from_pretrained(
-            contestant.base, revision=contestant.revision, trust_remote_code=False
+            str(contestant.base), revision=contestant.revision, trust_remote_code=False
         )
     except OSError as error:
         raise FileNotFoundError(
@@ -107,7 +107,7 @@ def _read(contestant: Contestant, dtype: torch.dtype) -> "PreTrainedModel":
     from transformers import AutoModelForCausalLM
 
     return AutoModelForCausalLM.from_pretrained(
-        contestant.base, revision=contestant.revision, dtype=dtype, trust_remote_code=False
+        str(contestant.base), revision=contestant.revision, dtype=dtype, trust_remote_code=False
     )
 
 
@@ -175,7 +175,7 @@ def _renew_buffers(
 
 def _in_int8(weight: Tensor, bias: nn.Parameter | None = None) -> nn.Module:
     """A frozen map in 8-bit integers with outliers apart (Dettmers et al., 2022)."""
-    from bitsandbytes.nn import Int8Params, Linear8bitLt
+    from bitsandbytes.nn.modules import Int8Params, Linear8bitLt
 
     rows, columns = weight.shape
     module = Linear8bitLt(columns, rows, bias=False, has_fp16_weights=False, threshold=6.0)

@@ -222,7 +222,7 @@ def _answer(
     ids = torch.tensor([prompt], device=model.device)
     if model.device.type == "cuda":
         torch.cuda.synchronize(model.device)
-    out = model.generate(
+    out: torch.Tensor = model.generate(  # type: ignore[operator]
         input_ids=ids,
         attention_mask=torch.ones_like(ids),
         max_new_tokens=(budget := schedule.budget(item)),

@@ -68,7 +68,8 @@ def time_all(
         Folder of the journals, one for each contestant and all that shapes its timings.
     """
     device = pick_device(params.device)
-    schedule = Schedule(params.warm_up, params.repeats, dict(params.new_tokens))
+    budgets: dict[str, int] = {**params.new_tokens}
+    schedule = Schedule(params.warm_up, params.repeats, budgets)
     results = []
     for contestant in params.contestants:
         config = configuration(contestant, params.shapes)

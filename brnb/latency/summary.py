@@ -66,7 +66,7 @@ def by_weights(
             continue
         ratios = (rates[name] / rates[plain[source]]).sort_index().to_numpy(float)
         middle, low, high = median_interval(ratios, params)
-        row = {"shape": source, "weights": contestant.weights}
+        row: dict[str, Any] = {"shape": source, "weights": contestant.weights}
         row |= {"tokens_per_s": float(rates[name].median()), "speed_ratio": middle}
         row |= {"speed_ratio_low": low, "speed_ratio_high": high}
         rows.append(row | {"memory_relative": float(peaks[name] / peaks[plain[source]])})

@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from brnb import data
 from brnb.sandbox import jail
+
+JAIL = data.path("sandbox/jail.py")
 
 Ending = Literal["passed", "failed", "memory", "time", "died"]
 
@@ -69,7 +72,7 @@ def execute(program: str, tests: Sequence[str], limits: Limits | None = None) ->
     job = {"program": program, "tests": list(tests), "nonce": nonce, "memory": limits.memory}
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as said:
         job |= {"folder": folder, "cpu": limits.cpu_seconds}
-        command = [sys.executable, "-I", "-S", "-B", jail.__file__]
+        command = [sys.executable, "-I", "-S", "-B", str(JAIL)]
         try:
             ended = subprocess.run(
                 command,

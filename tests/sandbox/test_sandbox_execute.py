@@ -72,7 +72,7 @@ def test_nothing_goes_on_when_time_is_over():
     time.sleep(0.1)  # the kernel ends the namespace when its first process is told to end
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):  # it may end while we look
-            assert sandbox.jail.__file__.encode() not in path.read_bytes()
+            assert str(sandbox.JAIL).encode() not in path.read_bytes()
 
 
 def test_ten_gigabytes_are_not_given():
@@ -128,11 +128,9 @@ def test_the_environment_and_rights_are_gone():
 def test_nothing_runs_where_nothing_can_be_shut_in(monkeypatch, tmp_path):
     fake = tmp_path / "jail.py"
     fake.write_text(
-        Path(sandbox.jail.__file__)
-        .read_text()
-        .replace("NEW_NAMESPACES = 0x1", "NEW_NAMESPACES = -0x1")
+        sandbox.JAIL.read_text().replace("NEW_NAMESPACES = 0x1", "NEW_NAMESPACES = -0x1")
     )
-    monkeypatch.setattr(sandbox.jail, "__file__", str(fake))
+    monkeypatch.setattr(sandbox, "JAIL", fake)
     with pytest.raises(NoIsolation, match=r"unshare: Invalid argument.*execute_code to False"):
         execute("open('/tmp/never', 'w')", [])
 
@@ -150,7 +148,7 @@ def test_an_ordinary_user_is_shut_in_too(program, outcome):
     os.chown(folder, 65534, 65534)
     job = {"program": program, "tests": [], "nonce": "n", "folder": folder}
     job |= {"cpu": 2, "memory": QUICK.memory}
-    source = Path(sandbox.jail.__file__).read_text()
+    source = sandbox.JAIL.read_text()
     done = subprocess.run(
         [PLAIN_PYTHON, "-I", "-S", "-B", "-c", source],
         input=json.dumps(job).encode(), capture_output=True, cwd="/", env={}, timeout=20,
