@@ -68,7 +68,7 @@ def time_all(
         Folder of the journals, one for each contestant and all that shapes its timings.
     """
     device = pick_device(params.device)
-    budgets: dict[str, int] = {**params.new_tokens}
+    budgets = {str(name): tokens for name, tokens in params.new_tokens.items()}
     schedule = Schedule(params.warm_up, params.repeats, budgets)
     results = []
     for contestant in params.contestants:
