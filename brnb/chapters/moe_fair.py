@@ -92,8 +92,8 @@ def fig_moe_load(load: "pd.DataFrame", lang: str) -> "Figure":
 
 def tab_moe_specialisation(specialisation: "pd.DataFrame") -> "pd.DataFrame":
     """A row a layer and seed: what the register tells of the expert, and what chance would."""
-    columns = ["seed", "layer", "information", "chance", "specialised"]
-    rows = specialisation[columns].to_dict("records")
+    columns = ["seed", "layer", "information", "by_chance", "specialised"]
+    rows = specialisation.rename(columns={"chance": "by_chance"})[columns].to_dict("records")
     counted = ({"layer": row["layer"] + 1, "specialised": bool(row["specialised"])} for row in rows)
     return frame([row | change for row, change in zip(rows, counted, strict=True)])
 
