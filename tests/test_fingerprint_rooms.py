@@ -28,6 +28,7 @@ ROOMS = """
 14_eval_intrinsic       text            ops        train bases finetune theory evaluate studies
 15_eval_extrinsic       text ops train bases finetune theory generate evaluate studies extrinsic
 16_cost_tables          theory
+17_moe_dense    text tokenizers ops models train bases algorithms evaluate sandbox studies latency
 18_architectures text tokenizers ops models train bases generate evaluate studies \
     algorithms architectures theory
 20_attention            text tokenizers ops models train generate evaluate algorithms theory

@@ -31,6 +31,8 @@ Each YAML file of this folder is one set of facts, and every fact carries its pl
     The standard prompts of the qualitative evaluation.
 ``examples``
     The qualitative examples of the extrinsic evaluation.
+``moe``
+    Document 003: models, benchmarks, figures and hypotheses as printed, and what the models are.
 ``rarity``, and ``models.csv``
     The document on choosing models, and the open models of 2023-2026 that it is applied to.
 """

@@ -1,0 +1,1 @@
+"""Models timed and scored one prompt at a time: benchmarks as data, timings, hypotheses."""
