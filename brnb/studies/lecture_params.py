@@ -34,6 +34,9 @@ class LectureParams(ArchitectureParams):
     counted_models: list[ArchitectureKey] | Literal["all"] = Field(
         description="whose real modules are built and counted; keys, or all"
     )
+    drawn_models: list[ArchitectureKey] | Literal["all"] = Field(
+        description="drawn one by one beside the comparisons; keys, or all"
+    )
     cache_models: Annotated[list[ArchitectureKey], Field(min_length=1)] = Field(
         description="in the figure of caches; keys of brnb/thesis/architectures.yaml"
     )
@@ -64,6 +67,11 @@ class LectureParams(ArchitectureParams):
     def census(self) -> list[str]:
         """Keys whose real modules are counted."""
         return keys() if self.counted_models == "all" else list(self.counted_models)
+
+    @property
+    def drawn(self) -> list[str]:
+        """Keys that get a drawing of their own."""
+        return keys() if self.drawn_models == "all" else list(self.drawn_models)
 
     def decoded(self, key: str) -> dict[str, Any]:
         """The configuration that is timed under this key."""
