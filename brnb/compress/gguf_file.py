@@ -114,6 +114,15 @@ def tensor_types(file: Path) -> dict[str, str]:
     return {tensor.name: tensor.tensor_type.name for tensor in GGUFReader(file).tensors}
 
 
+def map_bits_of_file(file: Path) -> float:
+    """Bits of a weight of the blocks' maps in a GGUF, with its share of scales."""
+    from gguf import GGUFReader
+
+    tensors = GGUFReader(file).tensors
+    maps = [t for t in tensors if t.name.startswith("blk.") and len(t.shape) > 1]
+    return float(8 * sum(t.n_bytes for t in maps) / sum(t.n_elements for t in maps))
+
+
 def gguf_name(name: str) -> str:
     """A parameter of transformers' Llama, as GGUF calls it."""
     for theirs, ours in MODEL_NAMES.items():

@@ -23,4 +23,4 @@ class GgufModel(LlamaCpp):
         if not past:
             self.forget()
         logits = self.read(ids.tolist(), past, every=True)
-        return torch.from_numpy(logits), past + ids.shape[1]
+        return torch.from_numpy(logits).to(ids.device), past + ids.shape[1]

@@ -20,6 +20,13 @@ def held_bytes(model: nn.Module) -> int:
     return sum(storages.values())
 
 
+def map_bits(model: nn.Module, original: nn.Module) -> float:
+    """Bits of a weight of the blocks' maps, with its share of scales."""
+    maps = block_maps(original)
+    held = sum(held_bytes(model.get_submodule(name)) for name in maps)
+    return 8 * held / sum(module.weight.numel() for module in maps.values())
+
+
 def write_weights(model: nn.Module, original: nn.Module, file: Path, whole: bool = False) -> int:
     """Write a quantised model's weights as safetensors, whole or not at all; returns the bytes.
 
