@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from brnb.compress.graduates import Graduate
     from brnb.compress.edge import Served
+    from brnb.compress.graduates import Graduate
     from brnb.compress.survey import Measured
 
 DECIMALS = {
@@ -125,7 +125,9 @@ def tab_edge(
     )
 
 
-def _change(graduates: Sequence["Graduate"], way: str, confidence: float) -> dict[str, float | None]:
+def _change(
+    graduates: Sequence["Graduate"], way: str, confidence: float
+) -> dict[str, float | None]:
     """What a way adds to the bits per byte of text alone, with its interval."""
     text = {g.seed: g.bits_per_byte for g in graduates if g.way == "text"}
     same = [g for g in graduates if g.way == way and g.seed in text]

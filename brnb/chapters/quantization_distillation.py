@@ -1,4 +1,4 @@
-"""Tables and figures of chapter 19 on quantisation: size, fidelity, answers, speed, layers, bits."""
+"""Tables and figures of chapter 19 on quantisation: size, fidelity, speed, layers, bits."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -69,7 +69,9 @@ def tab_quantization_speed(rows: Sequence["Measured"], lang: str) -> "pd.DataFra
 
     GGUF runs in llama.cpp; all else in PyTorch.
     """
-    exact = {(r.model, device): r.speed[device] for r in rows if r.scheme == "bf16" for device in r.speed}
+    exact = {
+        (r.model, device): r.speed[device] for r in rows if r.scheme == "bf16" for device in r.speed
+    }
     lines = []
     for row in rows:
         for device, rates in row.speed.items():

@@ -81,9 +81,7 @@ def greedy(model: Predictor, prompts: Tensor, new: int) -> tuple[Tensor, Speed]:
     return torch.cat(drawn, 1), Speed(first, rate)
 
 
-def speeds(
-    model: Predictor, prompts: Tensor, new: int, batches: Sequence[int]
-) -> dict[int, Speed]:
+def speeds(model: Predictor, prompts: Tensor, new: int, batches: Sequence[int]) -> dict[int, Speed]:
     """Speed with each number of sequences at a time, the prompts repeated as needed.
 
     The first answer warms up and is not timed.

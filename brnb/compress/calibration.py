@@ -1,4 +1,4 @@
-"""What each map of a model reads on calibration text: what rounding and its errors are judged by."""
+"""What each map of a model reads on calibration text: rounding is judged by it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

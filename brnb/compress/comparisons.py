@@ -1,4 +1,4 @@
-"""Two ways to the same size, on the same documents: calibration's language, and how bits are shared."""
+"""Ways to the same size on the same documents: calibration's language, how bits are shared."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -43,7 +43,7 @@ def gptq(weight: Tensor, moments: Tensor, bits: int, group: int) -> tuple[Tensor
 
 
 def _inverse_factor(moments: Tensor) -> Tensor:
-    """Upper Cholesky factor of the inverse of the damped Hessian; columns never read cost nothing."""
+    """Upper Cholesky factor of the inverse of the damped Hessian."""
     hessian = moments.double().clone()
     diagonal = hessian.diagonal()
     diagonal += DAMPING * diagonal.mean().clamp_min(1e-12)

@@ -83,7 +83,9 @@ class Examination:
             found = fidelity(self.teacher, model, *self.ask)
             size = sum(parameter.numel() for parameter in model.parameters())
             bits = found.documents.bits_per_byte
-            row = Graduate(way, seed, size, tokens, seconds, bits, found.divergence, found.agreement)
+            row = Graduate(
+                way, seed, size, tokens, seconds, bits, found.divergence, found.agreement
+            )
             return asdict(row)
 
         content = [[float(p.double().sum()) for p in m.parameters()] for m in (self.teacher, model)]

@@ -52,7 +52,7 @@ def symmetric_grid(weight: Tensor, bits: int, per_row: bool) -> Grid:
 
 
 def affine_grid(weight: Tensor, bits: int, group: int) -> Grid:
-    """Levels from the least to the largest of every `group` columns, zero among them (B.142, B.143).
+    """Levels from least to largest of every `group` columns, zero among them (B.142, B.143).
 
     The scales are rounded to fp16 before anything is rounded to them, as they are kept.
 

@@ -1,4 +1,4 @@
-"""The models that are made smaller: ours, a local folder's, the hub's, or a GGUF's, with one face."""
+"""The models that are made smaller, with one face: ours, a folder's, the hub's, a GGUF's."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,7 +148,9 @@ def require_weights(folder: Path, config: str = "config.json") -> None:
         If its only weights are pickles.
     """
     if not (folder / config).is_file():
-        raise FileNotFoundError(f"{folder / config}: missing: give a folder that a model was saved to")
+        raise FileNotFoundError(
+            f"{folder / config}: missing: give a folder that a model was saved to"
+        )
     if any(folder.glob("*.safetensors")):
         return
     pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))

@@ -1,4 +1,4 @@
-"""Measurements that a killed run does not lose: each is a small file, named by what it depends on."""
+"""Measurements that a killed run does not lose: small files, named by what they depend on."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Students of one size trained in several ways, with several seeds, by the loop of all trainings."""
+"""Students of one size, trained in several ways and with several seeds by the one loop."""
 
 import math
 from collections.abc import Iterator

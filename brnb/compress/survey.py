@@ -15,8 +15,8 @@ from brnb.compress.fidelity import Fidelity, fidelity, paired_change
 from brnb.compress.gguf_file import map_bits_of_file, write_gguf
 from brnb.compress.gguf_model import GgufModel
 from brnb.compress.language_models import Original, Predictor
-from brnb.compress.remembered import remembered
 from brnb.compress.llama_cpp import LlamaCppUnavailable
+from brnb.compress.remembered import remembered
 from brnb.compress.schemes import SchemeUnavailable, quantise_model
 from brnb.compress.sizes import held_bytes, map_bits, write_weights
 from brnb.fingerprint import digest, reached
@@ -194,20 +194,19 @@ class Survey:
     def _speed(self, scheme: str) -> dict[str, dict[str, float]]:
         """Tokens a second on each device, the model computing in what is fast there."""
         p, measured = self.params, {}
-        places = {"cpu": torch.float32} | ({"cuda": GPU_DTYPE} if self.device.type == "cuda" else {})
+        form = "int4" if scheme == "gptq" else scheme  # codes of one form, found in another way
+        places = {"cpu": torch.float32} | (
+            {"cuda": GPU_DTYPE} if self.device.type == "cuda" else {}
+        )
         for place, dtype in places.items():
-            model = quantise_model(
-                self.model.to(place), scheme, p.group, self.inputs, dtype=dtype
-            )
+            model = quantise_model(self.model.to(place), form, p.group, dtype=dtype)
             prompts = self.texts[:, : p.prompt_tokens].to(place)
             measured[place] = _rates(model, prompts, p.new_tokens, p.batches)
         self.model.to(self.device)
         return measured
 
 
-def _rates(
-    model: Predictor, prompts: Tensor, new: int, batches: Sequence[int]
-) -> dict[str, float]:
+def _rates(model: Predictor, prompts: Tensor, new: int, batches: Sequence[int]) -> dict[str, float]:
     measured = speeds(model, prompts, new, batches)
     return {str(batch): speed.tokens_per_second for batch, speed in measured.items()}
 

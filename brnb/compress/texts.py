@@ -36,8 +36,7 @@ def held_out_row(
     return encode(texts, tokenizer, work / name / "test", identity)
 
 
-
-def calibration_windows(texts: Iterable[str], tokenizer: Any, count: int, tokens: int) -> Tensor:
+def text_windows(texts: Iterable[str], tokenizer: Any, count: int, tokens: int) -> Tensor:
     """Texts one after the other, as `count` windows of `tokens` ids; shape (count, tokens).
 
     Raises
