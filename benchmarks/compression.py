@@ -68,7 +68,7 @@ def params(tokens: int, student_tokens: int) -> tuple[V6Params, CompressionParam
         "evaluate_every": max(1, tokens // (32 * 512) // 8), "checkpoint_seconds": 600.0,
     }  # fmt: skip
     told = defaults("19_quantization_distillation") | {
-        "schemes": SCHEMES, "test_documents": 200, "calibration_windows": 16, "prompt_tokens": 64,
+        "schemes": SCHEMES, "test_documents": 200, "calibration_windows": 12, "prompt_tokens": 64,
         "new_tokens": 64, "prompts": 32, "tokens": student_tokens, "learning_rate": 2e-3,
         "student": {"width": 256, "layers": 5, "heads": 4, "kv_heads": 4, "hidden": 704},
         "evaluate_every": max(1, student_tokens // (32 * 512) // 4), "resamples": 10_000,
@@ -127,7 +127,7 @@ def main(folder: Path, tokens: int, student_tokens: int) -> None:
 
     def students() -> list[dict[str, Any]]:
         examination = Examination(
-            survey.model, rows["test"], 512, END, survey.device, work / "examined"
+            survey.model, rows["test"], taught.seq_len, END, survey.device, work / "examined"
         )
         graduates = [examination.teacher_row(history.tokens, history.seconds)]
         for student in train_students(survey.model, taught.model_dump(), p, text, work):

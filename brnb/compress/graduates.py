@@ -88,6 +88,9 @@ class Examination:
             )
             return asdict(row)
 
-        content = [[float(p.double().sum()) for p in m.parameters()] for m in (self.teacher, model)]
+        content = [
+            [float(p.detach().double().sum()) for p in m.parameters()]
+            for m in (self.teacher, model)
+        ]
         told = [reached([__name__]), content, self.text, way, seed]
         return Graduate(**remembered(self.work, told, measure))

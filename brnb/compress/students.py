@@ -203,4 +203,4 @@ def _sample(
 
 
 def _content(model: TransformerLM) -> list[float]:
-    return [float(parameter.double().sum()) for parameter in model.parameters()]
+    return [float(parameter.detach().double().sum()) for parameter in model.parameters()]

@@ -111,7 +111,9 @@ class Survey:
         self.texts = beginnings(
             row, self.end, params.prompt_tokens, params.new_tokens, params.prompts
         )
-        content = {name: float(t.double().sum()) for name, t in self.model.state_dict().items()}
+        content = {
+            name: float(t.detach().double().sum()) for name, t in self.model.state_dict().items()
+        }
         modules = [__name__, "brnb.compress.llama_cpp", "brnb.compress.gguf_model"]
         self.identity = [
             content, reached(modules), params.model_dump(include=SHAPING), original.name,
