@@ -23,7 +23,7 @@ class Graduate:
     way, seed
         ``teacher``, or how the student was trained.
     parameters, tokens, seconds
-        Weights, tokens of the training and seconds in its steps.
+        Weights, tokens of the training and seconds in its steps, at their speed.
     bits_per_byte
         Of the text.
     divergence, agreement
@@ -72,9 +72,8 @@ class Examination:
 
     def student_row(self, student: Student) -> Graduate:
         """A student beside the teacher."""
-        history = student.history
         model = student.model.to(self.device)
-        return self._row(student.way, student.seed, model, history.tokens, history.seconds)
+        return self._row(student.way, student.seed, model, student.history.tokens, student.seconds)
 
     def _row(
         self, way: str, seed: int, model: TransformerLM, tokens: int, seconds: float
