@@ -129,9 +129,8 @@ def main(folder: Path, tokens: int, student_tokens: int) -> None:
         examination = Examination(
             survey.model, rows["test"], taught.seq_len, END, survey.device, work / "examined"
         )
-        graduates = [
-            examination.teacher_row(history.tokens, history.tokens / history.tokens_per_second)
-        ]
+        seconds = history.tokens / history.tokens_per_second
+        graduates = [examination.teacher_row(history.tokens, seconds)]
         for student in train_students(survey.model, taught.model_dump(), p, text, work):
             trained.append(student)
             graduates.append(examination.student_row(student))
