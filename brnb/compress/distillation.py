@@ -79,7 +79,7 @@ class Distillation(nn.Module):
         """The student's, and among its hidden matrices the map to the teacher's layer."""
         kinds = self.student.parameters_by_kind()
         if self.bridge is not None:
-            kinds["hidden"].append(self.bridge.weight)
+            kinds["hidden"] += self.bridge.parameters()
         return kinds
 
 

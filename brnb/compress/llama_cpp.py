@@ -157,7 +157,7 @@ class LlamaCpp:
             raise ValueError(f"{file}: llama.cpp cannot read this file: write it again")
         how, total = self.lib.llama_context_default_params(), context * sequences
         # its first fields: n_ctx, n_batch, n_ubatch, n_seq_max
-        (ctypes.c_uint32 * 4).from_buffer(how)[:] = (total, total, total, sequences)
+        (ctypes.c_uint32 * 4).from_buffer(how)[:] = [total, total, total, sequences]
         self.context = self.lib.llama_init_from_model(self.model, how)
         self.lib.llama_set_n_threads(self.context, threads, threads)
         self.vocab = self.lib.llama_model_get_vocab(self.model)

@@ -26,6 +26,7 @@ class GridMap(nn.Module):
     packed: Tensor
     scale: Tensor
     zero: Tensor | None
+    bias: nn.Parameter | None
 
     def __init__(self, codes: Tensor, grid: Grid, bias: nn.Parameter | None = None) -> None:
         super().__init__()
@@ -53,6 +54,7 @@ class Float8Map(nn.Module):
 
     codes: Tensor
     scale: Tensor
+    bias: nn.Parameter | None
 
     def __init__(self, weight: Tensor, bias: nn.Parameter | None = None) -> None:
         super().__init__()

@@ -137,7 +137,7 @@ def _train(
         student, teacher, LESSONS.get(way, "text"), p.temperature, p.teacher_share, p.hidden_weight
     )
     ids = written_by(teacher, rows, p, work) if way == "sequence" else rows.train.ids
-    lesson = [p.temperature, p.teacher_share, p.hidden_weight] if way in LESSONS else []
+    lesson: list[Any] = [p.temperature, p.teacher_share, p.hidden_weight] if way in LESSONS else []
     if way in LESSONS or way == "sequence":
         lesson.append(_content(teacher))
     name = digest([rows.identity, way == "sequence" and p.sequence_tokens, pupil.lesson, lesson])
