@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from brnb.compress.allocation import sensitivities
+from brnb.compress.allocation import map_sensitivities
 from brnb.compress.comparisons import calibration_languages, mixed_against_uniform
 from brnb.compress.graduates import Examination
 from brnb.compress.language_models import Original
@@ -122,7 +122,7 @@ def main(folder: Path, tokens: int, student_tokens: int) -> None:
     survey = Survey(original, rows["test"], windows(ids["train"], p), p, work / "survey")
 
     def mixed() -> list[dict[str, Any]]:
-        table = sensitivities(survey.model, survey.windows, p.widths, p.probe_bits, p.group)
+        table = map_sensitivities(survey.model, survey.windows, p.widths, p.probe_bits, p.group)
         return [asdict(row) for row in mixed_against_uniform(survey, table, p.mean_bits)[0]]
 
     def students() -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ ROOMS = """
 14_eval_intrinsic       text            ops        train bases finetune theory evaluate studies
 15_eval_extrinsic       text ops train bases finetune theory generate evaluate studies extrinsic
 16_cost_tables          theory
-19_quantization_distillation text tokenizers ops models train generate evaluate compress theory
+19_quantization_distillation text tokenizers ops models train evaluate compress theory
 20_attention            text tokenizers ops models train generate evaluate algorithms theory
 21_compute_infrastructure text tokenizers ops models train algorithms theory
 22_scaling_laws         text tokenizers ops models train generate evaluate studies theory

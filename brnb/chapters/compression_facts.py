@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from brnb.compress.graduates import Graduate
-    from brnb.compress.survey import Measured
+    from brnb.compress.survey import SchemeRow
 
 
 def tab_compression_facts(lang: str) -> "pd.DataFrame":
@@ -32,7 +32,7 @@ def tab_compression_facts(lang: str) -> "pd.DataFrame":
 
 
 def tab_compression_comparison(
-    teacher: Sequence["Measured"], graduates: Sequence["Graduate"], scheme: str, lang: str
+    teacher: Sequence["SchemeRow"], graduates: Sequence["Graduate"], scheme: str, lang: str
 ) -> "pd.DataFrame":
     """Section 3's five rows as printed, with what was measured of a scheme and of the students."""
     measured = _measured(teacher, graduates, scheme, lang)
@@ -61,7 +61,7 @@ def tab_compression_references() -> "pd.DataFrame":
 
 
 def _measured(
-    teacher: Sequence["Measured"], graduates: Sequence["Graduate"], scheme: str, lang: str
+    teacher: Sequence["SchemeRow"], graduates: Sequence["Graduate"], scheme: str, lang: str
 ) -> dict[str, tuple[str, str]]:
     """By row of the comparison: the quantised model's text, the distilled one's."""
     whole, small = (next(r for r in teacher if r.scheme == name) for name in ("fp32", scheme))

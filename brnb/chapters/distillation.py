@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from brnb.compress.edge import Served
+    from brnb.compress.edge import EdgeAnswer
     from brnb.compress.graduates import Graduate
-    from brnb.compress.survey import Measured
+    from brnb.compress.survey import SchemeRow
 
 DECIMALS = {
     "students": {"parameters_million": 3, "training_tokens": 0, "training_seconds": 1}
@@ -75,7 +75,7 @@ def fig_distillation(graduates: Sequence["Graduate"], lang: str) -> "Figure":
 
 
 def tab_distillation_quantized(
-    teacher: Sequence["Measured"], student: Sequence["Measured"], lang: str
+    teacher: Sequence["SchemeRow"], student: Sequence["SchemeRow"], lang: str
 ) -> "pd.DataFrame":
     """Teacher and student in the same schemes: file, its share of the teacher's in fp32, and bits.
 
@@ -104,7 +104,7 @@ def tab_distillation_quantized(
 
 
 def tab_edge(
-    served: Mapping[tuple[str, str], "Served"], bits: Mapping[tuple[str, str], float], lang: str
+    served: Mapping[tuple[str, str], "EdgeAnswer"], bits: Mapping[tuple[str, str], float], lang: str
 ) -> "pd.DataFrame":
     """Each GGUF as an edge machine serves it, by who (``teacher``, ``student``) and scheme."""
     return frame(

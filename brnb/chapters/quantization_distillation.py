@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from brnb.compress.comparisons import Compared
-    from brnb.compress.survey import Measured
+    from brnb.compress.survey import SchemeRow
 
 DECIMALS = {
     "sizes": {"weight_bits": 2, "disk_mb": 3, "held_mb": 3, "bits_per_byte": 4}
@@ -25,7 +25,7 @@ DECIMALS = {
 }
 
 
-def tab_quantization(rows: Sequence["Measured"], lang: str) -> "pd.DataFrame":
+def tab_quantization(rows: Sequence["SchemeRow"], lang: str) -> "pd.DataFrame":
     """Size and bits per byte of each model in each scheme, with what the scheme adds."""
     return frame(
         [
@@ -45,7 +45,7 @@ def tab_quantization(rows: Sequence["Measured"], lang: str) -> "pd.DataFrame":
     )
 
 
-def tab_quantization_answers(rows: Sequence["Measured"], lang: str) -> "pd.DataFrame":
+def tab_quantization_answers(rows: Sequence["SchemeRow"], lang: str) -> "pd.DataFrame":
     """Distance from the original's predictions, and continuations beside the text itself."""
     return frame(
         [
@@ -64,7 +64,7 @@ def tab_quantization_answers(rows: Sequence["Measured"], lang: str) -> "pd.DataF
     )
 
 
-def tab_quantization_speed(rows: Sequence["Measured"], lang: str) -> "pd.DataFrame":
+def tab_quantization_speed(rows: Sequence["SchemeRow"], lang: str) -> "pd.DataFrame":
     """Tokens a second by device and batch, and as many times as bf16 on the same device.
 
     GGUF runs in llama.cpp; all else in PyTorch.
@@ -90,7 +90,7 @@ def tab_quantization_speed(rows: Sequence["Measured"], lang: str) -> "pd.DataFra
     return frame(lines)
 
 
-def fig_quantization_frontier(rows: Sequence["Measured"], lang: str) -> "Figure":
+def fig_quantization_frontier(rows: Sequence["SchemeRow"], lang: str) -> "Figure":
     """What each scheme adds to the bits per byte against the size of its file, model by model."""
     models = list(dict.fromkeys(row.model for row in rows))
     fig, panels = figure(3.6, ncols=len(models), sharey=True, squeeze=False)
@@ -110,7 +110,7 @@ def fig_quantization_frontier(rows: Sequence["Measured"], lang: str) -> "Figure"
     return fig
 
 
-def fig_quantization_layers(rows: Sequence["Measured"], lang: str) -> "Figure":
+def fig_quantization_layers(rows: Sequence["SchemeRow"], lang: str) -> "Figure":
     """Error of each map's outputs, in the order of the model, one line a scheme."""
     models = list(dict.fromkeys(row.model for row in rows if row.errors))
     fig, panels = figure(2.6 * len(models), nrows=len(models), squeeze=False)

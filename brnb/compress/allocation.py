@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from brnb.compress.calibration import block_maps
 from brnb.compress.grids import affine_grid
-from brnb.compress.schemes import Job, rounded
+from brnb.compress.schemes import Job, round_map
 from brnb.theory.tradeoffs import allocate_bits
 
 
@@ -32,7 +32,7 @@ class Sensitivity:
 
 
 @torch.no_grad()
-def sensitivities(
+def map_sensitivities(
     model: nn.Module, windows: Tensor, widths: Sequence[int], probe: int, group: int
 ) -> dict[str, Sensitivity]:
     """Round one map at a time to `probe` bits, and see how far the model's predictions move.
@@ -44,7 +44,7 @@ def sensitivities(
     table = {}
     for name, module in block_maps(model).items():
         errors = {bits: _squared_error(module.weight, bits, group) for bits in widths}
-        rough = _with(model, name, rounded(Job(name, module, None, group), probe), windows)
+        rough = _with(model, name, round_map(Job(name, module, None, group), probe), windows)
         divergence = (exact.exp() * (exact - rough)).sum(-1).mean().item()
         weight = max(divergence, 0.0) / errors[probe]
         table[name] = Sensitivity(weight, module.weight.numel(), errors)

@@ -15,7 +15,7 @@ from brnb.train.rows import TokenRow
 
 
 @dataclass(frozen=True)
-class Scores:
+class ContinuationScores:
     """Greedy continuations beside the text that follows: means of exact match, F1 and ROUGE-L."""
 
     em: float
@@ -24,7 +24,7 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Speed:
+class AnswerSpeed:
     """A batch answered greedily: seconds to the first token, and tokens a second after it, of all
     sequences together."""
 
@@ -55,7 +55,7 @@ def beginnings(row: TokenRow, end: int, prompt: int, new: int, count: int) -> Te
 @torch.no_grad()
 def continuation_scores(
     model: Predictor, tokenizer: Any, texts: Tensor, prompt: int, device: torch.device
-) -> Scores:
+) -> ContinuationScores:
     """Continue the first `prompt` tokens of texts (n, T) greedily, and score what comes."""
     said = greedy(model, texts[:, :prompt].to(device), texts.shape[1] - prompt)[0]
     pairs = [
@@ -63,11 +63,11 @@ def continuation_scores(
         for ours, theirs in zip(said.tolist(), texts[:, prompt:].tolist(), strict=True)
     ]
     scores = score_pairs(pairs, "pt")
-    return Scores(*(float(np.nanmean(scores[name])) for name in ("em", "f1", "rougeL")))
+    return ContinuationScores(*(float(np.nanmean(scores[name])) for name in ("em", "f1", "rougeL")))
 
 
 @torch.no_grad()
-def greedy(model: Predictor, prompts: Tensor, new: int) -> tuple[Tensor, Speed]:
+def greedy(model: Predictor, prompts: Tensor, new: int) -> tuple[Tensor, AnswerSpeed]:
     """The most probable continuation (B, new) of prompts (B, T), token by token, and its speed."""
     tick = _clock(prompts.device)
     logits, state = model(prompts)
@@ -78,11 +78,13 @@ def greedy(model: Predictor, prompts: Tensor, new: int) -> tuple[Tensor, Speed]:
         drawn.append(logits[:, -1:].argmax(-1))
     passed = _clock(prompts.device) - tick - first
     rate = len(prompts) * (new - 1) / passed if new > 1 else float("nan")
-    return torch.cat(drawn, 1), Speed(first, rate)
+    return torch.cat(drawn, 1), AnswerSpeed(first, rate)
 
 
-def speeds(model: Predictor, prompts: Tensor, new: int, batches: Sequence[int]) -> dict[int, Speed]:
-    """Speed with each number of sequences at a time, the prompts repeated as needed.
+def speeds(
+    model: Predictor, prompts: Tensor, new: int, batches: Sequence[int]
+) -> dict[int, AnswerSpeed]:
+    """AnswerSpeed with each number of sequences at a time, the prompts repeated as needed.
 
     The first answer warms up and is not timed.
     """

@@ -19,7 +19,7 @@ from brnb.compress.llama_cpp import LlamaCpp
 
 
 @dataclass(frozen=True)
-class Served:
+class EdgeAnswer:
     """One prompt answered greedily.
 
     Attributes
@@ -50,7 +50,7 @@ class Served:
     ids: list[int]
 
 
-def serve(file: Path, prompt: Sequence[int], new: int, threads: int) -> Served:
+def serve_at_edge(file: Path, prompt: Sequence[int], new: int, threads: int) -> EdgeAnswer:
     """Answer a prompt in a process of its own.
 
     Raises
@@ -63,10 +63,10 @@ def serve(file: Path, prompt: Sequence[int], new: int, threads: int) -> Served:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{file} could not be served:\n{done.stderr[-2000:]}")
-    return Served(**json.loads(done.stdout.splitlines()[-1]))
+    return EdgeAnswer(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def _serve(file: str, prompt: list[int], new: int, threads: int) -> Served:
+def _serve(file: str, prompt: list[int], new: int, threads: int) -> EdgeAnswer:
     path = Path(file)
     before, tick = _resident(), time.perf_counter()
     with LlamaCpp(path, len(prompt) + new, threads) as model:
@@ -82,7 +82,7 @@ def _serve(file: str, prompt: list[int], new: int, threads: int) -> Served:
         ended = time.perf_counter()
         used, memory = meter.stop(0), _resident() - before
     joules = used.get("energy_joules")
-    return Served(
+    return EdgeAnswer(
         file_bytes=path.stat().st_size,
         memory=memory,
         load=loaded - tick,

@@ -74,7 +74,7 @@ def affine_grid(weight: Tensor, bits: int, group: int) -> Grid:
     return Grid(scale, zero, bits)
 
 
-def pack(codes: Tensor, bits: int) -> Tensor:
+def pack_codes(codes: Tensor, bits: int) -> Tensor:
     """Codes below 2^bits as bytes without gaps, the first in the lowest bits; uint8, 1-dim."""
     flat = codes.flatten()
     if bits == 8:
@@ -85,8 +85,8 @@ def pack(codes: Tensor, bits: int) -> Tensor:
     return (stream << torch.arange(8, device=flat.device)).sum(1).to(torch.uint8)
 
 
-def unpack(packed: Tensor, bits: int, count: int) -> Tensor:
-    """The first `count` codes that `pack` packed, uint8, 1-dim."""
+def unpack_codes(packed: Tensor, bits: int, count: int) -> Tensor:
+    """The first `count` codes that `pack_codes` packed, uint8, 1-dim."""
     if bits == 8:
         return packed[:count]
     if 8 % bits == 0:  # whole codes in every byte

@@ -39,7 +39,7 @@ def _int8(per_row: bool) -> Callable[[Job], nn.Module]:
     return make
 
 
-def rounded(job: Job, bits: int) -> nn.Module:
+def round_map(job: Job, bits: int) -> nn.Module:
     """A map rounded to the nearest of 2^bits levels of every group."""
     grid = affine_grid(job.module.weight.data, bits, job.group)
     return GridMap(grid.codes(job.module.weight.data.float()), grid, job.module.bias)
@@ -95,7 +95,7 @@ SCHEMES: dict[str, Callable[[Job], nn.Module] | None] = {
     "nf4_double": _four_bits("nf4", double=True),
     "fp4": _four_bits("fp4", double=False),
     "fp4_double": _four_bits("fp4", double=True),
-    "int4": lambda job: rounded(job, 4),
+    "int4": lambda job: round_map(job, 4),
     "gptq": _gptq,
 }
 
@@ -139,7 +139,7 @@ def quantise_model(
     make = SCHEMES.get(scheme)
     for name, module in block_maps(smaller).items():
         job = Job(name, module, inputs[name] if inputs else None, group)
-        new = rounded(job, bits[name]) if bits else make and make(job)
+        new = round_map(job, bits[name]) if bits else make and make(job)
         if new:
             parent, _, last = name.rpartition(".")
             setattr(smaller.get_submodule(parent), last, new)

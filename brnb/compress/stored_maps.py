@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from brnb.compress.grids import Grid, pack, unpack
+from brnb.compress.grids import Grid, pack_codes, unpack_codes
 
 FP8 = torch.float8_e4m3fn
 
@@ -33,14 +33,14 @@ class GridMap(nn.Module):
         self.shape, self.bits = codes.shape, grid.bits
         self.middle = 2 ** (grid.bits - 1)
         shared = bool((grid.zero == self.middle).all())
-        self.register_buffer("packed", pack(codes, grid.bits))
+        self.register_buffer("packed", pack_codes(codes, grid.bits))
         self.register_buffer("scale", grid.scale if shared else grid.scale.half())
         self.register_buffer("zero", None if shared else grid.zero.to(torch.uint8))
         self.register_parameter("bias", bias)
 
     def matrix(self, dtype: torch.dtype) -> Tensor:
         """The weights (N, K) that the codes stand for."""
-        codes = unpack(self.packed, self.bits, self.shape.numel()).reshape(self.shape)
+        codes = unpack_codes(self.packed, self.bits, self.shape.numel()).reshape(self.shape)
         zero = torch.full_like(self.scale, self.middle) if self.zero is None else self.zero
         return Grid(self.scale, zero, self.bits).restore(codes, dtype)
 

@@ -35,7 +35,7 @@ GPU_DTYPE = torch.bfloat16  # of the computation, where speed is measured on one
 
 
 @dataclass(frozen=True)
-class Measured:
+class SchemeRow:
     """A model in one scheme.
 
     Attributes
@@ -120,11 +120,11 @@ class Survey:
             str(self.device), digest([row.ids.tolist(), windows.tolist()]),
         ]  # fmt: skip
 
-    def measure(self, scheme: str) -> Measured:
+    def measure(self, scheme: str) -> SchemeRow:
         """The model in a scheme of `brnb.compress.schemes` or of GGUF."""
         how = self._file if scheme in self.params.file_schemes else self._scheme
         values = remembered(self.work / "measured", [*self.identity, scheme], lambda: how(scheme))
-        return Measured(**values)
+        return SchemeRow(**values)
 
     def compressed(
         self,
@@ -180,7 +180,7 @@ class Survey:
             model, self.original.tokenizer, self.texts, p.prompt_tokens, self.device
         )
         return asdict(
-            Measured(
+            SchemeRow(
                 model=self.original.name, scheme=scheme, **size,
                 bits_per_byte=found.documents.bits_per_byte,
                 change=change.value, low=change.low, high=change.high,
@@ -215,7 +215,7 @@ def _rates(model: Predictor, prompts: Tensor, new: int, batches: Sequence[int]) 
 
 def survey_all(
     survey: Survey, schemes: Sequence[str], say: Callable[[str], None] = print
-) -> list[Measured]:
+) -> list[SchemeRow]:
     """The rows of all schemes that the model can have; says why one cannot be."""
     rows = []
     for scheme in schemes:

@@ -8,14 +8,14 @@ from brnb.chapters import compression_facts as facts
 from brnb.chapters import distillation as d
 from brnb.chapters import quantization_distillation as q
 from brnb.compress.comparisons import Compared
-from brnb.compress.edge import Served
+from brnb.compress.edge import EdgeAnswer
 from brnb.compress.graduates import Graduate
-from brnb.compress.survey import Measured
+from brnb.compress.survey import SchemeRow
 from brnb.report.labels import label
 from brnb.report.tables import display
 from brnb.thesis import load
 
-FULL = Measured(
+FULL = SchemeRow(
     model="v6", scheme="fp32", bits=32.0, disk=4_000_000, held=4_000_000, bits_per_byte=2.0,
     change=0.0, low=0.0, high=0.0, divergence=0.0, agreement=1.0, em=0.0, f1=0.1, rouge_l=0.2,
     speed={"cpu": {"1": 100.0, "8": 400.0}}, errors={"blocks.0.a": 0.0, "blocks.0.b": 0.0},
@@ -39,7 +39,7 @@ STUDENTS = [
 
 @pytest.mark.parametrize("lang", ["pt", "en"])
 def test_every_table_prints_in_both_languages(lang):
-    served = {("student", "q4_k"): Served(10**6, 2 * 10**6, 0.1, 0.02, 90.0, None, None, [1])}
+    served = {("student", "q4_k"): EdgeAnswer(10**6, 2 * 10**6, 0.1, 0.02, 90.0, None, None, [1])}
     compared = [
         Compared("v6", "calibrated_pt", 4.0, 2.1, 0.02, None, None, None),
         Compared("v6", "mixed_bits", 4.0, 2.1, 0.02, -0.1, -0.2, 0.0),
@@ -124,4 +124,4 @@ def test_figures_show_all_schemes(lang):
 
 
 def test_measurements_are_plain_values():
-    assert Measured(**asdict(FOUR)) == FOUR
+    assert SchemeRow(**asdict(FOUR)) == FOUR

@@ -1,4 +1,4 @@
-"""Bits of maps: sensitivities by hand, and the budget kept."""
+"""Bits of maps: map_sensitivities by hand, and the budget kept."""
 
 import itertools
 
@@ -6,11 +6,11 @@ import pytest
 import torch
 from model_forms import FORMS, build, ids_for
 
-from brnb.compress.allocation import Sensitivity, mean_bits, mixed_bits, sensitivities
+from brnb.compress.allocation import Sensitivity, map_sensitivities, mean_bits, mixed_bits
 from brnb.compress.calibration import block_maps
 
 MODEL = build(**(FORMS["v6"] | {"width": 64, "hidden": 128, "layers": 1}))
-TABLE = sensitivities(MODEL, ids_for(MODEL), [2, 3, 4, 8], 3, 32)
+TABLE = map_sensitivities(MODEL, ids_for(MODEL), [2, 3, 4, 8], 3, 32)
 
 
 def test_errors_fall_with_bits_to_a_quarter_or_less():

@@ -6,7 +6,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from brnb.compress.answers import beginnings, continuation_scores, greedy, speeds
-from brnb.compress.edge import serve
+from brnb.compress.edge import serve_at_edge
 from brnb.compress.gguf_file import write_gguf
 from brnb.compress.language_models import HuggingFaceLM
 from brnb.compress.remembered import remembered
@@ -43,7 +43,7 @@ def test_answers_are_transformers_greedy_ones(llama):
 
 def test_what_is_served_is_the_same_answer(llama, tmp_path):
     prompt = [5, 17, 80, 33, 9]
-    served = serve(write_gguf(llama, tmp_path / "a.gguf"), prompt, 6, 1)
+    served = serve_at_edge(write_gguf(llama, tmp_path / "a.gguf"), prompt, 6, 1)
     assert served.ids == generated(llama, torch.tensor([prompt]), 6)[0].tolist()
     assert served.file_bytes == (tmp_path / "a.gguf").stat().st_size
     assert min(served.first_token, served.tokens_per_second) > 0
@@ -51,7 +51,7 @@ def test_what_is_served_is_the_same_answer(llama, tmp_path):
 
 def test_a_file_that_cannot_be_served_says_why(tmp_path):
     with pytest.raises(RuntimeError, match=r"none.gguf.*could not be served(.|\n)*no such GGUF"):
-        serve(tmp_path / "none.gguf", [1], 2, 1)
+        serve_at_edge(tmp_path / "none.gguf", [1], 2, 1)
 
 
 def test_prompts_are_beginnings_of_documents_that_are_long_enough():

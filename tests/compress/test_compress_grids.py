@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brnb.compress.grids import affine_grid, pack, symmetric_grid, unpack
+from brnb.compress.grids import affine_grid, pack_codes, symmetric_grid, unpack_codes
 
 WEIGHT = torch.randn(12, 64, generator=torch.Generator().manual_seed(0))
 
@@ -14,9 +14,9 @@ WEIGHT = torch.randn(12, 64, generator=torch.Generator().manual_seed(0))
 def test_packed_codes_come_back_and_take_no_more_bytes_than_bits(bits, count, seed):
     generator = torch.Generator().manual_seed(seed)
     codes = torch.randint(2**bits, (count,), generator=generator).to(torch.uint8)
-    packed = pack(codes, bits)
+    packed = pack_codes(codes, bits)
     assert len(packed) == -(-count * bits // 8)
-    assert torch.equal(unpack(packed, bits, count), codes)
+    assert torch.equal(unpack_codes(packed, bits, count), codes)
 
 
 def test_symmetric_rows_are_those_of_pytorch():
