@@ -115,7 +115,7 @@ def main(folder: Path, tokens: int, student_tokens: int) -> None:
         results["gpu"] = torch.cuda.get_device_name()
     history = train(
         teacher, ids["train"], ids["validation"], taught, work / "teacher", "benchmark",
-        keep="best", fast=fast.parts,
+        keep="best", fast=fast.step_swaps,
     )  # fmt: skip
     keep(results, "teacher", lambda: history.best | {"seconds": history.seconds})
     original = Original("teacher", teacher, pieces, taught.seq_len, None)

@@ -84,14 +84,15 @@ def greedy(model: Predictor, prompts: Tensor, new: int) -> tuple[Tensor, AnswerS
 def speeds(
     model: Predictor, prompts: Tensor, new: int, batches: Sequence[int]
 ) -> dict[int, AnswerSpeed]:
-    """AnswerSpeed with each number of sequences at a time, the prompts repeated as needed.
+    """Speed with each number of sequences at a time, the prompts repeated as needed.
 
-    The first answer warms up and is not timed.
+    Everything is answered once before it is timed: a GPU's libraries plan anew for every length of
+    the cache that they have not seen.
     """
-    greedy(model, prompts[:1], min(new, 2))
     measured = {}
     for batch in batches:
         rows = prompts[torch.arange(batch, device=prompts.device) % len(prompts)]
+        greedy(model, rows, new if rows.is_cuda else min(new, 2))
         measured[batch] = greedy(model, rows, new)[1]
     return measured
 

@@ -83,9 +83,9 @@ class Distillation(nn.Module):
         return kinds
 
 
-def parts(model: Distillation, precision: str) -> list[Swap]:
-    """The student's fast parts, for a step on a GPU (`brnb.train.fast.parts`)."""
-    return fast.parts(model.student, precision)
+def distillation_swaps(model: Distillation, precision: str) -> list[Swap]:
+    """The student's fast parts, for a step on a GPU (`brnb.train.fast.step_swaps`)."""
+    return fast.step_swaps(model.student, precision)
 
 
 def softened_divergence(wanted: Tensor, logits: Tensor, temperature: float) -> Tensor:

@@ -36,6 +36,9 @@ class CompressionParams(Params):
     cleaning: Literal["early", "v6"] = Field(description="of the text that these read")
     schemes: Annotated[list[Scheme], Field(min_length=1)]
     file_schemes: Annotated[list[FileScheme], Field(min_length=1)] = Field(description="of GGUF")
+    student_schemes: Annotated[list[Scheme], Field(min_length=1)] = Field(
+        description="of the student, and GGUF's"
+    )
     group: Positive = Field(description="weights of a row that share a scale, where groups do")
 
     test_documents: Positive = Field(description="of the test split, to measure on")
@@ -84,6 +87,7 @@ class CompressionParams(Params):
             ("teacher", self.teacher in self.runs, f"one of runs = {self.runs}"),
             ("probe_bits", self.probe_bits in self.widths, f"one of widths = {self.widths}"),
             ("schemes", "fp32" in self.schemes, "a list with fp32, which the others stand beside"),
+            ("student_schemes", {"fp32", "bf16"} <= set(self.student_schemes), "a list with both"),
             ("ways", {"text", "logits"} <= set(self.ways), "a list with text and logits"),
         ):
             if not holds:

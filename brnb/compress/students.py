@@ -143,7 +143,7 @@ def _train(
     name = digest([rows.identity, way == "sequence" and p.sequence_tokens, pupil.lesson, lesson])
     history = train(
         pupil, ids, rows.validation.ids, choice, work / "checkpoints", name,
-        keep="best", fast=distillation.parts,
+        keep="best", fast=distillation.distillation_swaps,
     )  # fmt: skip
     return Student(way, seed, student.cpu().eval(), history, history.best["loss"])
 
