@@ -68,7 +68,8 @@ def params(tokens: int, student_tokens: int) -> tuple[V6Params, CompressionParam
         "evaluate_every": max(1, tokens // (32 * 512) // 8), "checkpoint_seconds": 600.0,
     }  # fmt: skip
     told = defaults("19_quantization_distillation") | {
-        "schemes": SCHEMES, "test_documents": 200, "calibration_windows": 12, "prompt_tokens": 64,
+        "schemes": SCHEMES, "test_documents": 200, "calibration_windows": 256, "prompt_tokens": 64,
+        "language_windows": 12, "group": 32,
         "new_tokens": 64, "prompts": 32, "tokens": student_tokens, "learning_rate": 2e-3,
         "student": {"width": 256, "layers": 5, "heads": 4, "kv_heads": 4, "hidden": 704},
         "evaluate_every": max(1, student_tokens // (32 * 512) // 4), "resamples": 10_000,
@@ -77,9 +78,9 @@ def params(tokens: int, student_tokens: int) -> tuple[V6Params, CompressionParam
     return V6Params(**taught), CompressionParams(**told)
 
 
-def windows(ids: np.ndarray, p: CompressionParams) -> torch.Tensor:
+def windows(ids: np.ndarray, p: CompressionParams, count: int) -> torch.Tensor:
     """The first calibration windows of a row."""
-    shape = p.calibration_windows, p.calibration_tokens
+    shape = count, p.calibration_tokens
     return torch.from_numpy(ids[: shape[0] * shape[1]].astype(np.int64)).reshape(shape)
 
 
@@ -119,7 +120,9 @@ def main(folder: Path, tokens: int, student_tokens: int) -> None:
     )  # fmt: skip
     keep(results, "teacher", lambda: history.best | {"seconds": history.seconds})
     original = Original("teacher", teacher, pieces, taught.seq_len, None)
-    survey = Survey(original, rows["test"], windows(ids["train"], p), p, work / "survey")
+    survey = Survey(
+        original, rows["test"], windows(ids["train"], p, p.calibration_windows), p, work / "survey"
+    )
 
     def mixed() -> list[dict[str, Any]]:
         table = map_sensitivities(survey.model, survey.windows, p.widths, p.probe_bits, p.group)
@@ -146,7 +149,7 @@ def main(folder: Path, tokens: int, student_tokens: int) -> None:
     english = np.load(folder / "english.npy")
     trained: list[Any] = []
     keep(results, "schemes", lambda: [asdict(row) for row in survey_all(survey, SCHEMES)])
-    foreign = windows(english, p)
+    foreign = windows(english, p, p.language_windows)
     keep(
         results, "calibration", lambda: [asdict(r) for r in calibration_languages(survey, foreign)]
     )

@@ -43,13 +43,16 @@ def calibration_languages(survey: Survey, english: Tensor) -> list[Compared]:
     Parameters
     ----------
     survey
-        Calibrated on Portuguese.
+        Its first windows are the Portuguese.
     english
         Windows of the same shape.
     """
-    foreign = collect_inputs(survey.model, english.to(survey.device))
+    native, foreign = (
+        collect_inputs(survey.model, windows.to(survey.device))
+        for windows in (survey.windows[: len(english)], english)
+    )
     forms = {
-        "calibrated_pt": survey.compressed("gptq"),
+        "calibrated_pt": survey.compressed("gptq", native),
         "calibrated_en": survey.compressed("gptq", foreign),
         "uncalibrated": survey.compressed("int4"),
     }

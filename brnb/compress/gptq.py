@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from brnb.compress.grids import Grid, affine_grid
+from brnb.compress.grids import Grid, affine_grid, require_divisor
 
 DAMPING = 0.01  # of the mean of the Hessian's diagonal, added to it
 
@@ -28,6 +28,7 @@ def gptq(weight: Tensor, moments: Tensor, bits: int, group: int) -> tuple[Tensor
     codes, grid
         uint8 (N, K), and what they stand for.
     """
+    require_divisor(group, weight.shape[1])
     work = weight.detach().double().clone()
     inverse = _inverse_factor(moments)
     codes, grids = torch.empty(work.shape, dtype=torch.uint8, device=work.device), []

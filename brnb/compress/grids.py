@@ -61,17 +61,21 @@ def affine_grid(weight: Tensor, bits: int, group: int) -> Grid:
     ValueError
         If the groups do not fill a row.
     """
-    rows, columns = weight.shape
-    if columns % group:
-        raise ValueError(
-            f"group = {group} does not divide a row of {columns} weights: choose a divisor"
-        )
-    grouped = weight.float().reshape(rows, -1, group)
+    require_divisor(group, weight.shape[1])
+    grouped = weight.float().reshape(len(weight), -1, group)
     low, high = grouped.amin(-1).clamp(max=0), grouped.amax(-1).clamp(min=0)
     step = (high - low) / (2**bits - 1)
     scale = step.half().clamp_min(torch.finfo(torch.float16).tiny).float()
     zero = torch.round(-low / scale).clamp(0, 2**bits - 1)
     return Grid(scale, zero, bits)
+
+
+def require_divisor(group: int, columns: int) -> None:
+    """Raise ValueError if groups do not fill a row."""
+    if columns % group:
+        raise ValueError(
+            f"group = {group} does not divide a row of {columns} weights: choose a divisor"
+        )
 
 
 def pack_codes(codes: Tensor, bits: int) -> Tensor:

@@ -44,6 +44,7 @@ class CompressionParams(Params):
     test_documents: Positive = Field(description="of the test split, to measure on")
     calibration_windows: Positive = Field(description="of the training text")
     calibration_tokens: Annotated[int, Field(ge=16)] = Field(description="of each of them")
+    language_windows: Positive = Field(description="of them, where languages are compared")
     english: str | None = Field(description="text in English to calibrate on; None: the embedded")
 
     prompt_tokens: Positive = Field(description="of the prompts that are continued")
