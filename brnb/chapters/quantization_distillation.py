@@ -95,17 +95,16 @@ def fig_quantization_frontier(rows: Sequence["SchemeRow"], lang: str) -> "Figure
     models = list(dict.fromkeys(row.model for row in rows))
     fig, panels = figure(3.6, ncols=len(models), sharey=True, squeeze=False)
     for axes, model in zip(panels[0], models, strict=True):
-        for row in (row for row in rows if row.model == model):
+        for i, row in enumerate(row for row in rows if row.model == model):
             spread = [[row.change - row.low], [row.high - row.change]]
             style = look(model) | {"linestyle": "none", "markersize": 4}
             axes.errorbar([row.disk / 1e6], [row.change], yerr=spread, capsize=2, **style)
             axes.annotate(
                 label(row.scheme, lang), (row.disk / 1e6, row.change), fontsize=6,
-                xytext=(3, 3), textcoords="offset points",
+                xytext=(3, 3 + 6 * (i % 3)), textcoords="offset points",
             )  # fmt: skip
         axes.axhline(0, color="black", linestyle="--", linewidth=0.8)
-        axes.set(xscale="log", yscale="symlog", title=model, xlabel=label("disk_mb", lang))
-        axes.set_yscale("symlog", linthresh=1e-3)
+        axes.set(title=model, xlabel=label("disk_mb", lang))
     panels[0][0].set_ylabel(label("change", lang))
     return fig
 
@@ -121,6 +120,7 @@ def fig_quantization_layers(rows: Sequence["SchemeRow"], lang: str) -> "Figure":
             axes.plot(values, style, color=f"C{i % 10}", linewidth=1, label=label(row.scheme, lang))
         axes.set(yscale="log", title=model, xlabel=label("map_number", lang))
         axes.set_ylabel(label("output_error", lang))
+        axes.xaxis.get_major_locator().set_params(integer=True)
     fig.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return fig
 
@@ -142,6 +142,7 @@ def fig_quantization_bits(shared: Mapping[float, Mapping[str, int]], lang: str) 
         name = f"{label('budget_bits', lang)}: {budget:g}"
         axes.step(range(len(bits)), list(bits.values()), where="mid", color=f"C{i}", label=name)
     axes.set(xlabel=label("map_number", lang), ylabel=label("weight_bits", lang))
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend()
     return fig
 
