@@ -94,7 +94,9 @@ def block_lists(mask: BlockMask) -> BlockLists:
     return BlockLists(rows, columns, tiles, numbers)
 
 
-def _lists(whole_counts: Tensor, whole: Tensor, part_counts: Tensor, parts: Tensor) -> Lists:
+def _lists(*fields: Tensor | None) -> Lists:
+    """Of counts and indices of whole blocks, and of parts."""
+    whole_counts, whole, part_counts, parts = (part for part in fields if part is not None)
     counts = [part[0, 0].int() for part in (whole_counts, part_counts)]
     order = (counts[0] + counts[1]).argsort(descending=True, stable=True).int()
     return Lists(order, counts[0], whole[0, 0].int(), counts[1], parts[0, 0].int())

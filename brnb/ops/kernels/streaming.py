@@ -144,17 +144,17 @@ def _sums(  # type: ignore[no-untyped-def]
     for i in tl.static_range(CHUNKS):
         inside = i * COLUMNS + column < K
         w = tl.load(tile + i * COLUMNS, mask=inside[None, :], eviction_policy="evict_first")
-        weights = weights + (w,)  # noqa: RUF005 (Triton's tuples)
+        weights = weights + (w,)  # type: ignore[assignment]  # noqa: RUF005
         if NORM:
             g = tl.load(gain + i * COLUMNS + column, mask=inside).to(tl.float32)
-            gains = gains + (g,)  # noqa: RUF005
+            gains = gains + (g,)  # type: ignore[assignment]  # noqa: RUF005
     ask_for(ahead, share)
     gdc_wait()
     parts = ()
     for i in tl.static_range(CHUNKS):
         inside = i * COLUMNS + column < K
         part = tl.load(x + i * COLUMNS + column, mask=inside, other=0.0).to(tl.float32)
-        parts = parts + (part,)  # noqa: RUF005
+        parts = parts + (part,)  # type: ignore[assignment]  # noqa: RUF005
     unit = 1.0
     if NORM:
         squares = tl.zeros((COLUMNS,), tl.float32)
@@ -165,7 +165,7 @@ def _sums(  # type: ignore[no-untyped-def]
     for i in tl.static_range(CHUNKS):
         part = parts[i]
         if NORM:
-            part = (part * unit).to(x.dtype.element_ty).to(tl.float32) * gains[i]
+            part = (part * unit).to(x.dtype.element_ty).to(tl.float32) * gains[i]  # type: ignore[attr-defined]
             part = part.to(x.dtype.element_ty).to(tl.float32)
         total += weights[i].to(tl.float32) * part[None, :]
     return tl.sum(total, 1)
