@@ -46,7 +46,7 @@ def tab_mla(lang: str) -> "pd.DataFrame":
         ", ".join(label(winner, lang) for winner in pair) if name in BENCHMARKS else None
         for name, pair in zip(printed["rows"], winners, strict=True)
     ]
-    cache = {"measure": label("cache_recomputed", lang)}
+    cache: dict[str, Any] = {"measure": label("cache_recomputed", lang)}
     recomputed = recomputed_caches()
     cache |= {names[c]: round(Decimal(recomputed[c]) / 1000, 1) for c in names}
     after = list(printed["rows"]).index("cache_thousands") + 1

@@ -108,8 +108,8 @@ def _decoder(
     options |= {"attention_mask": torch.ones_like(ids), "use_cache": way != "eager"}
     if way in ("compiled", "graph"):
         mode = "reduce-overhead" if way == "graph" else "default"
-        compiling = CompileConfig(mode=mode, fullgraph=False)
-        compiling._compile_all_devices = True
+        compiling: Any = CompileConfig(mode=mode, fullgraph=False)
+        compiling._compile_all_devices = True  # else a CPU is left out
         options |= {"cache_implementation": "static", "compile_config": compiling}
     chosen: Any = model
     return lambda: list(chosen.generate(ids, **options)[0, len(prompt) :].tolist())
