@@ -26,7 +26,7 @@ from brnb.text.clean import RULES, Removed, clean_text, zero_digits
 from brnb.text.finished import CLEANINGS, SPLITS, Document, split_file
 from brnb.text.hashing import HashSet, fraction, hash64
 from brnb.text.params import CorpusParams
-from brnb.text.personal_data import KINDS, mask
+from brnb.text.personal_data import IDENTIFIER_KINDS, mask
 from brnb.text.reader import Quarantine, read_documents
 
 LENGTH_EDGES = tuple(round(10 ** (step / 10)) for step in range(10, 71))
@@ -78,7 +78,9 @@ class CorpusReport:
     kept: dict[str, dict[str, Amount]] = field(
         default_factory=lambda: {c: {s: Amount() for s in SPLITS} for c in CLEANINGS}
     )
-    personal_data: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    personal_data: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(IDENTIFIER_KINDS, 0)
+    )
     lengths_read: list[int] = field(default_factory=lambda: [0] * (len(LENGTH_EDGES) + 1))
     lengths_kept: list[int] = field(default_factory=lambda: [0] * (len(LENGTH_EDGES) + 1))
 

@@ -14,9 +14,9 @@ from typing import Literal, NamedTuple, cast, get_args
 
 from brnb.text import check_digits
 
-Kind = Literal["email", "cnpj", "cpf", "pis", "voter", "cnh", "card", "phone", "cep"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-MASKS: dict[Kind, str] = {
+IdentifierKind = Literal["email", "cnpj", "cpf", "pis", "voter", "cnh", "card", "phone", "cep"]
+IDENTIFIER_KINDS: tuple[IdentifierKind, ...] = get_args(IdentifierKind)
+MASKS: dict[IdentifierKind, str] = {
     "email": "[E-MAIL]",
     "cnpj": "[CNPJ]",
     "cpf": "[CPF]",
@@ -32,7 +32,7 @@ MASKS: dict[Kind, str] = {
 class Finding(NamedTuple):
     """A piece of personal data: ``text[start:end]`` of the text it was found in."""
 
-    kind: Kind
+    kind: IdentifierKind
     start: int
     end: int
 
@@ -119,7 +119,7 @@ def find(text: str) -> list[Finding]:
     return apart
 
 
-def mask(text: str, replaced: bool = True) -> tuple[str, dict[Kind, int]]:
+def mask(text: str, replaced: bool = True) -> tuple[str, dict[IdentifierKind, int]]:
     """Put ``[CPF]`` and the like in the place of personal data; also how many there were, by kind.
 
     >>> mask("CPF 529.982.247-25")
@@ -133,10 +133,10 @@ def mask(text: str, replaced: bool = True) -> tuple[str, dict[Kind, int]]:
     return text, dict(Counter(finding.kind for finding in findings))
 
 
-def count(texts: Iterable[str]) -> dict[Kind, int]:
+def count(texts: Iterable[str]) -> dict[IdentifierKind, int]:
     """Count the personal data in texts by kind; kinds that do not occur are 0."""
     counts = Counter(finding.kind for text in texts for finding in find(text))
-    return {kind: counts[kind] for kind in KINDS}
+    return {kind: counts[kind] for kind in IDENTIFIER_KINDS}
 
 
 def _emails(text: str) -> Iterator[Finding]:
@@ -164,7 +164,7 @@ def _numbers(text: str) -> Iterator[Finding]:
                 yield Finding(kind, *match.span())
 
 
-def _kind(text: str, match: re.Match[str]) -> Kind | None:
+def _kind(text: str, match: re.Match[str]) -> IdentifierKind | None:
     """What a number is, or None if it is nobody's."""
     form, number = cast(str, match.lastgroup), "".join(filter(str.isalnum, match.group()))
     if form == "phone":
@@ -179,14 +179,14 @@ def _kind(text: str, match: re.Match[str]) -> Kind | None:
         return None
     if form == "card" and not _CARDS.fullmatch(number):
         return None
-    return cast(Kind, form) if check_digits.is_valid(form, number) else None
+    return cast(IdentifierKind, form) if check_digits.is_valid(form, number) else None
 
 
-def _eleven(number: str, before: str, is_bare: bool) -> Kind | None:
+def _eleven(number: str, before: str, is_bare: bool) -> IdentifierKind | None:
     """Eleven digits: of a CPF, PIS, CNH, or a mobile telephone."""
     for kind in ("pis", "cnh"):
         if _WORDS[kind].search(before) and check_digits.is_valid(kind, number):
-            return cast(Kind, kind)
+            return cast(IdentifierKind, kind)
     if check_digits.is_valid("cpf", number):
         return "cpf"
     is_mobile = is_bare and _BARE_MOBILE.fullmatch(number)

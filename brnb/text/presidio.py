@@ -7,12 +7,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from brnb.text.personal_data import KINDS, Kind, find
+from brnb.text.personal_data import IDENTIFIER_KINDS, IdentifierKind, find
 
 if TYPE_CHECKING:
     from presidio_analyzer import EntityRecognizer
 
-ENTITIES: dict[Kind, str] = {
+ENTITIES: dict[IdentifierKind, str] = {
     "email": "EMAIL_ADDRESS",
     "phone": "PHONE_NUMBER",
     "card": "CREDIT_CARD",
@@ -57,4 +57,4 @@ def recognizer() -> "EntityRecognizer":
                 if kind in wanted
             ]
 
-    return Brazilian([ENTITIES[kind] for kind in KINDS], "brnb", supported_language="pt")
+    return Brazilian([ENTITIES[kind] for kind in IDENTIFIER_KINDS], "brnb", supported_language="pt")

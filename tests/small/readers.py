@@ -26,7 +26,7 @@ from brnb.models.store import save
 from brnb.pipeline import Pipeline, _read_note
 from brnb.rarity.configs import row_from_config
 from brnb.rarity.table import MODELS, read_models
-from brnb.receipt import Artefact, Receipt, Verifier, read, write
+from brnb.receipt import Artefact, Receipt, Verifier, read_receipt, write_receipt
 from brnb.report import export
 from brnb.report.book import build_book
 from brnb.text import finished
@@ -117,9 +117,9 @@ def _receipt() -> Receipt:
 
 
 def _records(folder: Path) -> Iterator[tuple[str, Reader]]:
-    write(folder / "receipt.json", _receipt())
+    write_receipt(folder / "receipt.json", _receipt())
     receipt = (folder / "receipt.json").read_bytes()
-    yield "receipt", Reader("receipt.json", receipt, lambda f: read(f / "receipt.json"))
+    yield "receipt", Reader("receipt.json", receipt, lambda f: read_receipt(f / "receipt.json"))
     yield (
         "started.json",
         Reader(

@@ -15,7 +15,7 @@ from brnb.params import ParameterError, validate
 from brnb.text import corpus, finished
 from brnb.text.hashing import HashSet
 from brnb.text.params import CorpusParams
-from brnb.text.personal_data import KINDS
+from brnb.text.personal_data import IDENTIFIER_KINDS
 
 VALUES: dict[str, Any] = {
     "profile": "smoke",
@@ -183,7 +183,7 @@ import json, sys
 from pathlib import Path
 from brnb.text import corpus, finished
 from brnb.text.params import CorpusParams
-from brnb.text.personal_data import KINDS
+from brnb.text.personal_data import IDENTIFIER_KINDS
 corpus.build(Path(sys.argv[1]), CorpusParams(**json.loads(sys.argv[2])), progress=False)
 """
 
@@ -310,7 +310,7 @@ def test_personal_data_is_counted_and_masked_if_asked(tmp_path: Path) -> None:
         },
     ]
     source = write(tmp_path / "a.jsonl", [*said, said[-1]])  # a duplicate counts once
-    counts = dict.fromkeys(KINDS, 0) | {"cpf": 1}
+    counts = dict.fromkeys(IDENTIFIER_KINDS, 0) | {"cpf": 1}
     for folder, masked in (("plain", False), ("masked", True)):
         report = build(tmp_path / folder, source, mask_personal_data=masked)
         assert report.personal_data == counts

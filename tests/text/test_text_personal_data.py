@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brnb.text import check_digits
-from brnb.text.personal_data import KINDS, count, find, mask
+from brnb.text.personal_data import IDENTIFIER_KINDS, count, find, mask
 
 
 def found(text: str) -> list[tuple[str, str]]:
@@ -203,7 +203,7 @@ SENTENCES = [
 
 
 def planted() -> list[tuple[str, str, str]]:
-    """Kind, spelling and sentence of a thousand numbers."""
+    """IdentifierKind, spelling and sentence of a thousand numbers."""
     made = [("cnpj", number) for number in NUMBERS["cnpj_letters"]]
     made += [(kind, number) for kind in FORMS for number in NUMBERS[kind]]
     rows = []
@@ -262,8 +262,8 @@ def test_masking_leaves_nothing_to_find() -> None:
 
 def test_count() -> None:
     texts = ["529.982.247-25, ana@exemplo.com", "", "(11) 98765-4321 e ana@exemplo.com"]
-    assert count(texts) == dict.fromkeys(KINDS, 0) | {"email": 2, "cpf": 1, "phone": 1}
-    assert tuple(count([])) == KINDS
+    assert count(texts) == dict.fromkeys(IDENTIFIER_KINDS, 0) | {"email": 2, "cpf": 1, "phone": 1}
+    assert tuple(count([])) == IDENTIFIER_KINDS
 
 
 def test_long_texts_take_linear_time() -> None:

@@ -4,13 +4,13 @@ import sys
 
 import pytest
 
-from brnb.text.personal_data import KINDS
+from brnb.text.personal_data import IDENTIFIER_KINDS
 from brnb.text.presidio import ENTITIES, recognizer
 
 
 def test_every_kind_has_an_entity_of_its_own():
-    assert set(ENTITIES) == set(KINDS)
-    assert len(set(ENTITIES.values())) == len(KINDS)
+    assert set(ENTITIES) == set(IDENTIFIER_KINDS)
+    assert len(set(ENTITIES.values())) == len(IDENTIFIER_KINDS)
 
 
 def test_without_presidio_the_command_is_named(monkeypatch):
