@@ -97,7 +97,7 @@ class Pipeline:
         itself and those that need it by name.
         """
         declared = self.spec(run).get("needs", [])
-        values = yaml_file.read(self.params_file(run)).values()
+        values = yaml_file.read_parameters(self.params_file(run)).values()
         named = [v.removeprefix("run:") for v in values if str(v).startswith("run:")]
         matching = [other for need in declared for other in self._matching(need, run)]
         return list(dict.fromkeys([*matching, *named]))
@@ -135,7 +135,7 @@ class Pipeline:
 
     def params(self, run: str) -> dict[str, Any]:
         """Parameters in force: the notebook's defaults under the run's parameter file."""
-        return defaults(self.notebook(run)) | yaml_file.read(self.params_file(run))
+        return defaults(self.notebook(run)) | yaml_file.read_parameters(self.params_file(run))
 
     @cached_property
     def _code(self) -> dict[Path, dict[str, str]]:
@@ -258,7 +258,7 @@ def portable(path: Path, root: Path) -> str:
 
 def _declared(path: Path) -> dict[str, dict[str, Any]]:
     """Entries of pipeline.yaml by run, of which every part is of the right type."""
-    runs = yaml_file.read(path).get("runs")
+    runs = yaml_file.read_parameters(path).get("runs")
     if not isinstance(runs, dict):
         raise ParameterError(f"{path}: must hold 'runs:' and below it the runs")
     for run, spec in runs.items():

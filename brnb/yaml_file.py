@@ -22,7 +22,7 @@ class _PlainLoader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def read(path: Path) -> dict[str, Any]:
+def read_parameters(path: Path) -> dict[str, Any]:
     """The names and values of a file.
 
     Raises

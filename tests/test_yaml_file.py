@@ -35,7 +35,7 @@ def test_what_is_no_parameter_file_is_refused_at_once(tmp_path, content, message
     path.write_bytes(content)
     start = time.process_time()
     with pytest.raises(ParameterError, match=rf"v1\.yaml.*(?s:.*){message}"):
-        yaml_file.read(path)
+        yaml_file.read_parameters(path)
     assert time.process_time() - start < 10
 
 
@@ -44,6 +44,6 @@ def test_no_bytes_raise_anything_else(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "any.yaml"
     path.write_bytes(content)
     try:
-        assert isinstance(yaml_file.read(path), dict)
+        assert isinstance(yaml_file.read_parameters(path), dict)
     except ParameterError as error:
         assert "any.yaml" in str(error)  # noqa: PT017

@@ -186,7 +186,7 @@ def _eleven(number: str, before: str, is_bare: bool) -> IdentifierKind | None:
     """Eleven digits: of a CPF, PIS, CNH, or a mobile telephone."""
     for kind in ("pis", "cnh"):
         if _WORDS[kind].search(before) and check_digits.is_valid(kind, number):
-            return cast(IdentifierKind, kind)
+            return kind
     if check_digits.is_valid("cpf", number):
         return "cpf"
     is_mobile = is_bare and _BARE_MOBILE.fullmatch(number)

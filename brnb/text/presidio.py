@@ -40,7 +40,7 @@ def recognizer() -> "EntityRecognizer":
             "presidio is not installed: pip install presidio-analyzer"
         ) from error
 
-    class Brazilian(EntityRecognizer):  # type: ignore[misc]
+    class Brazilian(EntityRecognizer):
         """Documents, cards and addresses of Brazil, decided by their check digits."""
 
         def load(self) -> None:

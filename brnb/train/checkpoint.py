@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -102,7 +102,7 @@ class Checkpoint:
     def _write(self) -> None:
         content = {"state": self._state.result(), "best": self._best}
         previous = self.previous if self._is_whole else None
-        sealed.write(self.path, lambda file: torch.save(content, file), previous)
+        sealed.write(self.path, lambda file: torch.save(content, cast(IO[bytes], file)), previous)
         self._is_whole = True
 
     def _keep(self) -> None:

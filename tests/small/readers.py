@@ -159,7 +159,7 @@ def _records(folder: Path) -> Iterator[tuple[str, Reader]]:
 
 def _settings(folder: Path) -> Iterator[tuple[str, Reader]]:
     params = b"profile: smoke\nrun_id: first\nseed: 1\nlist: [1, 2.5, null, {a: b}]\n"
-    yield "parameters", Reader("first.yaml", params, lambda f: yaml_file.read(f / "first.yaml"))
+    yield "parameters", Reader("first.yaml", params, lambda f: yaml_file.read_parameters(f / "first.yaml"))
     pipeline = b"runs:\n  first: {notebook: 01_first}\n  second: {notebook: 02, needs: [first]}\n"
 
     def runs(folder: Path) -> object:
