@@ -91,7 +91,7 @@ def _texts(folder: Path) -> Iterator[tuple[str, Reader]]:
 
     def split(folder: Path) -> object:
         (folder / "report.json").touch()
-        return list(finished.documents(folder, "v6", "train"))
+        return list(finished.corpus_documents(folder, "v6", "train"))
 
     yield "split", Reader("v6/train.jsonl", _lines(document, document), split)
     own = {"key": "a", "instruction": "i", "input": "", "output": "o"}
@@ -159,7 +159,10 @@ def _records(folder: Path) -> Iterator[tuple[str, Reader]]:
 
 def _settings(folder: Path) -> Iterator[tuple[str, Reader]]:
     params = b"profile: smoke\nrun_id: first\nseed: 1\nlist: [1, 2.5, null, {a: b}]\n"
-    yield "parameters", Reader("first.yaml", params, lambda f: yaml_file.read_parameters(f / "first.yaml"))
+    yield (
+        "parameters",
+        Reader("first.yaml", params, lambda f: yaml_file.read_parameters(f / "first.yaml")),
+    )
     pipeline = b"runs:\n  first: {notebook: 01_first}\n  second: {notebook: 02, needs: [first]}\n"
 
     def runs(folder: Path) -> object:

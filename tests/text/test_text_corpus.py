@@ -314,7 +314,11 @@ def test_personal_data_is_counted_and_masked_if_asked(tmp_path: Path) -> None:
     for folder, masked in (("plain", False), ("masked", True)):
         report = build(tmp_path / folder, source, mask_personal_data=masked)
         assert report.personal_data == counts
-        whole = [d for s in finished.SPLITS for d in finished.documents(tmp_path / folder, "v6", s)]
+        whole = [
+            d
+            for s in finished.SPLITS
+            for d in finished.corpus_documents(tmp_path / folder, "v6", s)
+        ]
         (found,) = [d for d in whole if "CPF" in d.text]
         assert ("529.982.247-25" in found.text) != masked
         assert ("ana@exemplo.com" in found.title) != masked
