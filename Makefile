@@ -1,5 +1,7 @@
 # make thesis   run every chapter of a profile (PROFILE=smoke by default) and gather the results
 # make test     run the test suite
+# make drill    kill, flip, cut and fill disks at length, with a report (an hour; the tests do it short)
+# make fuzz     give every reader 100,000 damaged files
 # make test-gpu run every kernel against its definition, on a GPU
 # Both build .venv from requirements.lock first, if it is not there or the lock file changed: pinned,
 # with hashes.
@@ -10,7 +12,7 @@ BIN := .venv/bin
 QUIET := --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: thesis test test-gpu git lab check clean
+.PHONY: thesis test drill fuzz test-gpu git lab check clean
 
 thesis: .venv/ready
 	@brnb check
@@ -25,6 +27,12 @@ test: .venv/ready
 	brnb check
 	pytest -n 2 --dist loadgroup
 
+drill: .venv/ready
+	BRNB_DRILL=100 pytest tests/faults -k 'not fuzz' -p no:xdist
+
+fuzz: .venv/ready
+	BRNB_FUZZ=100000 pytest tests/faults/test_faults_fuzz.py -p no:xdist
+
 # Where there is a GPU: what `make test` skips.
 test-gpu: .venv/ready
 	@python -c 'import torch; torch.cuda.is_available() or exit("test-gpu: PyTorch sees no GPU here")'
@@ -38,7 +46,7 @@ git: .venv/ready
 	pre-commit install
 
 lab: .venv/ready
-	jupyter lab notebooks
+	jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.allow_remote_access=False notebooks
 
 check: .venv/ready
 	brnb check
@@ -46,6 +54,8 @@ check: .venv/ready
 
 # Everything that can be made again but is not a result: checkpoints and caches.
 clean:
+	@[ ! -x $(BIN)/python ] || $(BIN)/python -c 'import pathlib, sys; from brnb.locks import holders; \
+		sys.exit("\n".join(holders(pathlib.Path("work"))) or 0)'
 	rm -rf work .snakemake
 
 .venv/ready: requirements.lock requirements-cuda.lock pyproject.toml

@@ -51,8 +51,8 @@ rule run:
         # Two trainings that both take all cores are slower than one after the other, and threads
         # that spin while they wait starve the rest: hence OMP_*. TQDM_*: one line every ten
         # seconds, not ten a second, since a batch log keeps them all.
-        "mkdir -p reports/{params.profile}/notebooks && "
+        "mkdir -p reports/{params.profile:q}/notebooks && "
         "OMP_NUM_THREADS={threads} OMP_WAIT_POLICY=PASSIVE TQDM_MININTERVAL=10 "
-        "papermill {params.notebook} {params.executed} -f {params.values} "
+        "papermill {params.notebook:q} {params.executed:q} -f {params.values:q} "
         "--no-progress-bar --log-output --log-level WARNING && "
-        "brnb status --profile {params.profile} --run {wildcards.run}"
+        "brnb status --profile {params.profile:q} --run {wildcards.run:q}"

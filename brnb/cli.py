@@ -54,10 +54,15 @@ def main(arguments: list[str] | None = None) -> int:
         app(arguments, prog_name="brnb")
     except SystemExit as end:
         return int(end.code or 0)
-    except (ParameterError, FileNotFoundError, ValueError) as error:
-        print(f"brnb: {error}", file=sys.stderr)
+    except (OSError, ValueError) as error:
+        print(f"brnb: {_visible(str(error))}", file=sys.stderr)
         return 2
     return 0
+
+
+def _visible(text: str) -> str:
+    """A text that commands no terminal: whatever does not print is written out."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def _exit(problems: bool) -> NoReturn:
@@ -105,7 +110,7 @@ def _print_states(states: list[Status]) -> None:
         seconds = "" if state.seconds is None else f"{state.seconds:.1f}"
         name = typer.style(f"{state.state:<8}", fg=COLOURS[state.state])
         head = f"{state.run:<{wide}}  {state.state:<8} {seconds:>8}"
-        below = _wrapped(state.why, len(head))
+        below = _wrapped(_visible(state.why), len(head))
         beside = f"  {below.pop().strip()}" if below and not below[0].startswith("    ") else ""
         typer.echo(f"{state.run:<{wide}}  {name} {seconds:>8}{beside}".rstrip())
         print("".join(f"{line}\n" for line in below), end="")
@@ -128,6 +133,16 @@ def _wrapped(why: str, head: int) -> list[str]:
         max_lines=LINES,
         placeholder=" … (--json says all)",
     )
+
+
+@app.command(epilog="brnb verify --profile paper || echo damaged")
+def verify(profile: Profile = "smoke") -> None:
+    """Hash every artefact, input and checkpoint anew; exit 1 if one is not as it was written."""
+    from brnb.verify import verify as compare
+
+    result = compare(Pipeline(profile))
+    print(result)
+    _exit(bool(result.problems))
 
 
 @app.command(epilog="brnb where tab-v1-legibility; brnb where v1.val_ppl")
@@ -232,11 +247,24 @@ def report(profile: Profile = "smoke") -> None:
 def export(
     dest: Annotated[Path, typer.Argument(help="folder of the dissertation")],
     profile: Profile = "smoke",
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="although some runs are not done")
+    ] = False,
 ) -> None:
-    """Copy tables, figures and numbers into a dissertation."""
+    """Copy tables, figures and numbers of finished runs into a dissertation."""
     from brnb.report import export as exporting
 
-    copied = exporting.export(Pipeline(profile).reports, dest)
+    pipeline = Pipeline(profile)
+    undone = [
+        f"  {state.run}: {state.state}" for state in pipeline.status() if state.state != "done"
+    ]
+    if undone and not anyway:
+        print(
+            "nothing was copied: these runs are not done (brnb status says why)", *undone, sep="\n"
+        )
+        print("run them: make thesis; or copy what finished runs left: --anyway")
+        _exit(True)
+    copied = exporting.export(exporting.vouched(pipeline), dest)
     print(copied)
     _exit(not copied.ok)
 

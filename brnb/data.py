@@ -41,6 +41,16 @@ def path(name: str, *parts: str) -> Path:
 
 
 def read(name: str, *parts: str) -> Any:
-    """Content of a YAML file of the package, parsed anew; arguments as for `path`."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(path(name, *parts).read_text(encoding="utf-8"), Loader=loader)
+    """Content of a YAML file of the package, parsed anew; arguments as for `path`.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged; names it.
+    """
+    file, loader = path(name, *parts), getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return yaml.load(file.read_text(encoding="utf-8"), Loader=loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        where = file.relative_to(PACKAGE.parent).as_posix()
+        raise ValueError(f"{where} is damaged: {error}; install the package again") from None

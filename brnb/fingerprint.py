@@ -49,8 +49,9 @@ def notebook_cells(path: Path) -> list[tuple[str, list[str]]]:
     try:
         cells = json.loads(path.read_text("utf-8"))["cells"]
         code = [cell for cell in cells if cell["cell_type"] == "code"]
-        return [("".join(c["source"]), c.get("metadata", {}).get("tags", [])) for c in code]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        tags = [list(cell.get("metadata", {}).get("tags", [])) for cell in code]
+        return list(zip(("".join(cell["source"]) for cell in code), tags, strict=True))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path}: not a Jupyter notebook ({error!r})") from None
 
 

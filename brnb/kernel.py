@@ -6,7 +6,6 @@ since it started; papermill on a fresh kernel does none of these.
 
 import logging
 import sys
-import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,23 @@ from brnb import fingerprint
 from brnb.params import literals
 from brnb.sources import normalise
 
-_IMPORTED = time.time()  # before any module of a chapter
+
+def _versions() -> dict[str, tuple[int, int]]:
+    """Time and size of every source file of the package; no clock has to be right for that."""
+    files = ((str(file), file.stat()) for file in fingerprint.PACKAGE.rglob("*.py"))
+    return {name: (stat.st_mtime_ns, stat.st_size) for name, stat in files}
+
+
+_imported = _versions()  # before any module of a chapter
 _loaded: dict[str, str] = {}  # hashes of the modules that this process has in memory
 
 
 def remember(code: Mapping[str, str]) -> None:
     """Note the modules that this process imports as they are now."""
+    now = _versions()
     for name, meaning in code.items():
-        file = fingerprint.module_file(name)
-        if file and file.stat().st_mtime <= _IMPORTED:
+        file = str(fingerprint.module_file(name))
+        if file in now and now[file] == _imported.get(file):
             _loaded.setdefault(name, meaning)
 
 

@@ -2,6 +2,9 @@
 
 import fcntl
 import os
+import platform
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -13,6 +16,7 @@ class LockedError(RuntimeError):
 
 
 _held: dict[Path, IO[str]] = {}
+_LOOKS, _PAUSE = 20, 0.01  # whoever only looks at a lock has it for less than a millisecond
 
 
 def hold_lock(path: Path, what: str) -> None:
@@ -26,18 +30,25 @@ def hold_lock(path: Path, what: str) -> None:
     path = path.absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = _held.get(path) or path.open("a+", encoding="utf-8")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not any(_try(handle) for _ in range(_LOOKS)):
         handle.close()
         holder = lock_holder(path) or "another process"
         raise LockedError(
             f"{what} is already being executed by {holder}: wait for it, or stop it first"
-        ) from None
+        )
     handle.truncate(0)
-    handle.write(f"pid {os.getpid()} since {receipt.now()}\n")
+    handle.write(f"pid {os.getpid()} on {platform.node()} since {receipt.now()}\n")
     handle.flush()
     _held[path] = handle
+
+
+def _try(handle: IO[str]) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(_PAUSE)
+        return False
+    return True
 
 
 def release_lock(path: Path) -> None:
@@ -46,14 +57,23 @@ def release_lock(path: Path) -> None:
 
 
 def lock_holder(path: Path) -> str | None:
-    """Who holds a lock file now ("pid 123 since …"), or None; a dead holder holds nothing."""
+    """Who holds a lock file now ("pid 123 on host since …"), or None; the dead hold nothing.
+
+    Looking needs no right to write: the folder may be another user's, or read-only.
+    """
     try:
-        with path.open("r+", encoding="utf-8") as f:
+        with path.open(encoding="utf-8", errors="replace") as f:
             try:
-                fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(f, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return f.read().strip() or "another process"
-            fcntl.flock(f, fcntl.LOCK_UN)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         pass
     return None
+
+
+def holders(folder: Path) -> Iterator[str]:
+    """Every lock that is held in a folder, and by whom: what no one may delete."""
+    for path in sorted((*folder.rglob("lock"), *folder.rglob("*.lock"))):
+        if holder := lock_holder(path):
+            yield f"{path} is held by {holder}"

@@ -47,7 +47,7 @@ class Outputs:
         for path in result.artefacts:
             (home / path).parent.mkdir(parents=True, exist_ok=True)
             os.replace(self.aside / path, home / path)
-        receipt.write_json(place, result.model_dump())
+        receipt.write_receipt(place, result)
         for path in outdated:
             if path.startswith(f"runs/{self.run}/"):
                 (home / path).unlink(missing_ok=True)

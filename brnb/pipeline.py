@@ -7,6 +7,7 @@ kernel is started and no chapter is imported.
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatch
@@ -15,14 +16,13 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
-from brnb import fingerprint, receipt
+from brnb import fingerprint, receipt, yaml_file
 from brnb.locks import lock_holder
 from brnb.params import ParameterError, literals, nearest
 
 RunState = Literal["done", "stale", "failed", "missing"]
 DATA = "BRNB_"  # variables that begin so may name files or folders of data
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # of profiles, runs, notebooks: parts of paths
 
 
 def find_root(start: Path | None = None) -> Path:
@@ -64,9 +64,9 @@ class Pipeline:
         self.profile = profile
         self.reports = self.root / "reports" / profile
         self.scratch: dict[str, str] = {}  # names of folders that stand in for runs' own
-        declared = _read_yaml(self.root / "params" / "pipeline.yaml").get("runs", {})
+        declared = _declared(self.root / "params" / "pipeline.yaml")
         folder = self.root / "params" / profile
-        if not folder.is_dir():
+        if not _NAME.fullmatch(profile) or not folder.is_dir():
             known = sorted(p.name for p in folder.parent.iterdir() if p.is_dir())
             raise ParameterError(f"no profile {profile!r} in params/{nearest(profile, known)}")
         self.declared: dict[str, dict[str, Any]] = {
@@ -97,7 +97,7 @@ class Pipeline:
         itself and those that need it by name.
         """
         declared = self.spec(run).get("needs", [])
-        values = _read_yaml(self.params_file(run)).values()
+        values = yaml_file.read_parameters(self.params_file(run)).values()
         named = [v.removeprefix("run:") for v in values if str(v).startswith("run:")]
         matching = [other for need in declared for other in self._matching(need, run)]
         return list(dict.fromkeys([*matching, *named]))
@@ -135,7 +135,7 @@ class Pipeline:
 
     def params(self, run: str) -> dict[str, Any]:
         """Parameters in force: the notebook's defaults under the run's parameter file."""
-        return defaults(self.notebook(run)) | _read_yaml(self.params_file(run))
+        return defaults(self.notebook(run)) | yaml_file.read_parameters(self.params_file(run))
 
     @cached_property
     def _code(self) -> dict[Path, dict[str, str]]:
@@ -151,6 +151,23 @@ class Pipeline:
             code = self._code[self.notebook(run)]
             by_run[run] = fingerprint.fingerprint(code, self.params(run), needs)
         return by_run
+
+    def receipt_of(self, run: str) -> receipt.Receipt:
+        """The receipt of a run that has finished.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is none.
+        ValueError
+            If it is damaged, or another run's; names the file.
+        """
+        path = self.folder(run) / "receipt.json"
+        result = receipt.read_receipt(path)
+        named, expected = (result.run, result.profile), (run, self.profile)
+        if named != expected:
+            raise ValueError(f"{path}: not a valid receipt: it is of {' in profile '.join(named)}")
+        return result
 
     def status(self) -> list[Status]:
         """State of every run, upstream first: what is done, and why the rest is not."""
@@ -171,7 +188,7 @@ class Pipeline:
         name = self.notebook(run).stem
         attempt = self._attempt(run)
         try:
-            result = receipt.read_receipt(self.folder(run) / "receipt.json")
+            result = self.receipt_of(run)
             why = self._why_stale(run, result, stale, verifier)
         except FileNotFoundError:
             return Status(run, name, *(attempt or ("missing", "never ran")))
@@ -201,6 +218,7 @@ class Pipeline:
         verifier: receipt.Verifier,
     ) -> list[str]:
         why = list(result.unclean)
+        why += [] if result.seal else ["its receipt has no seal: nothing shows whether it is whole"]
         why += _differences("code", result.code, self._code[self.notebook(run)])
         why += _differences("parameter", result.params, self.params(run))
         are = "is" if len(stale) == 1 else "are"
@@ -213,29 +231,48 @@ class Pipeline:
             why += [f"artefact {path} {problem}"] if problem else []
         for path, listed in result.inputs.items():
             # Data of another machine cannot be checked here; that alone makes nothing stale.
-            file = self.root / os.path.expandvars(path)
+            file = self.root / os.path.expanduser(os.path.expandvars(path))
             problem = verifier.problem(file, listed) if file.is_file() else None
             why += [f"input {path} {problem}"] if problem else []
         return why
 
     def _content(self, run: str) -> str:
-        return receipt.read_receipt(self.folder(run) / "receipt.json").content()
+        return self.receipt_of(run).content()
 
 
 def portable(path: Path, root: Path) -> str:
-    """A path that means the same on another machine: in the project, or under a `DATA` variable."""
+    """A path that means the same on another machine, and names no user.
+
+    In the project, under a `DATA` variable, or under the home folder.
+    """
     path = path.resolve()
     if path.is_relative_to(root):
         return path.relative_to(root).as_posix()
-    for name, value in sorted(os.environ.items()):
-        if not (name.startswith(DATA) and value):
-            continue
-        place = Path(value).resolve()
-        if path == place:
-            return f"${{{name}}}"
-        if path.is_relative_to(place):
-            return f"${{{name}}}/{path.relative_to(place).as_posix()}"
+    variables = sorted((k, v) for k, v in os.environ.items() if k.startswith(DATA) and v)
+    known = [(f"${{{name}}}", Path(value)) for name, value in variables]
+    for name, folder in [*known, ("~", Path("~").expanduser())]:
+        if path.is_relative_to(folder := folder.resolve()):
+            return f"{name}/{path.relative_to(folder).as_posix()}".removesuffix("/.")
     return path.as_posix()
+
+
+def _declared(path: Path) -> dict[str, dict[str, Any]]:
+    """Entries of pipeline.yaml by run, of which every part is of the right type."""
+    runs = yaml_file.read_parameters(path).get("runs")
+    if not isinstance(runs, dict):
+        raise ParameterError(f"{path}: must hold 'runs:' and below it the runs")
+    for run, spec in runs.items():
+        where = f"{path}: run {run}"
+        if not (isinstance(run, str) and _NAME.fullmatch(run) and isinstance(spec, dict)):
+            raise ParameterError(f"{where}: write a name and {{notebook: name, needs: [runs]}}")
+        if not _NAME.fullmatch(str(spec.get("notebook", ""))):
+            raise ParameterError(f"{where}: notebook = {spec.get('notebook')!r} is not a name")
+        needs, threads = spec.get("needs", []), spec.get("threads", 1)
+        if not (isinstance(needs, list) and all(isinstance(need, str) for need in needs)):
+            raise ParameterError(f"{where}: needs = {needs!r} is not a list of runs")
+        if type(threads) is not int or threads < 1:
+            raise ParameterError(f"{where}: threads = {threads!r} is not a number from 1 on")
+    return runs
 
 
 def _differences(kind: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -282,15 +319,5 @@ def _read_note(path: Path) -> dict[str, Any]:
         return dict(json.loads(path.read_text("utf-8")))
     except FileNotFoundError:
         return {}
-    except ValueError:
+    except (ValueError, TypeError, RecursionError, OSError):
         return {"started": "at an unknown time"}
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (yaml.YAMLError, FileNotFoundError) as error:
-        raise ParameterError(f"{path}: {error}") from None
-    if not isinstance(content, dict):
-        raise ParameterError(f"{path}: must hold 'name: value' lines")
-    return content

@@ -1,16 +1,18 @@
 """The receipt of a run: what was run, on what, with which result; written last, atomically.
 
 A run counts as done only if its receipt says so and every artefact still has the bytes that the
-receipt lists. Nothing else is trusted: papermill calls a killed kernel's cells "completed".
+receipt lists. Nothing else is trusted: papermill calls a killed kernel's cells "completed". A
+receipt holds a hash of its own content, its seal, so that one that was damaged or edited is seen.
 """
 
 import hashlib
 import json
 import os
-import tempfile
+import secrets
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -32,7 +34,7 @@ class Receipt(BaseModel):
     run: str
     notebook: str
     profile: str
-    state: str  # "done"; anything else is in started.json
+    state: Literal["done"]  # anything else is in started.json
     fingerprint: str
     code: dict[str, str]
     params: dict[str, Any]
@@ -50,6 +52,7 @@ class Receipt(BaseModel):
     metrics: dict[str, Any]
     numbers: dict[str, dict[str, Any]]
     artefacts: dict[str, Artefact]  # by path relative to reports/<profile>
+    seal: str | None = None  # of all above; receipts of before 2026-12 have none
 
     def content(self) -> str:
         """Hash of what the run hands on to the runs that read it.
@@ -67,24 +70,37 @@ class Receipt(BaseModel):
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
-    """Write a file so that it is either whole or not there, also across a power cut."""
+    """Write a file so that it is either whole or not there, also across a power cut.
+
+    Raises
+    ------
+    OSError
+        If there is no room, or no permission; names the file. What was there is still there.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = content.encode() if isinstance(content, str) else content
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as f:
-        try:
-            f.write(data)
-            f.flush()
-            os.fsync(f.fileno())
-            os.chmod(f.name, 0o644)
-            os.replace(f.name, path)
-        except BaseException:
-            os.unlink(f.name)
-            raise
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with partial.open("xb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException as error:
+        partial.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno:  # of a full disk it names no file
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
 
 
 def write_json(path: Path, value: Any) -> None:
     """`write_atomic` of a value as readable JSON."""
     write_atomic(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_receipt(path: Path, result: Receipt) -> None:
+    """Write a receipt and its seal."""
+    content = json.loads(json.dumps(result.model_dump(exclude={"seal"}), allow_nan=False))
+    write_json(path, content | {"seal": digest(content)})
 
 
 def read_receipt(path: Path) -> Receipt:
@@ -93,14 +109,19 @@ def read_receipt(path: Path) -> Receipt:
     Raises
     ------
     ValueError
-        If the file is truncated or is not a receipt; names it.
+        If the file is truncated, is not a receipt, or is not as it was written; names it.
     """
+    data = path.read_bytes()
     try:
-        return Receipt.model_validate_json(path.read_bytes())
+        result = Receipt.model_validate_json(data)
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"]))
         raise ValueError(f"{path}: not a valid receipt: {where} {problem['msg']}") from None
+    content = json.loads(data)
+    if result.seal and content.pop("seal") != digest(content):
+        raise ValueError(f"{path}: not a valid receipt: it was changed since it was written")
+    return result
 
 
 def describe(path: Path) -> Artefact:
@@ -116,14 +137,18 @@ class Verifier:
 
     Hashes are remembered by path, size and modification time in one JSON file, as git does in its
     index: a look at gigabytes of artefacts takes milliseconds.
+
+    Parameters
+    ----------
+    memory
+        The JSON file.
+    anew
+        Hash every file, whatever is remembered: a bit that fell over leaves no time behind.
     """
 
-    def __init__(self, memory: Path) -> None:
+    def __init__(self, memory: Path, anew: bool = False) -> None:
         self._memory = memory
-        try:
-            self._known: dict[str, str] = json.loads(memory.read_text("utf-8"))
-        except (OSError, ValueError):
-            self._known = {}
+        self._known: dict[str, str] = {} if anew else _remembered(memory)
 
     def problem(self, path: Path, listed: Artefact) -> str | None:
         """Why the file is not the listed one (missing, truncated, altered), or None."""
@@ -139,8 +164,17 @@ class Verifier:
         return None if self._known[key] == listed.sha256 else "altered (its SHA-256 differs)"
 
     def save(self) -> None:
-        """Keep what was hashed for the next look."""
-        write_json(self._memory, self._known)
+        """Keep what was hashed for the next look, where that is possible."""
+        with suppress(OSError):  # full, or read-only: looking must go on
+            write_json(self._memory, self._known)
+
+
+def _remembered(memory: Path) -> dict[str, str]:
+    try:
+        known = json.loads(memory.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return {k: v for k, v in known.items() if isinstance(v, str)} if isinstance(known, dict) else {}
 
 
 def now() -> str:

@@ -7,6 +7,8 @@
 """
 
 import fcntl
+import json
+import math
 import os
 import re
 import time
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Value = float | int | str | Decimal | None
+_NOTE_BYTES = 4096  # of started.json, blanks included
 
 
 class RunError(RuntimeError):
@@ -120,11 +123,19 @@ class Run(Generic[P]):
     def _note(self, error: str | None = None) -> None:
         """Say on disk that the run has begun, and how it failed."""
         note = {"started": self._started, "pid": os.getpid()} | ({"error": error} if error else {})
-        receipt.write_json(self._place / "started.json", note)
+        text = json.dumps(note, ensure_ascii=False).encode().ljust(_NOTE_BYTES) + b"\n"
+        path = self._place / "started.json"
+        try:
+            receipt.write_atomic(path, text)
+        except OSError:
+            if error is None:
+                raise
+            with path.open("r+b") as file:  # a full disk still has the room of the note before
+                file.write(text)
 
     def _failed(self, error: str) -> None:
         if (self._place / "started.json").is_file():
-            self._note(error)
+            self._note(error[: _NOTE_BYTES // 8])
 
     def _greeting(self) -> str:
         changed = ", ".join(f"{k} = {v!r}" for k, v in sorted(self._changed.items()))
@@ -161,7 +172,7 @@ class Run(Generic[P]):
         executed = f"reports/{profile}/notebooks/{run}.ipynb"
         command = f"papermill {source} {executed} -f params/{profile}/{run}.yaml"
         try:
-            result = receipt.read_receipt(folder / "receipt.json")
+            result = self.pipeline.receipt_of(run)
         except FileNotFoundError:
             raise RunError(
                 f"{self.id} needs {run}, which has not finished. Run: {command}"
@@ -189,10 +200,9 @@ class Run(Generic[P]):
         """
         for run in self.pipeline.needs(self.id):
             self._asked.add(run)
-            path = self.pipeline.folder(run) / "receipt.json"
-            if path.is_file():
-                self._needs[run] = receipt.read_receipt(path)
-            else:
+            try:
+                self._needs[run] = self.pipeline.receipt_of(run)
+            except FileNotFoundError:
                 print(f"note: {run} has not finished; it is left out")
         return list(self._needs.values())
 
@@ -202,14 +212,20 @@ class Run(Generic[P]):
             self._inputs[portable(path, self.pipeline.root)] = receipt.describe(path)
 
     def metric(self, name: str, value: Value) -> None:
-        """Record a result; `brnb status --json` and later chapters read it."""
-        self._metrics[name] = _plain(value)
+        """Record a result; `brnb status --json` and later chapters read it.
+
+        Raises
+        ------
+        ValueError
+            If it is a float that is no finite number.
+        """
+        self._metrics[name] = _plain(name, value)
 
     def number(self, name: str, value: Value, decimals: int | None = None) -> None:
         """Record a number for the running text: ``\\brnb{<run>.<name>}`` in LaTeX."""
         if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
             raise ValueError(f"number {name!r}: use letters, digits, '.', '_' and '-'")
-        self._numbers[f"{self.id}.{name}"] = {"value": _plain(value), "decimals": decimals}
+        self._numbers[f"{self.id}.{name}"] = {"value": _plain(name, value), "decimals": decimals}
 
     def resource(self, **values: Any) -> None:
         """Record what the run used: tokens, tokens_per_second, precision, device…"""
@@ -321,6 +337,9 @@ class Run(Generic[P]):
             print(self._where_scratch())
 
 
-def _plain(value: Value) -> float | int | str | None:
+def _plain(name: str, value: Value) -> float | int | str | None:
     """A value that JSON has; numpy's and pandas' scalars included."""
-    return float(value) if isinstance(value, Decimal) else getattr(value, "item", lambda: value)()
+    plain = float(value) if isinstance(value, Decimal) else getattr(value, "item", lambda: value)()
+    if isinstance(plain, float) and not math.isfinite(plain):
+        raise ValueError(f"{name} = {plain}: no receipt holds it; None says that there is no value")
+    return plain

@@ -79,9 +79,16 @@ def normalise(code: str) -> str:
 
 
 def _parse(code: str) -> ast.Module:
-    return ast.parse(
-        "\n".join("" if x.lstrip()[:1] in ("%", "!") else x for x in code.splitlines())
-    )
+    """Parse code; only where that fails, a line of IPython's own is left out."""
+    lines = code.splitlines()
+    while True:
+        try:
+            return ast.parse("\n".join(lines))
+        except SyntaxError as error:
+            number = (error.lineno or 0) - 1
+            if not (0 <= number < len(lines) and lines[number].lstrip()[:1] in ("%", "!")):
+                raise
+            lines[number] = ""
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

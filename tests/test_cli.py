@@ -87,3 +87,22 @@ def test_draw_writes_a_drawing_and_names_what_is_wrong(tmp_path, said):
     assert status == 2
     assert errors.startswith(f"brnb: {broken}: ")
     assert not (tmp_path / "x.svg").exists()
+
+
+def test_an_error_commands_no_terminal(project, said, run_chapter):
+    run_chapter("first")
+    note = project / "reports/smoke/runs/first/started.json"
+    note.write_text('{"error": "x \\u001b]0;PWNED\\u0007 y"}')
+    _, out, _ = said("status")
+    assert "\x1b" not in out
+    assert "\\x1b]0;PWNED\\x07" in " ".join(out.split())
+
+
+def test_a_disk_that_cannot_be_written_is_one_line(project, said, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device", "reports/smoke/book/index.html")
+
+    monkeypatch.setattr("brnb.report.assemble.assemble", full)
+    status, _, errors = said("report")
+    assert status == 2
+    assert errors.startswith("brnb: [Errno 28] No space left on device: 'reports")

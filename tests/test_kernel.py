@@ -52,3 +52,18 @@ def test_edited_modules_and_cells_are_seen(project, run_chapter, monkeypatch):
     assert "1 cells of the notebook were not executed" in kernel.unclean(
         notebook, code, namespace["In"][:-1]
     )
+
+
+def test_files_dated_in_the_future_are_done_all_the_same(project, run_chapter, monkeypatch):
+    """A clock that was ahead when the files were written, or is behind now."""
+    now = kernel._versions()
+    ahead = {file: (time + 15 * 86_400 * 10**9, size) for file, (time, size) in now.items()}
+    monkeypatch.setattr(kernel, "_versions", lambda: ahead)
+    monkeypatch.setattr(kernel, "_imported", ahead)  # a kernel that starts now
+    monkeypatch.setattr(kernel, "_loaded", {})
+    assert run_chapter("first")["receipt"].unclean == []
+    edited = str(fingerprint.module_file("brnb.text.clean"))
+    monkeypatch.setattr(kernel, "_versions", lambda: ahead | {edited: now[edited]})
+    monkeypatch.setattr(kernel, "_loaded", {})
+    (why,) = run_chapter("first")["receipt"].unclean
+    assert why == "edited after the kernel imported them: brnb.text.clean"

@@ -1,5 +1,6 @@
 """A finished run holds until the next has finished: what stops a rerun takes nothing away."""
 
+import errno
 import json
 import os
 
@@ -96,3 +97,28 @@ def test_a_run_is_closed_once(project, run_chapter):
     run = run_chapter("first")["run"]
     with pytest.raises(RunError, match="first is closed: Run All opens it again"):
         run.close()
+
+
+@pytest.mark.parametrize("note", ["null", "[]", '"x"', "{", "", "[" * 100_000])
+def test_a_damaged_note_of_a_start_stops_nobody(done, note):
+    (done / "reports/smoke/runs/first/started.json").write_text(note)
+    assert state(done).state == "done"
+    assert state(done, "second").state == "done"
+
+
+def test_a_full_disk_still_tells_how_a_run_failed(done, run_chapter, monkeypatch):
+    (done / "params/smoke/first.yaml").write_text("profile: smoke\nrun_id: first\nseed: 2\n")
+    path = done / "notebooks/01_first.ipynb"
+    path.write_text(path.read_text().replace("receipt = run.close()", "receipt = 0"))
+    run = run_chapter("first", seed=2)["run"]
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("brnb.receipt.write_atomic", full)
+    run._failed("OSError: no space left for model.safetensors " + "ç" * 10_000)
+    die(done)
+    found = state(done)
+    assert found.state == "failed"
+    assert "no space left for model.safetensors" in found.why
+    assert (done / "reports/smoke/runs/first/started.json").stat().st_size == 4097

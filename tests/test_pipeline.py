@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from brnb.params import ParameterError
-from brnb.pipeline import Pipeline
+from brnb.pipeline import Pipeline, portable
 
 PROJECT = Path(__file__).parents[1]
 RUNS = """
@@ -58,3 +58,39 @@ def test_track_1_compares_every_version(profile):
     pipeline = Pipeline(profile, PROJECT)
     versions = {run for run in pipeline.runs if run.startswith("v")}
     assert set(pipeline.needs("track1")) == versions | {"corpus", "tokenizer"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("runs: [v1]", "must hold 'runs:'"),
+        ("runs:\n  ../evil: {notebook: a}", r"run \.\./evil: write a name"),
+        ("runs:\n  v1: 3", "run v1: write a name"),
+        ("runs:\n  v1: {}", "notebook = None is not a name"),
+        ("runs:\n  v1: {notebook: 'a$(touch X)b'}", "is not a name"),
+        ("runs:\n  v1: {notebook: ../x}", "is not a name"),
+        ("runs:\n  v1: {notebook: a, needs: 3}", "needs = 3 is not a list of runs"),
+        ("runs:\n  v1: {notebook: a, threads: many}", "threads = 'many' is not a number"),
+    ],
+)
+def test_a_mistake_in_the_pipeline_names_file_and_run(tmp_path, pipeline, content, message):
+    path = tmp_path / "params/pipeline.yaml"
+    path.write_text(content)
+    with pytest.raises(ParameterError, match=rf"pipeline\.yaml.*{message}"):
+        Pipeline("smoke", tmp_path)
+
+
+@pytest.mark.parametrize("profile", ["..", "../..", "/etc", "", "a b"])
+def test_a_profile_is_a_name_and_never_a_path(tmp_path, pipeline, profile):
+    with pytest.raises(ParameterError, match="no profile"):
+        Pipeline(profile, tmp_path)
+
+
+def test_paths_name_no_user(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "alice"))
+    monkeypatch.setenv("BRNB_DATA", str(tmp_path / "alice/data"))
+    monkeypatch.setenv("OTHER", str(tmp_path / "alice/other"))
+    root = tmp_path / "project"
+    paths = ["project/x", "alice/data", "alice/data/b", "alice/other/c", "bob/d"]
+    expected = ["x", "${BRNB_DATA}", "${BRNB_DATA}/b", "~/other/c", f"{tmp_path}/bob/d"]
+    assert [portable(tmp_path / path, root) for path in paths] == expected

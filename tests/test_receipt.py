@@ -1,11 +1,14 @@
 """Receipts: whole or absent, and files compared with what they list."""
 
+import errno
 import hashlib
+import json
 import os
 
 import pytest
 
 from brnb import receipt
+from brnb.pipeline import Pipeline
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
@@ -59,3 +62,73 @@ def test_a_damaged_receipt_is_named(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ValueError, match=r"receipt\.json: not a valid receipt"):
         receipt.read_receipt(path)
+
+
+@pytest.fixture
+def written(project, run_chapter):
+    run_chapter("first")
+    return project / "reports/smoke/runs/first/receipt.json"
+
+
+def test_a_receipt_without_a_seal_is_read_but_makes_its_run_stale(project, written):
+    content = json.loads(written.read_text())
+    assert receipt.read_receipt(written).seal == content.pop("seal")
+    written.write_text(json.dumps(content))
+    assert receipt.read_receipt(written).seal is None
+    assert "no seal" in Pipeline("smoke", project).status_of("first").why
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("metrics", {"length": 4}), ("state", "failed"), ("artefacts", {}), ("seconds", 1.0)],
+)
+def test_an_edited_receipt_is_not_believed(project, written, name, value):
+    content = json.loads(written.read_text())
+    written.write_text(json.dumps(content | {name: value}))
+    found = Pipeline("smoke", project).status_of("first")
+    assert found.state == "stale"
+    assert "receipt.json: not a valid receipt" in found.why
+
+
+def test_the_receipt_of_another_run_is_not_believed(project, written, run_chapter):
+    run_chapter("second")
+    other = written.parents[1] / "second/receipt.json"
+    other.write_bytes(written.read_bytes())
+    found = Pipeline("smoke", project).status_of("second")
+    assert (found.state, "it is of first in profile smoke" in found.why) == ("stale", True)
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o027, 0o002])
+def test_files_have_the_mode_that_the_umask_asks_for(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        receipt.write_atomic(tmp_path / "a", "x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_a_disk_that_is_full_is_told_with_the_file(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: .*receipt\.json"):
+        receipt.write_atomic(tmp_path / "receipt.json", "new")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("text", ["[]", "null", '{"a": 1}', "[" * 100_000])
+def test_a_memory_of_another_shape_is_none(tmp_path, text):
+    file, memory = tmp_path / "a", tmp_path / "hashes.json"
+    file.write_text("abcd")
+    memory.write_text(text)
+    assert receipt.Verifier(memory).problem(file, receipt.describe(file)) is None
+
+
+def test_a_verifier_looks_though_it_cannot_remember(tmp_path, monkeypatch):
+    def read_only(*_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(receipt, "write_atomic", read_only)
+    receipt.Verifier(tmp_path / "hashes.json").save()

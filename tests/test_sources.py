@@ -2,7 +2,7 @@
 
 import pytest
 
-from brnb.sources import read_source
+from brnb.sources import normalise, read_source
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,9 @@ def test_a_name_that_is_no_literal_is_refused_with_its_line(argument):
 
 def test_an_f_string_is_a_pattern():
     assert "tab-{}-samples" in read_source('f"tab-{run.id}-samples"', "x").strings
+
+
+def test_a_line_of_a_text_that_looks_like_ipython_counts():
+    code = '%matplotlib inline\nx = """\n% {}\n"""\n!ls\n'
+    assert normalise(code.format("a")) != normalise(code.format("b"))
+    assert normalise(code.format("a")) == normalise(code.format("a").replace("!ls", "%pwd"))

@@ -185,7 +185,7 @@ def read_register(folder: Path = FOLDER) -> ClaimRegister:
     problems: list[Problem] = []
     for path in sorted(folder.glob("[0-9]*.yaml")):
         for item in _items(path, problems):
-            line = item.pop("__line__")
+            line = item.pop("__line__", 0)
             try:
                 claim = Claim(**item, file=path.name, line=line)
             except ValidationError as error:
@@ -208,12 +208,17 @@ def read_register(folder: Path = FOLDER) -> ClaimRegister:
 def _items(path: Path, problems: list[Problem]) -> Iterator[dict[str, Any]]:
     try:
         items = yaml.load(path.read_text(encoding="utf-8"), _Loader) or []
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        problems.append(Problem(path.name, line, f"not YAML: {error.problem}"))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        text = getattr(error, "problem", None) or error
+        problems.append(Problem(path.name, mark.line + 1 if mark else 0, f"not YAML: {text}"))
         return
-    for item in items:
-        yield from _expanded(item)
+    for item in items if isinstance(items, list) else [items]:
+        try:
+            yield from _expanded(item)
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            line = item.get("__line__", 0) if isinstance(item, dict) else 0
+            problems.append(Problem(path.name, line, f"not a claim: {error!r}"))
 
 
 def _expanded(item: dict[str, Any]) -> Iterator[dict[str, Any]]:

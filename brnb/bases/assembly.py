@@ -41,7 +41,7 @@ def assemble_model(
     from transformers import AutoModelForCausalLM
 
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, dtype=dtype)
+        model = AutoModelForCausalLM.from_config(config, dtype=dtype, trust_remote_code=False)
     core = model.base_model
     tied = model.get_output_embeddings() if config.tie_word_embeddings else None
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from brnb.bases.assembly import assemble_model, freeze, weights_of
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from brnb.bases.params import BaseParams
 
 Spread = Callable[["PreTrainedConfig", Any, torch.device, int], int]
+SAFELY = {"trust_remote_code": False}  # else transformers asks whether to run a model's own code
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 
 # Says at every import on a CPU that an optional kernel is not there.
@@ -64,12 +66,13 @@ def load_base(
     OutOfBudget
         If it does not fit into the GPUs that there are.
     ValueError
-        If a base to be spread has no weights of its parameters' names.
+        If it cannot be read, or needs code of its own, which is never run; if a base to be spread
+        has no weights of its parameters' names.
     """
     from transformers import AutoTokenizer
 
     with _found(base):
-        tokenizer = AutoTokenizer.from_pretrained(base, revision=params.revision)
+        tokenizer = AutoTokenizer.from_pretrained(base, revision=params.revision, **SAFELY)
     return load_model(base, params, device, spread), tokenizer
 
 
@@ -82,14 +85,15 @@ def load_model(
     dtype, nf4 = DTYPES[pick_precision(params.precision, device)], params.quantization == "nf4"
     if device.type == "cuda" and "LOCAL_RANK" in os.environ:
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-    options: dict[str, Any] = {"dtype": dtype, "revision": params.revision}
+    options: dict[str, Any] = {"dtype": dtype, "revision": params.revision, **SAFELY}
+    options["use_safetensors"] = True  # never a pickle
     if nf4:
         options["quantization_config"] = _nf4(params.double_quantization, dtype)
     world = parallel.join(device)
     try:
         with _found(base), quiet():
             if (count := max(world.size, parallel.wanted())) > 1:
-                config = AutoConfig.from_pretrained(base, revision=params.revision)
+                config = AutoConfig.from_pretrained(base, revision=params.revision, **SAFELY)
                 needed = max(world.gather(spread(config, params, device, count)))
                 if needed > 1 and world.size > 1:
                     value, double = weights_of(base, params.revision), params.double_quantization
@@ -138,9 +142,16 @@ def _found(base: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise FileNotFoundError(
-            f"base {base!r} is neither a folder in Hugging Face's format nor a model that the hub "
-            f"gave: name another base, or fetch it first with: hf download {base}"
+            f"base {base!r} is neither a folder in Hugging Face's format, with safetensors, nor a "
+            f"model that the hub gave: name another, or fetch it first with: hf download {base}"
         ) from error
+    except (ValueError, TypeError, KeyError, AttributeError, SafetensorError) as error:
+        if "trust_remote_code" in str(error):
+            raise ValueError(
+                f"base {base!r} needs code of its own, which is never run here: name a base that "
+                "transformers itself knows"
+            ) from None
+        raise ValueError(f"base {base!r} cannot be read: {error}") from error
 
 
 @contextmanager

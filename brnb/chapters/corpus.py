@@ -48,6 +48,16 @@ def tab_corpus(report: CorpusReport) -> "pd.DataFrame":
     return frame(rows)
 
 
+def tab_corpus_personal_data(report: CorpusReport, masked: bool, lang: str) -> "pd.DataFrame":
+    """Pieces of personal data in the documents kept, by kind, and what became of them."""
+    fate = label("masked" if masked else "left_as_is", lang)
+    rows = [
+        {"kind": label(kind, lang), "count": pieces, "fate": fate}
+        for kind, pieces in report.personal_data.items()
+    ]
+    return frame(rows)
+
+
 def fig_cleaning(report: CorpusReport, lang: str) -> "Figure":
     """Documents, lines and characters that each cleaning rule removed, on a logarithmic axis.
 

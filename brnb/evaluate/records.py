@@ -2,7 +2,8 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -61,19 +62,35 @@ def read_record(folder: Path) -> Record:
         If the run has no receipt.
     KeyError
         If the receipt is not that of a training run; names the metric that it lacks.
+    ValueError
+        If a file of the run is damaged; names it.
     """
     note = receipt.read_receipt(folder / "receipt.json")
+    with _whole(folder / CURVES):
+        history = _history(folder / CURVES, note.resources)
+    with _whole(folder / SAMPLES):
+        samples = _samples(folder / SAMPLES)
+    with _whole(folder / DOCUMENTS):
+        documents = _documents(folder / DOCUMENTS)
+    is_judged = "guardrails_pass" in note.metrics
     return Record(
         run=note.run,
         params=note.params,
         result=_chosen(Intrinsic, note.metrics),
-        history=_history(folder / CURVES, note.resources),
-        samples=_samples(folder / SAMPLES),
-        legibility=(
-            _chosen(Legibility, note.metrics) if "guardrails_pass" in note.metrics else None
-        ),
-        documents=_documents(folder / DOCUMENTS),
+        history=history,
+        samples=samples,
+        legibility=_chosen(Legibility, note.metrics) if is_judged else None,
+        documents=documents,
     )
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Name a file that cannot be what the run wrote."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged ({error}): run its chapter again") from None
 
 
 def _chosen(kind: type, values: dict[str, Any]) -> Any:

@@ -163,8 +163,8 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], int]:
         if not line.endswith(b"\n"):
             break
         try:
-            rows.append(json.loads(line))
-        except ValueError:
+            rows.append(_row(line))
+        except (ValueError, KeyError, RecursionError):
             if good + len(line) < len(data):
                 raise ValueError(
                     f"{path}:{len(rows) + 1}: a damaged answer; delete the file"
@@ -172,6 +172,15 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], int]:
             break
         good += len(line)
     return rows, good
+
+
+def _row(line: bytes) -> dict[str, Any]:
+    """One answer of the file; raises ValueError or KeyError if it is none."""
+    row = json.loads(line)
+    types = {"id": str, "hash": str, "text": str, "tokens": list, "ended": bool, "seconds": float}
+    if not isinstance(row, dict) or not all(isinstance(row[k], t) for k, t in types.items()):
+        raise ValueError("not an answer")
+    return row
 
 
 def _check(items: Sequence[Item], rows: Iterable[dict[str, Any]], path: Path) -> None:

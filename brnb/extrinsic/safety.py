@@ -1,6 +1,6 @@
 """Simple checks of what a model writes (thesis 4.4.1.2, 5.3): injection and hallucination.
 
-Personal data is `brnb.extrinsic.personal_data`. All three count what can be decided without a
+Personal data is `brnb.text.personal_data`. All three count what can be decided without a
 reader, and so find less than there is.
 """
 

@@ -9,7 +9,6 @@ mistake.
 
 import hashlib
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,7 +20,9 @@ from typing import Any
 from brnb.receipt import write_atomic
 from brnb.text.formats import Malformed, rows_of
 from brnb.text.hashing import fraction
+from brnb.text.marks import MOST, is_stacked
 from brnb.text.pairs import Pair, read_pairs
+from brnb.text.reader import expand
 
 TASKS = ("qa", "summarisation", "rewriting")
 
@@ -123,7 +124,7 @@ RECORD_FORMS: dict[frozenset[str], Callable[[Mapping[str, Any]], tuple[str, str,
     frozenset({"question", "answers"}): lambda r: (
         r["question"],
         r.get("context") or "",
-        r["answers"]["text"] if isinstance(r["answers"], Mapping) else r["answers"],
+        r["answers"].get("text") if isinstance(r["answers"], Mapping) else r["answers"],
     ),
     frozenset({"question", "answer"}): lambda r: (
         r["question"],
@@ -179,8 +180,8 @@ def read_items(path: Path, task: str | None = None) -> list[Item]:
 
 
 def external(files: Mapping[str, str]) -> dict[str, Path]:
-    """The files that give the items of a task; ``~`` and ``${VARIABLE}`` are expanded."""
-    return {task: Path(os.path.expandvars(name)).expanduser() for task, name in files.items()}
+    """The files that give the items of a task; ``~`` and ``${BRNB_…}`` are expanded."""
+    return {task: Path(expand(name)).expanduser() for task, name in files.items()}
 
 
 def write_items(path: Path, items: Iterable[Item]) -> None:
@@ -201,6 +202,8 @@ def _item(row: Mapping[str, Any], task: str | None, where: str) -> Item:
         raise ValueError(f"{where}: prompt and references must be texts, and one reference is due")
     if not instruction.strip():
         raise ValueError(f"{where}: the instruction is empty")
+    if any(map(is_stacked, texts)):
+        raise ValueError(f"{where}: more than {MOST} combining marks in a row")
     if any(map(_HALF.search, texts)):
         raise ValueError(f"{where}: half a character (a lone surrogate), which no UTF-8 text has")
     kind = task or row.get("task") or task_of(instruction, given, references[0])

@@ -46,9 +46,15 @@ class Splits(Generic[T]):
 
 
 def read_split(folder: Path, split: str, kind: type[T]) -> list[T]:
-    """Items of a split as `Splits.write` left them."""
-    with (folder / f"{split}.jsonl").open(encoding="utf-8", newline="\n") as lines:
-        return [kind(**json.loads(line)) for line in lines]
+    """Items of a split as `Splits.write` left them; a damaged line is named in the error."""
+    path, items = folder / f"{split}.jsonl", list[T]()
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                items.append(kind(**json.loads(line)))
+            except (ValueError, TypeError, RecursionError) as error:
+                raise ValueError(f"{path}:{number}: a damaged line ({error})") from None
+    return items
 
 
 def draw_documents(corpus: Path, params: CptParams) -> Splits[Document]:

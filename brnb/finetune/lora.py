@@ -39,12 +39,15 @@ def adapt(
 
     Raises
     ------
+    FileNotFoundError
+        If `start` holds no adapters as safetensors.
     ValueError
         If the model has none of the maps named.
     """
     from peft import LoraConfig, PeftModel, get_peft_model
 
     if start is not None:
+        require_safetensors(start)
         with quiet():
             adapted = PeftModel.from_pretrained(model, start, is_trainable=True)
     else:
@@ -62,6 +65,21 @@ def adapt(
     for parameter in trained(adapted):
         parameter.data = parameter.data.float()
     return adapted
+
+
+def require_safetensors(folder: Path) -> None:
+    """Refuse a folder whose adapters are a pickle, or none at all.
+
+    Raises
+    ------
+    FileNotFoundError
+        Names the folder.
+    """
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        if folder.is_dir() and not (folder / name).is_file():
+            raise FileNotFoundError(
+                f"{folder} holds no adapter: {name} is missing; run the training that saves it"
+            )
 
 
 def trained(model: nn.Module) -> list[nn.Parameter]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from brnb.bases.load import quiet
 from brnb.bases.maps import matrix, plain_map, quantised, release
 from brnb.bases.shards import shards_of
-from brnb.finetune.lora import adapted_layers, base_map, base_of
+from brnb.finetune.lora import adapted_layers, base_map, base_of, require_safetensors
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -74,10 +74,7 @@ def load_adapted(
 
     if adapter_folder is None:
         return merge_adapters(base, dtype)
-    if not (adapter_folder / "adapter_config.json").is_file():
-        raise FileNotFoundError(
-            f"{adapter_folder} holds no adapter: run the training that saves it"
-        )
+    require_safetensors(adapter_folder)
     with quiet():
         adapted = PeftModel.from_pretrained(base, adapter_folder)
     return merge_adapters(adapted, dtype)

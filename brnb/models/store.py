@@ -24,4 +24,5 @@ def save(model: "RecurrentLM | TransformerLM", folder: Path) -> list[Path]:
     save_file(state, weights)
     note = {"kind": type(model).__name__, "arguments": model.arguments}
     form.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
+    weights.chmod(form.stat().st_mode)  # safetensors keeps others from reading it
     return [weights, form]

@@ -125,7 +125,10 @@ def row_from_config(
     """
     where = str(config) if isinstance(config, Path) else "config"
     values = _read(config) if isinstance(config, Path) else dict(config)
-    values = values | values.get("text_config", {})  # the language model of a multimodal one
+    for part in ("text_config", "attn_config", "ffn_config"):
+        if not isinstance(values.get(part) or {}, Mapping):
+            raise ValueError(f"{where}: {part} = {values[part]!r}: a JSON object is expected")
+    values = values | (values.get("text_config") or {})  # the language model of a multimodal one
     traits = traits or _traits(values, where)
     context = _need(values, where, _CONTEXT)
     experts = _first(values, _EXPERTS) or None
@@ -134,7 +137,7 @@ def row_from_config(
         **facts,
         "attention": _attention(values, where),
         "mixer": traits.mixer,
-        "window": _window(values, context),
+        "window": _window(values, context, where),
         "experts": experts,
         "experts_active": _first(values, _EXPERTS_ACTIVE) if experts else None,
         "activation": _activation(values, traits, where),
@@ -158,7 +161,7 @@ _ACT = ("hidden_act", "hidden_activation", "activation_function", "mlp_hidden_ac
 def _read(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text("utf-8"))
-    except ValueError as error:  # of JSON or of UTF-8
+    except (ValueError, RecursionError) as error:  # of JSON or of UTF-8
         raise ValueError(f"{file}: not a config.json: {error}") from None
     if not isinstance(content, dict):
         raise ValueError(f"{file}: not a config.json: a JSON object is expected")
@@ -193,17 +196,22 @@ def _attention(config: Mapping[str, Any], where: str) -> str:
     if config.get("kv_lora_rank"):
         return "MLA"
     heads = _need(config, where, _HEADS)
-    keys = config.get("attn_config", {}).get("kv_n_heads") or _first(config, _KV_HEADS) or heads
+    nested = (config.get("attn_config") or {}).get("kv_n_heads")
+    keys = nested or _first(config, _KV_HEADS) or heads
+    if not isinstance(keys, int):
+        raise ValueError(f"{where}: {keys!r} is no number of heads for keys and values")
     if config.get("multi_query") and not config.get("new_decoder_architecture"):
         keys = 1
     return {1: "MQA", heads: "MHA"}.get(keys, "GQA")
 
 
-def _window(config: Mapping[str, Any], context: int) -> int | None:
+def _window(config: Mapping[str, Any], context: int, where: str) -> int | None:
     """Tokens that the layers with a sliding window see; None if every layer sees all."""
     window = _first(config, _WINDOW)
     layers = config.get("layer_types") or ["sliding"]
-    local = any("sliding" in layer or "chunked" in layer for layer in layers)
+    if not (window is None or isinstance(window, int)) or not isinstance(layers, list):
+        raise ValueError(f"{where}: window {window!r}, layer_types {layers!r}: not understood")
+    local = any("sliding" in str(layer) or "chunked" in str(layer) for layer in layers)
     unused = config.get("use_sliding_window") is False or not local
     return None if unused or window is None or window >= context else int(window)
 

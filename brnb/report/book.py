@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brnb.receipt import write_atomic
 from brnb.report.labels import find_label, format_number, label
 
 if TYPE_CHECKING:
@@ -68,7 +70,9 @@ def build_book(
     }
     template = _template("book.html.j2")
     for run, title, body in pages:
-        _write(book / f"{run}.html", template.render(common, current=run, title=title, body=body))
+        write_atomic(
+            book / f"{run}.html", template.render(common, current=run, title=title, body=body)
+        )
     index = template.render(
         common,
         current="index",
@@ -77,10 +81,10 @@ def build_book(
         tables=_listed(folder / "tables", "tex", lang),
         numbers=list(_numbers(receipts, lang)),
     )
-    _write(book / "book.css", _stylesheet())
+    write_atomic(book / "book.css", _stylesheet())
     for page in set(book.glob("*.html")) - {book / f"{run}.html" for run, _ in notebooks}:
         page.unlink()
-    _write(book / "index.html", index)
+    write_atomic(book / "index.html", index)
     return book / "index.html"
 
 
@@ -99,7 +103,7 @@ def _cached_page(path: Path, cache: Path | None) -> tuple[str, str]:
     if known != key:
         title, body = _page(path)
         cache.mkdir(parents=True, exist_ok=True)
-        _write(kept, json.dumps([key, title, body], ensure_ascii=False))
+        write_atomic(kept, json.dumps([key, title, body], ensure_ascii=False))
     return title, body
 
 
@@ -124,7 +128,10 @@ def _page(path: Path) -> tuple[str, str]:
 
 
 def _strip(notebook: "NotebookNode") -> None:
-    """Drop scripts, and what changes from one execution to the next: times, ids, progress bars."""
+    """Drop scripts, and what changes from one execution to the next: times, ids, progress bars.
+
+    Of a chapter that failed, the traceback too: it holds paths of the machine, and may quote more.
+    """
     notebook.metadata = {"language_info": {"name": "python", "pygments_lexer": "python"}}
     for i, cell in enumerate(notebook.cells):
         cell.id = f"cell-{i}"
@@ -137,7 +144,9 @@ def _strip(notebook: "NotebookNode") -> None:
         cell.outputs = [
             output
             for output in cell.outputs
-            if output.get("name") != "stderr" and output.get("data") != {}
+            if output.get("name") != "stderr"
+            and output.get("data") != {}
+            and output.get("output_type") != "error"
         ]
 
 
@@ -157,8 +166,9 @@ def _sanitize(body: str) -> str:
 def _is_harmless(tag: str, name: str, value: str) -> bool:
     if name == "src":  # an image of the notebook: a page fetches nothing
         return value.startswith("data:image/")
-    if name == "href":
-        return not value.startswith("data:")
+    if name == "href":  # browsers skip blanks and control characters, and know no case
+        scheme, colon, _ = re.sub(r"[\x00-\x20]", "", value).partition(":")
+        return not colon or "#" in scheme or scheme.lower() in ("http", "https", "mailto")
     return name in ("alt", "class", "colspan", "id", "rowspan", "scope", "style", "title")
 
 
@@ -210,7 +220,3 @@ def _stylesheet() -> str:
     return _template("book.css.j2").render(
         highlighting=HtmlFormatter(style="default").get_style_defs(".highlight")
     )
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")

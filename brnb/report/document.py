@@ -1,9 +1,9 @@
 """A minimal LaTeX document with every table, figure and number of a profile."""
 
-import shutil
 from importlib import resources
 from pathlib import Path
 
+from brnb.receipt import write_atomic
 from brnb.report.labels import find_label, label
 from brnb.report.latex import escape
 
@@ -61,9 +61,9 @@ def write_document(profile_folder: Path, lang: str) -> Path:
         "",
     ]
     path = profile_folder / "document.tex"
-    path.write_text("\n".join(parts), encoding="utf-8", newline="\n")
-    with resources.as_file(resources.files("brnb.report").joinpath("brnb.sty")) as style:
-        shutil.copyfile(style, profile_folder / "brnb.sty")
+    write_atomic(path, "\n".join(parts))
+    style = resources.files("brnb.report").joinpath("brnb.sty").read_bytes()
+    write_atomic(profile_folder / "brnb.sty", style)
     return path
 
 

@@ -3,10 +3,14 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path, PurePosixPath
+from typing import Any
+
+from brnb.pipeline import Pipeline
+from brnb.report import numbers
 
 MANIFEST = "brnb-manifest.json"
 FOLDERS = ("figures", "tables", "algorithms")
@@ -37,8 +41,38 @@ class ExportReport:
         )
 
 
-def export(profile_folder: Path, dest: Path) -> ExportReport:
-    """Copy tables, figures, algorithms, numbers.tex and brnb.sty of a profile into `dest`.
+def vouched(pipeline: Pipeline) -> dict[str, bytes]:
+    """Tables, figures, algorithms, numbers.tex and brnb.sty of a profile, by path.
+
+    Only what a receipt lists is there, and only while it still has the listed bytes: what a run
+    that failed has torn or left behind is not.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the profile has no results yet.
+    """
+    files, recorded = {"brnb.sty": _style()}, dict[str, dict[str, Any]]()
+    for run in pipeline.runs:
+        try:
+            receipt = pipeline.receipt_of(run)
+        except (FileNotFoundError, ValueError):
+            continue
+        recorded |= receipt.numbers
+        for path, listed in receipt.artefacts.items():
+            file = pipeline.reports / path
+            if path.split("/")[0] in FOLDERS and file.is_file():
+                content = file.read_bytes()
+                if hashlib.sha256(content).hexdigest() == listed.sha256:
+                    files[path] = content
+    if len(files) == 1 and not recorded:
+        raise FileNotFoundError(f"{pipeline.reports}: no results: run the chapters (make thesis)")
+    lang = str(pipeline.params(pipeline.runs[0])["lang"])
+    return files | {"numbers.tex": numbers.render(recorded, lang).encode()}
+
+
+def export(source: Mapping[str, bytes], dest: Path) -> ExportReport:
+    """Write files of a profile (`vouched`) into `dest`.
 
     ``brnb-manifest.json`` in `dest` lists what was written, with SHA-256. A file that is in the way
     and is not in the manifest, or differs from it, is a conflict; with one conflict nothing at all
@@ -47,19 +81,16 @@ def export(profile_folder: Path, dest: Path) -> ExportReport:
 
     Parameters
     ----------
-    profile_folder : Path
-        ``reports/<profile>``.
+    source : mapping of path to bytes
+        What is to lie in `dest`.
     dest : Path
         Created if it does not exist.
 
     Raises
     ------
-    FileNotFoundError
-        If the profile has no results yet.
     ValueError
         If the manifest in `dest` is not one that this function wrote.
     """
-    source = dict(_source(profile_folder))
     known = _read_manifest(dest)
     stale = {path for path in known if path not in source and (dest / path).is_file()}
     state = {path: _state(dest, path, content, known) for path, content in source.items()}
@@ -80,16 +111,8 @@ def export(profile_folder: Path, dest: Path) -> ExportReport:
     return report
 
 
-def _source(profile_folder: Path) -> Iterator[tuple[str, bytes]]:
-    numbers = profile_folder / "numbers.tex"
-    if not numbers.is_file():
-        raise FileNotFoundError(f"{numbers} does not exist: run the chapters first (make thesis)")
-    yield "brnb.sty", resources.files("brnb.report").joinpath("brnb.sty").read_bytes()
-    for folder in FOLDERS:
-        for path in sorted((profile_folder / folder).glob("*")):
-            if path.is_file() and not path.name.startswith("."):
-                yield f"{folder}/{path.name}", path.read_bytes()
-    yield "numbers.tex", numbers.read_bytes()
+def _style() -> bytes:
+    return resources.files("brnb.report").joinpath("brnb.sty").read_bytes()
 
 
 def _read_manifest(dest: Path) -> dict[str, str]:

@@ -3,9 +3,10 @@
 import math
 import re
 import textwrap
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from brnb.text.marks import is_stacked, nfc
 
 _BREAK = "\N{ZERO WIDTH SPACE}"
 _MATH = {
@@ -59,7 +60,7 @@ def escape(text: str) -> str:
 def _printable(text: str) -> str:
     return "".join(
         c if c in _ESCAPED or c in _PLAIN else f"[U+{ord(c):04X}]{_BREAK}"
-        for c in unicodedata.normalize("NFC", text)
+        for c in (text if is_stacked(text) else nfc(text))
     )
 
 

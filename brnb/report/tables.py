@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _LABEL_ID = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -252,6 +253,11 @@ def _csv(frame: "pd.DataFrame") -> str:
     columns = [_values(flat.iloc[:, j]) for j in range(flat.shape[1])]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(flat.columns)
-    writer.writerows(zip(*columns, strict=True))
+    writer.writerow(map(_inert, flat.columns))
+    writer.writerows(map(_inert, row) for row in zip(*columns, strict=True))
     return out.getvalue()
+
+
+def _inert(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula: texts that begin like one get a quote."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in _FORMULA else value

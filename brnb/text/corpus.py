@@ -26,6 +26,7 @@ from brnb.text.clean import RULES, Removed, clean_text, zero_digits
 from brnb.text.finished import CLEANINGS, SPLITS, Document, split_file
 from brnb.text.hashing import HashSet, fraction, hash64
 from brnb.text.params import CorpusParams
+from brnb.text.personal_data import IDENTIFIER_KINDS, mask
 from brnb.text.reader import Quarantine, read_documents
 
 LENGTH_EDGES = tuple(round(10 ** (step / 10)) for step in range(10, 71))
@@ -62,6 +63,8 @@ class CorpusReport:
         duplicate document is what they left of it.
     kept
         By cleaning, then by split.
+    personal_data
+        Pieces of it in the documents kept, by kind (`brnb.text.personal_data`), masked or not.
     lengths_read, lengths_kept
         Documents by number of characters, before cleaning and in the v6 form: bin i counts
         lengths in [LENGTH_EDGES[i - 1], LENGTH_EDGES[i]); the first and last bins are open.
@@ -74,6 +77,9 @@ class CorpusReport:
     removed: dict[str, Removed] = field(default_factory=lambda: {rule: Removed() for rule in RULES})
     kept: dict[str, dict[str, Amount]] = field(
         default_factory=lambda: {c: {s: Amount() for s in SPLITS} for c in CLEANINGS}
+    )
+    personal_data: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(IDENTIFIER_KINDS, 0)
     )
     lengths_read: list[int] = field(default_factory=lambda: [0] * (len(LENGTH_EDGES) + 1))
     lengths_kept: list[int] = field(default_factory=lambda: [0] * (len(LENGTH_EDGES) + 1))
@@ -147,6 +153,7 @@ class _Pass:
         self._seed, self._share = params.seed, params.sample_share
         self._min_chars, self._min_letters = params.min_chars, params.min_letters
         self._test, self._validation = params.test_share, params.validation_share
+        self._mask = params.mask_personal_data
 
     def take(self, document: Document) -> None:
         """Sample, clean, compare, split and write one document."""
@@ -156,10 +163,12 @@ class _Pass:
             return
         self.report.documents_sampled += 1
         self.report.lengths_read[bisect_right(LENGTH_EDGES, len(document.text))] += 1
-        text = self._clean(document.text)
+        text, personal = mask(self._clean(document.text), self._mask)
         data = text.encode()
         if text and self._is_new(text, data):
             self.report.lengths_kept[bisect_right(LENGTH_EDGES, len(text))] += 1
+            for kind, pieces in personal.items():
+                self.report.personal_data[kind] += pieces
             self._write(document, text, data)
 
     def _left_out(self, text: str) -> bool:
@@ -189,7 +198,8 @@ class _Pass:
         draw = fraction(early, self._seed, b"split")
         held_out = self._test + self._validation
         split = "test" if draw < self._test else "validation" if draw < held_out else "train"
-        head = _encode({"doc_id": document.doc_id, "title": document.title})[:-1].encode()
+        title = mask(document.title, self._mask)[0]
+        head = _encode({"doc_id": document.doc_id, "title": title})[:-1].encode()
         # Every pass over the text costs: what both forms share is found once.
         breaks, plain = text.count("\n"), len(data.translate(None, _CONTROLS)) == len(data)
         early_length = len(lowered) - (len(lowered_data) - len(early))

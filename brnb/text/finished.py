@@ -39,6 +39,7 @@ def corpus_documents(folder: Path, cleaning: str, split: str) -> Iterator[Docume
     ------
     ValueError
         An unknown cleaning or split.
+        Or a damaged line; names it.
     FileNotFoundError
         There is no finished corpus in `folder`.
     """
@@ -53,9 +54,13 @@ def corpus_documents(folder: Path, cleaning: str, split: str) -> Iterator[Docume
             "run notebooks/02_corpus.ipynb first"
         )
     path = split_file(cleaning, split)
-    with (folder / path).open(encoding="utf-8", newline="\n") as lines:
-        for line in lines:
-            yield Document(**json.loads(line), source=path)
+    with (folder / path).open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                document = Document(**json.loads(line), source=path)
+            except (ValueError, TypeError, RecursionError) as error:
+                raise ValueError(f"{folder / path}:{number}: a damaged line ({error})") from None
+            yield document
 
 
 def texts(folder: Path, cleaning: str, split: str) -> Iterator[str]:

@@ -94,18 +94,40 @@ def _parquet_rows(path: Path) -> NumberedRows:
 
     number = 0
     try:
-        with pq.ParquetFile(path, pre_buffer=False) as table:
+        # Texts stay in their dictionary: 64 rows of one text are that text once, not 64 times.
+        shape = pq.read_metadata(path).schema
+        leaves = [shape.column(number) for number in range(len(shape))]
+        texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+        with pq.ParquetFile(path, pre_buffer=False, read_dictionary=texts) as table:
             wanted = ("doc_id", "id", "title", "text", "content", "raw_content")
             columns = [name for name in table.schema_arrow.names if name in wanted]
             for batch in table.iter_batches(batch_size=64, columns=columns):
+                is_small = _text_bytes(batch.to_struct_array()) <= MAX_RECORD
                 for index in range(batch.num_rows):
                     number += 1
-                    yield number, _parquet_row(batch.slice(index, 1))
+                    yield number, _parquet_row(batch.slice(index, 1), is_small)
     except (pa.ArrowException, OSError) as error:
         yield number + 1, Malformed(f"damaged Parquet: {error}")
 
 
-def _parquet_row(batch: Any) -> Row:
+def _text_bytes(array: Any) -> int:
+    """Bytes of all texts in an array of any shape, each counted as often as it stands there."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_struct(array.type):
+        return sum(map(_text_bytes, array.flatten()))
+    if pa.types.is_nested(array.type):
+        return _text_bytes(array.flatten())
+    if pa.types.is_dictionary(array.type):
+        lengths = pc.binary_length(array.dictionary).take(array.indices)
+        return pc.sum(lengths).as_py() or 0
+    return int(array.nbytes)
+
+
+def _parquet_row(batch: Any, is_small: bool) -> Row:
+    if not is_small and _text_bytes(batch.to_struct_array()) > MAX_RECORD:
+        return Malformed(f"longer than {MAX_RECORD} bytes")
     try:
         row: dict[str, Any] = batch.to_pylist()[0]
     except UnicodeDecodeError as error:

@@ -1,10 +1,10 @@
 """Instruction pairs as they are read from files and from the hub."""
 
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from brnb.text.formats import Malformed, Row, rows_of
+from brnb.text.marks import nfc
 from brnb.text.reader import hub_rows, input_files
 
 
@@ -52,10 +52,13 @@ def as_pair(row: Row, label: str, line: int) -> Pair:
         "".join(values.values()).encode()
     except UnicodeEncodeError:  # JSON can escape half a character: "\ud83d"
         raise ValueError(f"{label}:{line}: lone surrogate; repair or remove the line") from None
-    clean = {name: _clean(value) for name, value in values.items()}
+    try:
+        clean = {name: _clean(value) for name, value in values.items()}
+    except ValueError as error:
+        raise ValueError(f"{label}:{line}: {error}; repair or remove the line") from None
     return Pair(key=str(row.get("id") or f"{label}:{line}"), **clean)
 
 
 def _clean(text: str) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
-    return unicodedata.normalize("NFC", text).strip()
+    return nfc(text).strip()

@@ -31,6 +31,9 @@ class CorpusParams(Params):
     ]
     validation_share: Annotated[float, Field(gt=0, lt=0.5, description="share of the documents")]
     test_share: Annotated[float, Field(gt=0, lt=0.5, description="share of the documents")]
+    mask_personal_data: Annotated[
+        bool, Field(description="replace CPF, e-mail, telephone and the like by what they are")
+    ]
     max_malformed_share: Annotated[
         float, Field(ge=0, le=1, description="the run fails above this share of malformed records")
     ]

@@ -16,7 +16,6 @@ document. Nothing is held but the record at hand.
 import itertools
 import json
 import os
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import Any, Self
 
 from brnb.text.finished import Document
 from brnb.text.formats import FILE_FORMATS, Malformed, Row, is_readable, rows_of
+from brnb.text.marks import nfc
 
 EARLY_CHECK = 1000  # records after which a bad source is given up at once
 
@@ -92,7 +92,8 @@ def read_documents(
     Parameters
     ----------
     source
-        See the module; environment variables (``${BRNB_DATA}``) and ``~`` are expanded.
+        See the module; variables that begin with BRNB_ (``${BRNB_DATA}``) and ``~`` are expanded.
+        No others: what a variable holds would stand in notebooks and receipts.
     documents
         Stop after this many documents; None reads all (``sample`` needs a number).
     seed
@@ -104,7 +105,8 @@ def read_documents(
     Raises
     ------
     ValueError
-        An environment variable is not set; the format is unknown; too much is malformed.
+        A variable is not set or not of ours; the format is unknown; a link leads out of the
+        folder; too much is malformed.
     FileNotFoundError
         There is no such file, or nothing readable in the folder.
     ConnectionError
@@ -121,31 +123,46 @@ def input_files(source: str) -> list[Path]:
     ValueError, FileNotFoundError
         As `read_documents`.
     """
-    source = _expand(source)
-    if source == "sample" or source.startswith("hf:"):
+    if (expanded := expand(source)) == "sample" or expanded.startswith("hf:"):
         return []
-    root = Path(source).expanduser()
+    root = Path(expanded).expanduser()
     known = ", ".join(FILE_FORMATS)
     if root.is_file():
         if not is_readable(root):
-            raise ValueError(f"{root}: unknown format; known are {known}")
+            raise ValueError(f"corpus {source}: unknown format; known are {known}")
         return [root]
     if not root.is_dir():
         raise FileNotFoundError(
-            f"corpus {root} does not exist: give sample, hf:<name>, or a file or folder of {known}"
+            f"corpus {source} does not exist: give sample, hf:<name>, or a file or folder of "
+            f"{known}"
         )
     files = [path for path in root.rglob("*") if path.is_file() and is_readable(path)]
     shown = [path for path in files if not any(p[0] == "." for p in path.relative_to(root).parts)]
     if not shown:
-        raise FileNotFoundError(f"corpus {root}: nothing to read in this folder; known are {known}")
+        raise FileNotFoundError(
+            f"corpus {source}: nothing to read in this folder; known are {known}"
+        )
+    for path in shown:
+        if not path.resolve().is_relative_to(root.resolve()):
+            raise ValueError(
+                f"corpus {source}: {path.relative_to(root)} is a link out of the folder; "
+                "give the folder that it leads to, or copy the file"
+            )
     return sorted(shown, key=lambda path: path.relative_to(root).as_posix())
 
 
-def _expand(source: str) -> str:
+def expand(source: str) -> str:
+    """Put in what variables that begin with BRNB_ hold; raises ValueError for any other."""
+    ours = {name: value for name, value in os.environ.items() if name.startswith("BRNB_")}
     try:
-        return Template(source).substitute(os.environ)
+        return Template(source).substitute(ours)
     except KeyError as error:
         name = error.args[0]
+        if not name.startswith("BRNB_"):
+            raise ValueError(
+                f"corpus {source!r}: only variables that begin with BRNB_ are expanded; "
+                f"set one: export BRNB_DATA=/folder/of/the/data"
+            ) from None
         raise ValueError(
             f"corpus {source!r}: the environment variable {name} is not set; "
             f"set it first: export {name}=/folder/of/the/data"
@@ -159,7 +176,7 @@ _Record = tuple[str, int, Row]  # label of the file, 1-based line, the row or wh
 
 def _records(source: str, documents: int | None, seed: int) -> Iterator[_Record]:
     files = input_files(source)  # first, so that a wrong source fails here
-    source = _expand(source)
+    source = expand(source)
     if source == "sample":
         if documents is None:
             raise ValueError("the embedded sample has no end: set documents to a number")
@@ -232,7 +249,10 @@ def _checked(value: object, field: str) -> str:
         raise Malformed(f"lone surrogate in {field}") from None
     if "\r" in value:
         value = value.replace("\r\n", "\n").replace("\r", "\n")
-    return unicodedata.normalize("NFC", value)
+    try:
+        return nfc(value)
+    except ValueError as error:
+        raise Malformed(f"{error} in {field}") from None
 
 
 def hub_rows(source: str, what: str) -> Iterator[Mapping[str, Any]]:

@@ -101,7 +101,7 @@ class CharTokenizer:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             return cls("".join(content["characters"]), content["name"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, RecursionError) as error:
             raise ValueError(
                 f"{path}: not a character vocabulary ({error}). Run 03_tokenizer to write it again."
             ) from error

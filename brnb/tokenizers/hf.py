@@ -125,7 +125,7 @@ def mismatches(tokenizer: "Tokenizer", folder: Path, texts: list[str]) -> int:
     """How many texts the fast tokenizer in `folder` encodes otherwise than the one exported."""
     from transformers import AutoTokenizer
 
-    fast = AutoTokenizer.from_pretrained(folder)
+    fast = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     ours = tokenizer.encode_batch(texts)
     theirs = fast(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"]
     return sum(a != b for a, b in zip(ours, theirs, strict=True))

@@ -118,10 +118,16 @@ class SubwordTokenizer:
     @classmethod
     def load(cls, folder: Path) -> "SubwordTokenizer":
         """Read back what `save` wrote; a missing or malformed file is named in the error."""
-        spec = (Path(folder) / cls.SPEC_FILE).read_text(encoding="utf-8")
-        return cls(
-            SubwordSpec.model_validate_json(spec), (Path(folder) / cls.MODEL_FILE).read_bytes()
-        )
+        spec, model = Path(folder) / cls.SPEC_FILE, Path(folder) / cls.MODEL_FILE
+        file = spec
+        try:
+            settings = SubwordSpec.model_validate_json(spec.read_bytes())
+            file = model
+            return cls(settings, model.read_bytes())
+        except (ValueError, RuntimeError) as error:  # SentencePiece's are RuntimeErrors
+            raise ValueError(
+                f"{file}: not of a tokenizer ({error}). Run 03_tokenizer to write it again."
+            ) from None
 
     def save(self, folder: Path) -> list[Path]:
         """Write ``tokenizer.model`` (plain SentencePiece) and ``tokenizer_spec.json``."""

@@ -1,24 +1,24 @@
 """Checkpoints that make an interrupted training continue exactly where it was."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self, cast
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from brnb.train import sharding
+from brnb.train import sealed, sharding
 
 
 class Checkpoint:
-    """The last state of one training, in ``<folder>/<identity>.pt``, and its best weights beside.
+    """The last two states of one training: ``<folder>/<identity>.pt`` and ``….previous.pt``.
 
     The identity covers all that shapes the training (code, parameters, data). A training whose
-    identity changed starts anew, and the old file stays where it is.
+    identity changed starts anew, and the old files stay where they are. Each file ends with its
+    SHA-256 (`brnb.train.sealed`): a damaged one is never continued, but the one before it, and the
+    weights of the lowest loss are part of every state, so that both are of one history.
 
     Saving copies the state where it is, on the GPU in less than a millisecond, and returns; a
     thread takes the copy to the host and writes it while the training goes on. One state at a
@@ -27,10 +27,12 @@ class Checkpoint:
 
     def __init__(self, folder: Path, identity: str) -> None:
         self.path = folder / f"{identity}.pt"
-        self.best = folder / f"{identity}.best.safetensors"
+        self.previous = folder / f"{identity}.previous.pt"
         self._writer = futures.ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._writing: list[futures.Future[None]] = []
         self._state: futures.Future[dict[str, Any]]  # what was saved last, in the host's memory
+        self._best: dict[str, Tensor] | None = None
+        self._is_whole = True  # what lies at `path`; else it may not become the previous one
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the file by a new state: whole, or not at all.
@@ -39,23 +41,41 @@ class Checkpoint:
         """
         self.wait()
         self._state = self._writer.submit(_to_host, _copy(state), _Moment())
-        self._write(self.path, lambda path: torch.save(self._state.result(), path))
+        self._writing.append(self._writer.submit(self._write))
 
     def keep_best(self) -> None:
-        """Keep the weights of the state saved last, its "model", as those of the lowest loss."""
-        self._write(self.best, lambda path: save_file(self._state.result()["model"], path))
+        """Keep the weights of the state saved last, its "model", as those of the lowest loss.
+
+        They reach the disk with the next state. A training that dies before it continues from the
+        last one, and finds them again.
+        """
+        self._writing.append(self._writer.submit(self._keep))
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
-        """The saved state; None if there is none."""
-        if not self.path.is_file():
-            return None
-        state: dict[str, Any] = torch.load(self.path, map_location=device, weights_only=True)
-        return state
+        """The last whole state; None if there is none. Prints which one was damaged."""
+        for path, instead in (
+            (self.path, f"continuing from {self.previous.name}, which is older"),
+            (self.previous, "starting anew"),
+        ):
+            if not path.is_file():
+                continue
+            try:
+                with sealed.reading(path) as file:
+                    saved = torch.load(file, map_location="cpu", weights_only=True)
+            except sealed.DamagedError as error:
+                self._is_whole &= path != self.path
+                print(f"{error}; {instead if self.previous.is_file() else 'starting anew'}")
+                continue
+            self._best = saved["best"]
+            state: dict[str, Any] = _map(lambda tensor: tensor.to(device), saved["state"])
+            return state
+        return None
 
     def load_best(self, model: nn.Module) -> None:
         """Give a model the weights that `keep_best` kept."""
         self.wait()
-        sharding.load_whole(model, load_file(self.best))
+        assert self._best is not None, "keep_best comes first"
+        sharding.load_whole(model, self._best)
 
     def __enter__(self) -> Self:
         return self
@@ -79,16 +99,14 @@ class Checkpoint:
         for part in futures.wait(writing).done:
             part.result()
 
-    def _write(self, path: Path, write: Callable[[Path], None]) -> None:
-        def replace() -> None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_suffix(".partial")
-            write(partial)
-            with partial.open("rb") as f:  # on disk before its name is
-                os.fsync(f.fileno())
-            partial.replace(path)
+    def _write(self) -> None:
+        content = {"state": self._state.result(), "best": self._best}
+        previous = self.previous if self._is_whole else None
+        sealed.write(self.path, lambda file: torch.save(content, cast(IO[bytes], file)), previous)
+        self._is_whole = True
 
-        self._writing.append(self._writer.submit(replace))
+    def _keep(self) -> None:
+        self._best = self._state.result()["model"]
 
 
 class _Moment:

@@ -1,6 +1,7 @@
 """A corpus as one row of token ids on disk."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -11,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from brnb.fingerprint import digest
-from brnb.receipt import describe, write_json
+from brnb.receipt import Artefact, describe, write_json
 from brnb.text import finished
 from brnb.tokenizers import load_tokenizer
 
@@ -57,7 +58,8 @@ def encode(texts: Iterable[str], tokenizer: "Tokenizer", path: Path, identity: s
     path
         File without suffix; ``.ids``, ``.bytes`` and ``.json`` are added.
     identity
-        Names text and tokenizer: rows of another identity are encoded again.
+        Names text and tokenizer: rows of another identity are encoded again, and so are files
+        that are not as they were written.
 
     Raises
     ------
@@ -66,16 +68,34 @@ def encode(texts: Iterable[str], tokenizer: "Tokenizer", path: Path, identity: s
     """
     data, sizes, note = (path.with_suffix(suffix) for suffix in (".ids", ".bytes", ".json"))
     dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32)
-    whole = all(file.is_file() for file in (data, sizes, note))
-    known = json.loads(note.read_text("utf-8")) if whole else {}
-    if known.get("identity") != identity:
-        known = {"documents": _encode(texts, tokenizer, data, sizes, dtype), "identity": identity}
-        if not known["documents"]:
+    if not _holds(note, identity, data, sizes):
+        note.unlink(missing_ok=True)  # first: from now on nobody vouches for what lies here
+        if not _encode(texts, tokenizer, data, sizes, dtype):
             raise ValueError(f"no documents to encode into {path}: is the corpus empty?")
-        write_json(note, known)
+        files = {file.name: describe(file).model_dump() for file in (data, sizes)}
+        write_json(note, {"identity": identity, "files": files})
     # "c": copy on write, because torch warns of arrays that cannot be written; nobody writes.
     ids, document_bytes = np.memmap(data, dtype, "c"), np.memmap(sizes, np.uint32, "c")
-    return TokenRow(ids, known["documents"], document_bytes)
+    return TokenRow(ids, len(document_bytes), document_bytes)
+
+
+def _holds(note: Path, identity: str, *files: Path) -> bool:
+    """Whether the files are those of this identity, byte for byte, as the note says."""
+    try:
+        known = json.loads(note.read_text("utf-8"))
+        if known["identity"] != identity:
+            return False
+        listed = {name: Artefact(**entry) for name, entry in known["files"].items()}
+    except FileNotFoundError:
+        return False
+    except (ValueError, TypeError, KeyError, AttributeError):
+        print(f"{note} is damaged; encoding the text again")
+        return False
+    for file in files:
+        if not file.is_file() or describe(file) != listed.get(file.name):
+            print(f"{file} is damaged (its SHA-256 differs); encoding the text again")
+            return False
+    return True
 
 
 def _encode(
@@ -84,16 +104,20 @@ def _encode(
     """Write both files; returns the number of documents."""
     documents = 0
     data.parent.mkdir(parents=True, exist_ok=True)
-    partial = data.with_suffix(".partial")
+    partial = {file: file.with_name(f"{file.name}.partial") for file in (data, sizes)}
     progress = tqdm(desc=f"tokens · {data.stem}", unit=" documents", mininterval=1.0)
-    with partial.open("wb") as f, sizes.open("wb") as g, progress:
+    with partial[data].open("wb") as f, partial[sizes].open("wb") as g, progress:
         for chunk in _chunks(iter(texts), 1000):
             for ids in tokenizer.encode_batch(chunk):
                 np.asarray([*ids, tokenizer.eos_id], dtype=dtype).tofile(f)
             np.asarray([len(text.encode()) + 1 for text in chunk], dtype=np.uint32).tofile(g)
             documents += len(chunk)
             progress.update(len(chunk))
-    partial.replace(data)
+        for stream in (f, g):  # on disk before the note says so
+            stream.flush()
+            os.fsync(stream.fileno())
+    for file, written in partial.items():
+        written.replace(file)
     return documents
 
 

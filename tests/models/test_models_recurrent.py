@@ -161,3 +161,21 @@ def test_an_even_guess_costs_the_logarithm_of_the_vocabulary():
     torch.nn.init.zeros_(model.head.weight)
     row = np.arange(100) % 29
     assert likelihood(model, row, window=10).loss == pytest.approx(np.log(29), rel=1e-6)
+
+
+NO_MODELS = [b"", b"{", b"[]", b"null", b'{"kind": "RecurrentLM"}', b"\xff" * 99]
+
+
+@pytest.mark.parametrize("name", ["model.json", "model.safetensors"])
+@pytest.mark.parametrize("content", NO_MODELS)
+def test_a_damaged_model_is_named(name, content, tmp_path):
+    save(build("gru"), tmp_path)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{name} is damaged .*: run its chapter again"):
+        load_language_model(tmp_path)
+
+
+def test_weights_may_be_read_by_whom_the_umask_lets(tmp_path):
+    save(build("gru"), tmp_path)
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1

@@ -1,5 +1,6 @@
 """The book: offline, deterministic, and safe with whatever a model wrote."""
 
+import html
 import re
 from html.parser import HTMLParser
 
@@ -140,3 +141,29 @@ def test_only_a_new_notebook_is_converted_again(tmp_path, monkeypatch):
     build_book([("v1", executed)], tmp_path, "pt", cache=cache)
     assert converted == [executed, executed]
     assert "Capítulo 5" in page.read_text("utf-8")
+
+
+def test_a_failed_chapter_shows_no_traceback(tmp_path):
+    path = notebook(tmp_path / "v1.ipynb", 1)
+    executed = nbformat.read(path, as_version=4)
+    error = {"ename": "OSError", "evalue": "/home/alice/x", "traceback": ["/home/alice/brnb/x.py"]}
+    executed.cells[1].outputs.append(v4.new_output("error", **error))
+    nbformat.write(executed, path)
+    page = build_book([("v1", path)], tmp_path, "pt").with_name("v1.html").read_text("utf-8")
+    assert "alice" not in page
+    assert "ação" in page
+
+
+@pytest.mark.parametrize(
+    ("href", "is_kept"),
+    [
+        ("https://x.org/a", True), ("HTTP://x.org", True), ("mailto:a@b.org", True),
+        ("#tab02", True), ("v1.html#a:b", True), ("../tables/tab02.csv", True),
+        ("DATA:text/html,x", False), (" data:text/html,x", False), ("da\nta:text/html,x", False),
+        ("JavaScript:alert(1)", False), ("\x01javascript:alert(1)", False), ("vbscript:x", False),
+        ("file:///etc/passwd", False),
+    ],
+)  # fmt: skip
+def test_links_lead_to_pages_and_to_nothing_that_runs(href, is_kept):
+    link = f'<a href="{html.escape(href)}">x</a>'
+    assert ("href" in book._sanitize(link)) == is_kept

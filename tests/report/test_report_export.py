@@ -4,7 +4,10 @@ import json
 
 import pytest
 
-from brnb.report.export import MANIFEST, export
+from brnb import cli
+from brnb.pipeline import Pipeline
+from brnb.report import export as exporting
+from brnb.report.export import MANIFEST, vouched
 
 FILES = {"tables/tab01.tex": "one", "tables/tab01.csv": "a,b\n", "figures/fig-x.pdf": "%PDF",
          "numbers.tex": "% numbers"}  # fmt: skip
@@ -24,6 +27,11 @@ def profile(tmp_path):
 @pytest.fixture
 def dest(tmp_path):
     return tmp_path / "dissertation" / "resultados"
+
+
+def export(profile, dest):
+    """Copy what lies in a profile's folder, as if receipts vouched for all of it."""
+    return exporting.export(content(profile) | {"brnb.sty": b"style"}, dest)
 
 
 def content(folder):
@@ -119,6 +127,36 @@ def test_a_foreign_manifest_is_refused(profile, dest, manifest):
     assert set(content(dest)) == {MANIFEST}
 
 
-def test_a_profile_without_results_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="run the chapters first"):
-        export(tmp_path / "nothing", tmp_path / "dest")
+def test_a_profile_without_results_is_named(project):
+    with pytest.raises(FileNotFoundError, match="run the chapters"):
+        vouched(Pipeline("smoke", project))
+
+
+@pytest.fixture
+def done(project, run_chapter):
+    """The first chapter draws a table."""
+    path = project / "notebooks/01_first.ipynb"
+    draw = "import pandas as pd\nrun.table('tab-x', pd.DataFrame({'A': [1]}), caption='x')\n"
+    cells = json.loads(path.read_text())
+    cells["cells"][3]["source"] += "\n" + draw
+    path.write_text(json.dumps(cells))
+    run_chapter("first")
+    return project
+
+
+def test_what_a_failed_run_has_torn_is_not_handed_over(done, dest, capsys):
+    table = done / "reports/smoke/tables/tab-x.tex"
+    assert b"tabular" in vouched(Pipeline("smoke", done))["tables/tab-x.tex"]
+    table.write_bytes(table.read_bytes()[:20])
+    (table.parent / "tab-old.tex").write_text("of a chapter that is no more")
+    assert cli.main(["export", str(dest)]) == 1
+    assert "  first: stale" in capsys.readouterr().out
+    assert not dest.exists()
+    assert cli.main(["export", str(dest), "--anyway"]) == 0
+    assert set(content(dest)) == {"brnb.sty", "numbers.tex", "tables/tab-x.csv", MANIFEST}
+    assert r"\brnbdefine{first.length}{3,14}" in (dest / "numbers.tex").read_text()
+
+
+def test_numbers_are_those_that_the_runs_gathered(done):
+    numbers = (done / "reports/smoke/numbers.tex").read_bytes()
+    assert vouched(Pipeline("smoke", done))["numbers.tex"] == numbers

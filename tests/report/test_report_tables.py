@@ -1,6 +1,7 @@
 """Tables: records, LaTeX and HTML from one frame."""
 
 import csv
+import io
 from decimal import Decimal
 
 import numpy as np
@@ -161,7 +162,7 @@ def test_html_is_escaped_and_aligned():
 
 
 def test_record_keeps_hostile_text_as_it_is(tmp_path):
-    texts = ["a,b", 'c"d', "e\nf", "=1+1", "<b>", "\\input{x}"]
+    texts = ["a,b", 'c"d', "e\nf", "<b>", "\\input{x}"]
     record, _ = write(tmp_path, pd.DataFrame({"T": texts}))
     assert [row[0] for row in csv.reader(record.splitlines(keepends=True))][1:] == texts
 
@@ -181,3 +182,14 @@ def test_record_keeps_hostile_text_as_it_is(tmp_path):
 ])  # fmt: skip
 def test_escape(text, tex):
     assert escape(text) == tex
+
+
+def test_a_record_holds_no_formula(tmp_path):
+    texts = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "a=1", ""]
+    record, tex = write_table(
+        tmp_path, "t", pd.DataFrame({"A": texts, "B": [-1.5] * 7}), lang="pt", caption="x"
+    )
+    rows = list(csv.reader(io.StringIO(record.read_text("utf-8"))))[1:]
+    assert [row[0] for row in rows] == ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\t=1", "a=1", ""]
+    assert {row[1] for row in rows} == {"-1.5"}
+    assert "'" not in tex.read_text("utf-8")

@@ -15,6 +15,7 @@ from brnb.params import ParameterError, validate
 from brnb.text import corpus, finished
 from brnb.text.hashing import HashSet
 from brnb.text.params import CorpusParams
+from brnb.text.personal_data import IDENTIFIER_KINDS
 
 VALUES: dict[str, Any] = {
     "profile": "smoke",
@@ -27,6 +28,7 @@ VALUES: dict[str, Any] = {
     "min_letters": 0.5,
     "validation_share": 0.2,
     "test_share": 0.2,
+    "mask_personal_data": False,
     "max_malformed_share": 0.0,
 }
 PARTS = [f"{c}/{s}.jsonl" for c in ("early", "v6") for s in ("train", "validation", "test")]
@@ -181,6 +183,7 @@ import json, sys
 from pathlib import Path
 from brnb.text import corpus, finished
 from brnb.text.params import CorpusParams
+from brnb.text.personal_data import IDENTIFIER_KINDS
 corpus.build(Path(sys.argv[1]), CorpusParams(**json.loads(sys.argv[2])), progress=False)
 """
 
@@ -296,3 +299,27 @@ def test_sample_holds_what_was_planted(tmp_path: Path) -> None:
     assert report.removed["low_letters"].lines == planted["low_letters"]
     assert report.removed["duplicate_document"].documents == planted["exact_duplicate"]
     assert report.removed["empty_document"].documents == 0
+
+
+def test_personal_data_is_counted_and_masked_if_asked(tmp_path: Path) -> None:
+    said = [
+        *rows(40),
+        {
+            "title": "Fale com ana@exemplo.com",
+            "text": "O CPF de quem assinou este documento é 529.982.247-25.",
+        },
+    ]
+    source = write(tmp_path / "a.jsonl", [*said, said[-1]])  # a duplicate counts once
+    counts = dict.fromkeys(IDENTIFIER_KINDS, 0) | {"cpf": 1}
+    for folder, masked in (("plain", False), ("masked", True)):
+        report = build(tmp_path / folder, source, mask_personal_data=masked)
+        assert report.personal_data == counts
+        whole = [
+            d
+            for s in finished.SPLITS
+            for d in finished.corpus_documents(tmp_path / folder, "v6", s)
+        ]
+        (found,) = [d for d in whole if "CPF" in d.text]
+        assert ("529.982.247-25" in found.text) != masked
+        assert ("ana@exemplo.com" in found.title) != masked
+        assert report.documents_kept == 41

@@ -237,3 +237,47 @@ def test_hub_offline_says_what_to_do(reading: Reading, monkeypatch: pytest.Monke
         ConnectionError, match=r"hf:no/such.*could not be streamed(.|\n)*local copy"
     ):
         reading("hf:no/such:train")
+
+
+def test_stacked_marks_are_malformed(tmp_path: Path, reading: Reading) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"text": "a" + "\u0301\u0323" * 60_000}) + "\n")
+    assert reading(path) == []
+    assert reading.malformed[0]["reason"] == "more than 1000 combining marks in a row in text"
+
+
+@pytest.mark.parametrize("name", ["HF_TOKEN", "HOME", "PATH"])
+def test_only_variables_of_ours_are_expanded(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "hf_dummy123456")
+    with pytest.raises(ValueError, match="begin with BRNB_") as caught:
+        input_files(f"${{{name}}}")
+    assert "dummy" not in str(caught.value)
+
+
+def test_errors_show_the_source_as_it_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRNB_DATA", "/home/alice/corpora")
+    with pytest.raises(FileNotFoundError, match=r"corpus \$\{BRNB_DATA\}/x does not exist") as e:
+        input_files("${BRNB_DATA}/x")
+    assert "alice" not in str(e.value)
+
+
+def test_links_out_of_the_folder_are_refused(tmp_path: Path, reading: Reading) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/b.txt").write_text("dentro")
+    (tmp_path / "in/a.txt").symlink_to("b.txt")
+    assert len(reading(tmp_path / "in")) == 2
+    (tmp_path / "secret.txt").write_text("segredo")
+    (tmp_path / "in/c.txt").symlink_to(tmp_path / "secret.txt")
+    with pytest.raises(ValueError, match=r"c\.txt is a link out of the folder"):
+        reading(tmp_path / "in")
+
+
+def test_a_parquet_text_that_stands_often_is_measured_as_often(
+    tmp_path: Path, reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(formats, "MAX_RECORD", 1000)
+    long = {"title": "t", "paragraphs": [["x" * 300] * 4]}
+    short = {"title": "t", "paragraphs": [["x" * 300] * 3]}
+    pq.write_table(pa.table({"text": [short, long, short]}), tmp_path / "a.parquet")
+    assert len(reading(tmp_path / "a.parquet")) == 2
+    assert [(m["line"], m["reason"]) for m in reading.malformed] == [(2, "longer than 1000 bytes")]

@@ -1,0 +1,166 @@
+"""Every reader on damaged and hostile files: accepted, or refused with the file's name.
+
+``make fuzz`` reads 100,000 files: BRNB_FUZZ says how many in all.
+"""
+
+import gzip
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from faults_environment import ENVIRONMENT
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from readers import make_readers
+
+NAMES = [
+    "corpus a.jsonl", "corpus a.json.gz", "corpus a.txt", "corpus a.parquet", "pairs", "test set",
+    "split", "split of pairs", "receipt", "started.json", "hashes.json", "manifest", "curves",
+    "samples", "documents.csv", "answers", "parameters", "pipeline.yaml", "notebook",
+    "executed notebook", "config.json", "models.csv", "claims", "model.json", "model.safetensors",
+    "characters", "tokenizer.model", "tokenizer_spec.json", "checkpoint", "rows.ids", "rows.bytes",
+    "rows.json",
+]  # fmt: skip
+SLOW = {"executed notebook": 20, "models.csv": 4, "rows.json": 4, "rows.ids": 4, "rows.bytes": 4}
+EXAMPLES = int(os.environ.get("BRNB_FUZZ", "800")) // len(NAMES)
+HOSTILE = [
+    b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\\ud83d", b"\r", b"\r\n", b"[" * 3000, b"{" * 3000,
+    b'{"a":' * 3000, b"NaN", b"-Infinity", b"1e999", b"null", b"[]", b"{}", b'""', b"true", b"-1",
+    b"9" * 400, "\u202e".encode(), "\u2028".encode(), b"\x1b]0;x\x07", b"&a [*a]", b"!!python/x",
+    b"../../x", b"",
+]  # fmt: skip
+EDITS = st.lists(
+    st.tuples(
+        st.sampled_from(["flip", "cut", "insert", "delete", "repeat", "value"]),
+        st.floats(0, 1, exclude_max=True),
+        st.one_of(st.sampled_from(HOSTILE), st.binary(max_size=12)),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def edited(content: bytes, edits: list) -> bytes:
+    """A file as a broken disk, a broken program or an enemy would leave it."""
+    data = bytearray(content)
+    for how, share, with_bytes in edits:
+        place = int(share * len(data))
+        if how == "flip" and data:
+            data[place] ^= 1 << (len(with_bytes) % 8)
+        elif how == "cut":
+            del data[place:]
+        elif how == "insert":
+            data[place:place] = with_bytes
+        elif how == "delete":
+            del data[place : place + 1 + len(with_bytes)]
+        elif how == "repeat":
+            data[place:place] = data[place : place + 64] * 3
+        elif how == "value":  # what stands between two separators
+            end = min((e for e in (data.find(s, place) for s in b",\n}]") if e >= 0), default=place)
+            begin = max(data.rfind(s, 0, place) for s in b":,\n[{") + 1
+            data[begin : max(begin, end)] = with_bytes
+    return bytes(data)
+
+
+@pytest.fixture(scope="module")
+def readers(tmp_path_factory):
+    os.environ["TQDM_DISABLE"] = "1"
+    made = make_readers(tmp_path_factory.mktemp("readers"))
+    assert set(made) == set(NAMES)
+    return made
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_file_breaks_a_reader(name, readers, tmp_path, tally):
+    reader = readers[name]
+
+    @settings(
+        max_examples=max(EXAMPLES // SLOW.get(name, 1), 5),
+        suppress_health_check=list(HealthCheck),
+        database=None,
+    )
+    @given(EDITS)
+    def reads(edits):
+        folder = tmp_path / "now"
+        shutil.rmtree(folder, ignore_errors=True)
+        path = folder / reader.file
+        path.parent.mkdir(parents=True)
+        path.write_bytes(edited(reader.content, edits))
+        try:
+            reader.read(folder)
+            said = ""
+        except (ValueError, OSError, KeyError) as error:
+            said = str(error) or repr(error)
+        is_named = not said or Path(reader.file).name in said or "corpus" in said
+        tally(f"fuzz {name}", lost=not is_named)
+        assert is_named, said
+
+    reads()
+
+
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from brnb.text.formats import rows_of
+import pyarrow.parquet
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+count = sum(1 for _ in rows_of(Path(sys.argv[1])))
+print(count, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+def nested(folder):
+    row = {"title": "t", "paragraphs": [["a" * 2_000_000]]}
+    pq.write_table(pa.table({"text": [row] * 640}), folder / "a.parquet", compression="zstd")
+    return "a.parquet"
+
+
+def flat(folder):
+    pq.write_table(pa.table({"text": ["a" * 5_000_000] * 256}), folder / "a.parquet")
+    return "a.parquet"
+
+
+def one_line(folder):
+    with gzip.open(folder / "a.jsonl.gz", "wb", compresslevel=1) as file:
+        for _ in range(300):
+            file.write(b"a" * 2**20)
+    return "a.jsonl.gz"
+
+
+def brackets(folder):
+    (folder / "a.jsonl").write_bytes(b"[" * 10_000_000 + b"\n")
+    return "a.jsonl"
+
+
+@pytest.mark.parametrize("make", [nested, flat, one_line, brackets])
+def test_small_files_take_no_large_memory(make, tmp_path, tally):
+    """Each stands for 300 MB and more; none may take as much."""
+    file = tmp_path / make(tmp_path)
+    command = [sys.executable, "-c", MEASURE, str(file)]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    _, mebibytes = map(int, done.stdout.split())
+    tally(f"memory bound, {make.__name__}", lost=mebibytes >= 300)
+    assert mebibytes < 300
+
+
+def test_hostile_lines_go_to_quarantine_with_their_number(tmp_path, readers, tally):
+    chance = random.Random(1)
+    lines = [json.dumps({"text": f"linha {n}"}).encode() for n in range(200)]
+    bad = sorted(chance.sample(range(200), 40))
+    for place in bad:
+        lines[place] = b"\xff" + chance.choice(HOSTILE).replace(b"\n", b"").replace(b"\r", b"")
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines))
+    documents = readers["corpus a.jsonl"].read(tmp_path)
+    with (tmp_path / "quarantine.jsonl").open(encoding="utf-8", newline="\n") as entries:
+        found = [json.loads(entry)["line"] for entry in entries]
+    tally("hostile lines", lost=found != [place + 1 for place in bad])
+    assert found == [place + 1 for place in bad]
+    assert len(documents) == 160
