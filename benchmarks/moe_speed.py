@@ -18,7 +18,7 @@ rate of a copy; calls are recorded as CUDA graphs, where that works.
 
 The training is the shared loop on random tokens: v6's sizes, each MLP 8 experts of its width; with
 our kernels, and with grouped_mm, as the loop compiles it and as Transformers calls it. It ran once,
-before the tiles of `moe_tiles.py`: 1.06 M tokens/s with our kernels, 1.02 times grouped_mm compiled.
+before the tiles of `moe_tiles.py`: 1.06 M tokens/s with our kernels, 1.02 of grouped_mm compiled.
 
 Where the time of such a step goes with our kernels, in milliseconds of an H200, by a profile:
 

@@ -62,7 +62,7 @@ class CompressionParams(Params):
 
     teacher: Name = Field(description="run whose model teaches")
     student_tokenizer: Name = Field(description="which tokenizer of run 'tokenizer'")
-    student: StudentShape
+    student: StudentShape = Field(description="its sizes; all else as the teacher")
     ways: Annotated[list[Way], Field(min_length=1)] = Field(description="of training the student")
     repeats: Annotated[int, Field(ge=2)] = Field(description="of each, with seeds seed, seed + 1…")
     tokens: Positive = Field(description="of each training")
