@@ -34,7 +34,9 @@ class CompressionParams(Params):
     others: list[str] = Field(description="folders, GGUF files or hub ids of more models")
     window: Annotated[int, Field(ge=16)] = Field(description="tokens that these read at a time")
     cleaning: Literal["early", "v6"] = Field(description="of the text that these read")
-    schemes: Annotated[list[Scheme], Field(min_length=1)]
+    schemes: Annotated[list[Scheme], Field(min_length=1)] = Field(
+        description="number formats of the weights"
+    )
     file_schemes: Annotated[list[FileScheme], Field(min_length=1)] = Field(description="of GGUF")
     student_schemes: Annotated[list[Scheme], Field(min_length=1)] = Field(
         description="of the student, and GGUF's"
