@@ -96,7 +96,9 @@ def own_model(run: str, folder: Path, tokenizers: Path, params: dict[str, Any]) 
     llama = None
     if (folder / "hf").is_dir():
         require_weights(folder / "hf")
-        llama = AutoModelForCausalLM.from_pretrained(folder / "hf", dtype=torch.float32).eval()
+        llama = AutoModelForCausalLM.from_pretrained(
+            folder / "hf", dtype=torch.float32, trust_remote_code=False, use_safetensors=True
+        ).eval()
     tokenizer: Tokenizer = load_tokenizer(tokenizers / params["tokenizer"])
     return Original(run, load_language_model(folder), tokenizer, params["seq_len"], llama)
 
@@ -135,6 +137,11 @@ def other_model(source: str, window: int) -> Original:
     return Original(
         path.stem, HuggingFaceLM(model).eval(), HuggingFaceTokenizer(tokenizer), window, llama
     )
+
+
+def other_models(sources: list[str], window: int, cleaning: str) -> list[tuple[Original, str]]:
+    """Each of them as `other_model` loads it, with the cleaning of the text that it reads."""
+    return [(other_model(source, window), cleaning) for source in sources]
 
 
 def require_weights(folder: Path, config: str = "config.json") -> None:

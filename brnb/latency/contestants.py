@@ -100,7 +100,7 @@ def _empty(config: "PreTrainedConfig", dtype: torch.dtype) -> "PreTrainedModel":
     from transformers import AutoModelForCausalLM
 
     with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(config, dtype=dtype)
+        return AutoModelForCausalLM.from_config(config, dtype=dtype, trust_remote_code=False)
 
 
 def _read(contestant: Contestant, dtype: torch.dtype) -> "PreTrainedModel":

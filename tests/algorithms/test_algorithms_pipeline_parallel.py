@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from brnb.algorithms.pipeline_parallel import gpipe_schedule, schedule_utilisation, stage_layers
+from brnb.algorithms.pipeline_parallel import gpipe_schedule, schedule_utilisation
 
 
 def test_four_stages_have_the_gradients_of_one_model(four):
@@ -41,10 +41,3 @@ def test_a_schedule_respects_what_depends_on_what(stages, micro_batches):
 def test_the_bubble_is_eq_b84s(P, M, printed):
     """M / (M + P - 1); for one micro-batch 1 / P, Eq. B.83."""
     assert schedule_utilisation(gpipe_schedule(P, M)) == pytest.approx(printed)
-
-
-def test_stages_share_layers_out():
-    """B.80 for ten layers and four stages, counted from 0."""
-    assert [list(stage_layers(10, 4, p)) for p in range(4)] == [
-        [0, 1], [2, 3, 4], [5, 6], [7, 8, 9]
-    ]  # fmt: skip

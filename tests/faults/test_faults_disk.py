@@ -1,12 +1,9 @@
 """A disk that is full at every write, and one that is read-only."""
 
-import os
-import resource
+import json
 import subprocess
 import sys
-from pathlib import Path
 
-import fault_stages
 import pytest
 from faults_environment import ENVIRONMENT, TESTS
 
@@ -42,35 +39,18 @@ def test_a_disk_that_is_full_or_read_only_loses_nothing(tmp_path, tally):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("stage", ["chapters", "cleaning", "training", "rendering"])
-def test_a_write_that_fails_anywhere_names_the_file_or_loses_nothing(
-    stage, tmp_path, tally, kills, capfd
-):
+def test_a_write_that_fails_anywhere_names_the_file_or_loses_nothing(tmp_path, tally, kills):
     """Files may grow to so many bytes and no further: every size is another write that fails."""
-    fault_stages.STAGES[stage](tmp_path / "whole")
-    expected = fault_stages.artefacts(tmp_path / "whole")
-    pieces = tmp_path / "pieces"
-    pieces.mkdir()
-    for size in [0, 10, 300, 1000, 3000, 8000, 20_000][: 2 + kills]:
-        code = limited(stage, pieces, size)
-        tally(f"no room for a byte more during {stage}", lost=code not in (0, 3))
-        assert code in (0, 3), capfd.readouterr().err  # done, or an OSError that names a file
-    fault_stages.STAGES[stage](pieces)
-    assert fault_stages.artefacts(pieces) == expected
-
-
-def limited(stage: str, folder: Path, size: int) -> int:
-    """Run a stage in a fork whose files may have so many bytes; 3 for an error with a file."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-            fault_stages.STAGES[stage](folder)
-            code = 0
-        except OSError as error:
-            code = 3 if error.filename or error.errno else 1
-        except BaseException as error:
-            os.write(2, repr(error).encode())
-        os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    sizes = [0, 10, 300, 1000, 3000, 8000, 20_000][: 2 + kills]
+    command = [sys.executable, str(TESTS / "small/full_file.py"), str(tmp_path), *map(str, sizes)]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    stages = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(stages) == 4
+    for stage in stages:
+        failed = [size for size, code in stage["codes"].items() if code not in (0, 3)]
+        tally(
+            f"no room for a byte more during {stage['stage']}", lost=len(failed), tried=len(sizes)
+        )
+        assert not failed, (stage, done.stderr[-3000:])  # done, or an OSError that names a file
+        assert stage["same"], (stage, done.stderr[-3000:])

@@ -6,14 +6,6 @@ import pytest
 from thesis_copy import call, copy_project
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items):
-    """Tests that read the executed thesis go to one process, which executes it once."""
-    for item in items:
-        if "thesis" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("thesis"))
-
-
 @pytest.fixture(scope="session")
 def thesis(tmp_path_factory) -> Path:
     """The whole thesis, executed small."""

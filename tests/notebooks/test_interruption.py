@@ -10,6 +10,8 @@ import time
 import pytest
 from thesis_copy import ENVIRONMENT, call
 
+pytestmark = pytest.mark.xdist_group("thesis")  # executed once, in one process
+
 RUN = ["papermill", "notebooks/04_v1_char_rnn.ipynb", "v1.ipynb", "-f", "params/smoke/v1.yaml"]
 
 

@@ -5,9 +5,12 @@ import re
 import shutil
 import subprocess
 
+import pytest
 import yaml
 from latex import needs_latex
 from thesis_copy import ENVIRONMENT, ROOT, call
+
+pytestmark = pytest.mark.xdist_group("thesis")  # executed once, in one process
 
 
 def status(project):

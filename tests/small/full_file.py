@@ -1,0 +1,55 @@
+"""What test_faults_disk.py runs: `full_file.py DIR SIZE…` runs every stage with files that may not
+grow past a size, one size after the other, and then without a limit.
+
+One process imports everything, once, and forks a child for every attempt: a process with threads,
+as a test's is, must not. Prints one JSON line a stage: the exit codes, by size, and whether the
+artefacts at the end are those of a run that had room. Code 0 is done, 3 an OSError.
+"""
+
+import json
+import os
+import resource
+import sys
+import threading
+import traceback
+from pathlib import Path
+
+import torch._dynamo  # what optimizers import, before the forks
+from fault_stages import STAGES, artefacts
+from tqdm import tqdm
+
+
+def attempt(stage: str, folder: Path, size: int | None) -> int:
+    """Run a stage in a fork whose files may have so many bytes; returns its exit code."""
+    child = os.fork()
+    if child == 0:
+        tqdm.set_lock(threading.RLock())  # its own is shared with forks
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 1
+        try:
+            if size is not None:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+            STAGES[stage](folder)
+            code = 0
+        except OSError as error:
+            code = 3 if error.filename or error.errno else 1
+        except BaseException:
+            traceback.print_exc()
+        os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def main(folder: Path, sizes: list[int]) -> None:
+    """Every stage that writes files of several sizes, in turn."""
+    torch.set_num_threads(1)
+    for stage in ("chapters", "cleaning", "training", "rendering"):
+        whole, pieces = folder / stage / "whole", folder / stage / "pieces"
+        pieces.mkdir(parents=True)
+        codes = {size: attempt(stage, pieces, size) for size in sizes}
+        ended = [attempt(stage, place, None) for place in (whole, pieces)]
+        same = ended == [0, 0] and artefacts(whole) == artefacts(pieces)
+        print(json.dumps({"stage": stage, "codes": codes, "same": same}), flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), [int(size) for size in sys.argv[2:]])
