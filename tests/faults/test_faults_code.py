@@ -50,9 +50,8 @@ def test_yaml_is_plain_and_no_text_becomes_a_command():
     assert not [text for text in texts if re.search(r"yaml\.(Unsafe|Full|C?)Loader", text)]
     assert not calls("unsafe_load", "full_load", "system", "popen", "eval_str")
     assert not [c for c in calls("run", "Popen", "check_output") if "shell=True" in c[1]]
-    executing = [
-        file for file, call in calls("eval", "exec") if call.startswith(("eval(", "exec("))
-    ]
+    builtin = "eval(", "exec("
+    executing = [file for file, call in calls("eval", "exec") if call.startswith(builtin)]
     assert executing == ["sandbox/jail.py"]  # an answer's program, in a process without rights
 
 

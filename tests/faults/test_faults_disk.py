@@ -49,8 +49,6 @@ def test_a_write_that_fails_anywhere_names_the_file_or_loses_nothing(tmp_path, t
     assert len(stages) == 4
     for stage in stages:
         failed = [size for size, code in stage["codes"].items() if code not in (0, 3)]
-        tally(
-            f"no room for a byte more during {stage['stage']}", lost=len(failed), tried=len(sizes)
-        )
+        tally(f"no room for a byte more during {stage['stage']}", len(failed), len(sizes))
         assert not failed, (stage, done.stderr[-3000:])  # done, or an OSError that names a file
         assert stage["same"], (stage, done.stderr[-3000:])
