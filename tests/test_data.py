@@ -10,6 +10,7 @@ from brnb import data
 ALLOWED = {
     "brnb/data.py": "the door",
     "brnb/fingerprint.py": "hashes what others read",
+    "brnb/compress/llama_cpp.py": "of llama.cpp's extension, not of ours",
     "brnb/report/book.py": "says by which code an HTML page was made",
 }
 

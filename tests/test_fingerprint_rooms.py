@@ -12,7 +12,7 @@ NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 # All may reach the press and the facts that it prints.
 PRESS = {"chapters", "report", "thesis"}
 ROOMS = """
-01_rarity               rarity
+01_rarity               text rarity
 02_corpus               text
 03_tokenizer            text tokenizers
 04_v1_char_rnn          text tokenizers ops models train generate evaluate
@@ -27,7 +27,7 @@ ROOMS = """
 13_sft_qlora            text            ops        train bases finetune theory
 14_eval_intrinsic       text            ops        train bases finetune theory evaluate studies
 15_eval_extrinsic       text ops train bases finetune theory generate evaluate studies extrinsic
-16_cost_tables          theory
+16_cost_tables          text theory
 17_moe_dense    text tokenizers ops models train bases algorithms evaluate sandbox studies latency
 18_architectures text tokenizers ops models train bases generate evaluate studies \
     algorithms architectures theory
@@ -35,7 +35,7 @@ ROOMS = """
 20_attention            text tokenizers ops models train generate evaluate algorithms theory
 21_compute_infrastructure text tokenizers ops models train algorithms theory
 22_scaling_laws         text tokenizers ops models train generate evaluate studies theory
-23_claims_audit         audit theory
+23_claims_audit         text audit theory
 """
 # What of these rooms, and of the data, must not be reached.
 NEVER = """

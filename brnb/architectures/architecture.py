@@ -22,7 +22,7 @@ NORMS = {"pre": 2, "post": 2, "sandwich": 4}  # of a layer
 
 
 @dataclass(frozen=True)
-class DecoderLayer:
+class LayerShape:
     """One block: what mixes the tokens, and the network after it."""
 
     mixer: Mixer
@@ -54,7 +54,7 @@ class Architecture:
     vocab: int
     width: int
     context: int
-    layers: tuple[DecoderLayer, ...]
+    layers: tuple[LayerShape, ...]
     tied: bool
     norm: Literal["pre", "post", "sandwich"] = "pre"
     activation: str = "SwiGLU"
@@ -123,6 +123,6 @@ class Architecture:
                 reading += layer.mixer.reading_flops(context)
         return 2 * weights + reading
 
-    def kinds(self) -> list[tuple[DecoderLayer, int]]:
+    def kinds(self) -> list[tuple[LayerShape, int]]:
         """The different layers and how many there are of each, the most frequent first."""
         return Counter(self.layers).most_common()

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from brnb.architectures.architecture import Architecture, DecoderLayer
+from brnb.architectures.architecture import Architecture, LayerShape
 from brnb.architectures.families import FAMILIES, FamilyTraits
 from brnb.architectures.mixers import AttentionHeads, Delta, Indexer, Latent, Mixer
-from brnb.architectures.networks import Dense, Experts, Network
+from brnb.architectures.networks import Dense, ExpertNetworks, Network
 from brnb.params import nearest
 
 _ACTIVATIONS = {"silu": "SwiGLU", "gelu_pytorch_tanh": "GeGLU", "gelu": "GeGLU"}
@@ -83,7 +83,7 @@ class _Reader:
             vocab=self.size("vocab_size"),
             width=self.size("hidden_size"),
             context=self.size("max_position_embeddings"),
-            layers=tuple(DecoderLayer(self.mixer(i), self.network(i)) for i in range(count)),
+            layers=tuple(LayerShape(self.mixer(i), self.network(i)) for i in range(count)),
             tied=bool(self.fields.get("tie_word_embeddings", self.family.tied)),
             norm=self.family.norm,
             activation=self.activation(),
@@ -242,7 +242,7 @@ class _Reader:
             raise self.error(f"num_experts_per_tok = {active} of only {count} experts")
         hidden = self.size("moe_intermediate_size", "intermediate_size")
         shared = (self.optional("n_shared_experts", least=0) or 0) * hidden
-        return Experts(
+        return ExpertNetworks(
             count=count,
             active=active,
             hidden=hidden,

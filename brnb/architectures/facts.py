@@ -5,7 +5,7 @@ from typing import Any
 
 from brnb.architectures.architecture import Architecture
 from brnb.architectures.mixers import AttentionHeads, Delta, Latent, Mixer
-from brnb.architectures.networks import Experts
+from brnb.architectures.networks import ExpertNetworks
 
 Facts = dict[str, Any]
 
@@ -36,7 +36,7 @@ def drawn_facts(architecture: Architecture) -> Facts:
         "marks": _marks(attention),
         "windows": Counter(_sight(mixer) for mixer in mixers).most_common(),
         "unrotated": sum(isinstance(m, AttentionHeads) and not m.rope for m in mixers),
-        "sparse": isinstance(networks[0][0], Experts),
+        "sparse": isinstance(networks[0][0], ExpertNetworks),
         "network": networks[0][0],
         "first_network": networks[1] if len(networks) > 1 else None,
         "parameters": architecture.parameters,

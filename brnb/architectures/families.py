@@ -37,7 +37,7 @@ class FamilyTraits:
     tied
         Where the configuration does not say.
     sinks, gated, shared_gate
-        As in `AttentionHeads` and `Experts`.
+        As in `AttentionHeads` and `ExpertNetworks`.
     expert_bias
         Whether experts and router have biases.
     indexer

@@ -40,7 +40,7 @@ class Dense:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Experts:
+class ExpertNetworks:
     """Gated networks of which a router chooses some for each token.
 
     Attributes

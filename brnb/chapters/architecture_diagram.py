@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from brnb.architectures.architecture import Architecture
 from brnb.architectures.facts import Facts, differing_facts, drawn_facts
-from brnb.architectures.networks import Experts
+from brnb.architectures.networks import ExpertNetworks
 from brnb.chapters import architecture_words as words
 from brnb.chapters.architecture_words import TextLine
 from brnb.report.figures import TEXT_WIDTH, style
@@ -190,7 +190,7 @@ def _block(pen: _Pen, told: Facts, lang: str) -> None:
         words.attention_marks(told, lang),
         lang,
     )
-    experts = told["network"] if isinstance(told["network"], Experts) else None
+    experts = told["network"] if isinstance(told["network"], ExpertNetworks) else None
     _part(pen, told, words.network_lines(told, lang), "network", experts, lang)
     times = TextLine(f"× {told['depth']}", ("depth",))
     pen.text(RIGHT, pen.y - 2, times, fontsize=11, weight="bold", ha="right")
@@ -210,7 +210,7 @@ def _part(pen: _Pen, told: Facts, lines: list[TextLine], fill: str, inside: Any,
         pen.arrow(3)
     bottom = pen.y
     pen.box(lines, fill, extra=8 if inside else 0)
-    if isinstance(inside, Experts):
+    if isinstance(inside, ExpertNetworks):
         _experts(pen, bottom, inside)
     elif inside:
         _pills(pen, bottom, inside)
@@ -247,7 +247,7 @@ def _pills(pen: _Pen, bottom: float, marks: list[TextLine]) -> None:
         left += width + 2
 
 
-def _experts(pen: _Pen, bottom: float, network: Experts) -> None:
+def _experts(pen: _Pen, bottom: float, network: ExpertNetworks) -> None:
     """A row of experts: dark ones are chosen, the first in a frame of its own is shared."""
     from matplotlib.patches import Rectangle
 

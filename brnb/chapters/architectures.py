@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from brnb.architectures.architecture import DecoderLayer
+    from brnb.architectures.architecture import LayerShape
 
 LONG = 131_072  # 128K
 DECIMALS = {
@@ -174,7 +174,7 @@ def _attention(model: Architecture, lang: str) -> str:
     return f"{kind}, {label('with_indexer', lang)}" if sparse else kind
 
 
-def _is_local(layer: "DecoderLayer") -> bool:
+def _is_local(layer: "LayerShape") -> bool:
     return isinstance(layer.mixer, AttentionHeads) and layer.mixer.window is not None
 
 

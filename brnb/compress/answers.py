@@ -81,7 +81,7 @@ def greedy(model: Predictor, prompts: Tensor, new: int) -> tuple[Tensor, AnswerS
     return torch.cat(drawn, 1), AnswerSpeed(first, rate)
 
 
-def speeds(
+def answer_speeds(
     model: Predictor, prompts: Tensor, new: int, batches: Sequence[int]
 ) -> dict[int, AnswerSpeed]:
     """Speed with each number of sequences at a time, the prompts repeated as needed.

@@ -11,7 +11,7 @@ Scheme = Literal[
     "nf4", "nf4_double", "fp4", "fp4_double", "int4", "gptq",
 ]  # fmt: skip
 FileScheme = Literal["f32", "q8_0", "q6_k", "q5_k", "q4_k", "q3_k", "q2_k"]
-Way = Literal["text", "text_same_time", "logits", "hidden", "sequence"]
+TrainingWay = Literal["text", "text_same_time", "logits", "hidden", "sequence"]
 Width = Annotated[int, Field(ge=2, le=8)]
 
 
@@ -65,7 +65,9 @@ class CompressionParams(Params):
     teacher: Name = Field(description="run whose model teaches")
     student_tokenizer: Name = Field(description="which tokenizer of run 'tokenizer'")
     student: StudentShape = Field(description="its sizes; all else as the teacher")
-    ways: Annotated[list[Way], Field(min_length=1)] = Field(description="of training the student")
+    ways: Annotated[list[TrainingWay], Field(min_length=1)] = Field(
+        description="of training the student"
+    )
     repeats: Annotated[int, Field(ge=2)] = Field(description="of each, with seeds seed, seed + 1…")
     tokens: Positive = Field(description="of each training")
     learning_rate: float = Field(gt=0, lt=1, description="peak, of the student")

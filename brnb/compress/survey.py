@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from brnb.compress.answers import beginnings, continuation_scores, speeds
+from brnb.compress.answers import answer_speeds, beginnings, continuation_scores
 from brnb.compress.calibration import MapInputs, collect_inputs, output_errors
 from brnb.compress.fidelity import Fidelity, fidelity, paired_change
 from brnb.compress.gguf_file import map_bits_of_file, write_gguf
@@ -209,7 +209,7 @@ class Survey:
 
 
 def _rates(model: Predictor, prompts: Tensor, new: int, batches: Sequence[int]) -> dict[str, float]:
-    measured = speeds(model, prompts, new, batches)
+    measured = answer_speeds(model, prompts, new, batches)
     return {str(batch): speed.tokens_per_second for batch, speed in measured.items()}
 
 

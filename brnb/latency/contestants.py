@@ -32,7 +32,9 @@ class ModelSize:
     active: int
 
 
-def configuration(contestant: Contestant, shapes: dict[str, dict[str, Any]]) -> "PreTrainedConfig":
+def contestant_config(
+    contestant: Contestant, shapes: dict[str, dict[str, Any]]
+) -> "PreTrainedConfig":
     """The configuration of a contestant, from its shape or from its base."""
     from transformers import AutoConfig
 
@@ -69,7 +71,7 @@ def load_contestant(
     Parameters
     ----------
     contestant, config
-        What to load, and its `configuration`.
+        What to load, and its `contestant_config`.
     device
         Where it goes.
     seed

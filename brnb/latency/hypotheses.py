@@ -137,7 +137,7 @@ def findings_of(records: pd.DataFrame, params: "LatencyParams") -> list[Hypothes
     Parameters
     ----------
     records
-        As `brnb.latency.study.records` gives them.
+        As `brnb.latency.study.answer_records` gives them.
     params
         Comparisons, seed, resamples and confidence.
     """

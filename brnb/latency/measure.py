@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-class Vocabulary(Protocol):
+class TextCodec(Protocol):
     """Text to token ids and back; `ends` are the tokens that end an answer."""
 
     ends: frozenset[int]
@@ -85,7 +85,7 @@ class Schedule:
 def time_model(
     name: str,
     load: Callable[[], "PreTrainedModel"],
-    vocabulary: Vocabulary,
+    vocabulary: TextCodec,
     items: Sequence[BenchmarkItem],
     schedule: Schedule,
     journal: Path,
@@ -142,7 +142,7 @@ class MemoryHeld(RuntimeError):
 def _timed(
     name: str,
     load: Callable[[], "PreTrainedModel"],
-    vocabulary: Vocabulary,
+    vocabulary: TextCodec,
     items: Sequence[BenchmarkItem],
     left: Iterable[tuple[BenchmarkItem, int]],
     schedule: Schedule,
@@ -174,7 +174,7 @@ def empty_memory(device: torch.device) -> int:
 def _one(
     name: str,
     model: "PreTrainedModel",
-    vocabulary: Vocabulary,
+    vocabulary: TextCodec,
     item: BenchmarkItem,
     repeat: int,
     schedule: Schedule,
@@ -215,7 +215,7 @@ class _Clock:
 
 @torch.inference_mode()
 def _answer(
-    model: "PreTrainedModel", vocabulary: Vocabulary, item: BenchmarkItem, schedule: Schedule
+    model: "PreTrainedModel", vocabulary: TextCodec, item: BenchmarkItem, schedule: Schedule
 ) -> tuple[int, list[int], list[float]]:
     """Length of the prompt, the tokens that follow it, and when the prompt and each were there."""
     prompt, clock = vocabulary.encode(item.prompt), _Clock()
@@ -235,7 +235,7 @@ def _answer(
 
 
 def _counted(
-    model: "PreTrainedModel", vocabulary: Vocabulary, item: BenchmarkItem, schedule: Schedule
+    model: "PreTrainedModel", vocabulary: TextCodec, item: BenchmarkItem, schedule: Schedule
 ) -> int:
     """Bytes of the weights and of what the longest prompt adds, tensor by tensor."""
     weights = {p.untyped_storage()._cdata: p.untyped_storage().nbytes() for p in model.parameters()}

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from brnb.fingerprint import digest, reached
-from brnb.latency.contestants import ModelSize, configuration, load_contestant, model_size
+from brnb.latency.contestants import ModelSize, contestant_config, load_contestant, model_size
 from brnb.latency.items import BenchmarkItem, dosmi_v2, expertise_map, first_of_each, read_benchmark
 from brnb.latency.measure import Schedule, Timing, time_model
 from brnb.latency.params import Contestant, LatencyParams
@@ -72,7 +72,7 @@ def time_all(
     schedule = Schedule(params.warm_up, params.repeats, budgets)
     results = []
     for contestant in params.contestants:
-        config = configuration(contestant, params.shapes)
+        config = contestant_config(contestant, params.shapes)
         shape = params.shapes.get(contestant.shape or "")
         key = timings_identity(contestant, shape, schedule, device, own.vocab_size)
         timings = time_model(
@@ -103,7 +103,7 @@ def timings_identity(
     return digest([told, reached(["brnb.latency.measure", "brnb.latency.contestants"])])
 
 
-def records(
+def answer_records(
     timed: Sequence[TimedContestant], items: Sequence[BenchmarkItem], execute: Execute | None
 ) -> pd.DataFrame:
     """One row an answer, as the CSV of document 003 had it, and more: every score stands beside.

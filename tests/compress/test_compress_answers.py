@@ -5,7 +5,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from brnb.compress.answers import beginnings, continuation_scores, greedy, speeds
+from brnb.compress.answers import answer_speeds, beginnings, continuation_scores, greedy
 from brnb.compress.edge import serve_at_edge
 from brnb.compress.gguf_file import write_gguf
 from brnb.compress.language_models import HuggingFaceLM
@@ -38,7 +38,7 @@ def test_answers_are_transformers_greedy_ones(llama):
     said, speed = greedy(HuggingFaceLM(llama), prompts, 8)
     assert torch.equal(said, generated(llama, prompts, 8))
     assert speed.tokens_per_second > 0
-    assert set(speeds(HuggingFaceLM(llama), prompts, 3, [1, 4])) == {1, 4}
+    assert set(answer_speeds(HuggingFaceLM(llama), prompts, 3, [1, 4])) == {1, 4}
 
 
 def test_what_is_served_is_the_same_answer(llama, tmp_path):

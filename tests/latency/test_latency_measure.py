@@ -14,7 +14,7 @@ from brnb.latency import measure, study
 from brnb.latency.contestants import (
     ExpertMaps,
     ModelSize,
-    configuration,
+    contestant_config,
     load_contestant,
     model_size,
 )
@@ -37,7 +37,7 @@ def loader(one, calls=None):
     def call():
         if calls is not None:
             calls.append(1)
-        return load_contestant(one, configuration(one, shapes), CPU, 3)
+        return load_contestant(one, contestant_config(one, shapes), CPU, 3)
 
     return call
 
@@ -123,7 +123,7 @@ FAMILIES = {
 def test_random_weights_compute_what_transformers_computes_with_them(family):
     shape = MIXTURE | {"model_type": family} | FAMILIES[family]
     one = contestant(family)
-    model = load_contestant(one, config := configuration(one, {family: shape}), CPU, 3)
+    model = load_contestant(one, config := contestant_config(one, {family: shape}), CPU, 3)
     theirs = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
     theirs.load_state_dict(model.state_dict())
     ids = torch.arange(40)[None]
@@ -136,7 +136,7 @@ def test_a_folder_gives_its_own_weights(tmp_path, weights, least):
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**MIXTURE)).eval()
     model.save_pretrained(tmp_path / "base")
     one = Contestant(name="x", family="moe", weights=weights, base=str(tmp_path / "base"))
-    read = load_contestant(one, configuration(one, {}), CPU, 0)
+    read = load_contestant(one, contestant_config(one, {}), CPU, 0)
     ids = torch.arange(40)[None]
     both = torch.stack([m(ids).logits.float().flatten() for m in (read, model)])
     assert torch.corrcoef(both)[0, 1] > least
@@ -145,7 +145,7 @@ def test_a_folder_gives_its_own_weights(tmp_path, weights, least):
 def test_a_base_that_is_nowhere_is_named(tmp_path):
     missing = Contestant(name="x", family="moe", weights="fp32", base=str(tmp_path / "nothing"))
     with pytest.raises((FileNotFoundError, ValueError), match="nothing"):
-        configuration(missing, {})
+        contestant_config(missing, {})
 
 
 @pytest.mark.parametrize(("weights", "bits"), [("nf4", 4), ("int8", 8)])
@@ -186,7 +186,7 @@ def test_peak_memory_holds_the_weights_and_more(vocabulary, tmp_path):
 def test_the_study_times_all_and_records_every_answer(params, vocabulary, tmp_path):
     items = study.items_of(params)
     timed = study.time_all(params, items, vocabulary, tmp_path)
-    records = study.records(timed, items, None)
+    records = study.answer_records(timed, items, None)
     assert len(records) == 2 * 8 * 2
     assert set(records["family"]) == {"dense", "moe"}
     assert records["new_tokens"].tolist() == ([2] * 4 + [3] * 4) * 4
