@@ -92,7 +92,7 @@ def train(
                 training.save()
         training.save()
     if keep == "best":
-        training.checkpoint.load_best(model)
+        training.load_best()
     return history
 
 
@@ -200,6 +200,14 @@ class Training:
         self.history.evaluation_seconds += self.clock.lap()
         if self.history.best is point and self.world.rank == 0:
             self.checkpoint.keep_best()
+
+    def load_best(self) -> None:
+        """Take the weights of the lowest loss, which the first process has and has written."""
+        self.checkpoint.wait()
+        self.world.gather(0)  # nobody reads before it is written
+        if self.world.rank > 0:
+            self.checkpoint.load(torch.device("cpu"))
+        self.checkpoint.load_best(self.model)
 
     def save(self) -> None:
         """Keep everything that the next step depends on; every process has to take part."""

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 import torch
-from conftest import DENSE, MIXTURE
+from latency_values import DENSE, MIXTURE
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from brnb.latency import measure, study

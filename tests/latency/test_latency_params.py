@@ -1,7 +1,7 @@
 """What parameters of the runner are refused, with the fix in the message."""
 
 import pytest
-from conftest import VALUES
+from latency_values import VALUES
 
 from brnb.latency.params import LatencyParams
 from brnb.params import ParameterError, validate
