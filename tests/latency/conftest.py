@@ -1,7 +1,7 @@
 """A vocabulary of bytes, small shapes, and parameters of a small comparison."""
 
 import pytest
-from latency_values import VALUES
+from latency_values import VALUES, Bytes
 
 from brnb.latency.params import LatencyParams
 
