@@ -36,7 +36,7 @@ fuzz: .venv/ready
 # Where there is a GPU: what `make test` skips.
 test-gpu: .venv/ready
 	@python -c 'import torch; torch.cuda.is_available() or exit("test-gpu: PyTorch sees no GPU here")'
-	pytest tests/ops/test_kernels.py tests/ops/test_ops_flash.py
+	pytest tests/ops
 
 # Once a clone: readable differences and merges of notebooks, outputs left out, checks before a commit.
 git: .venv/ready
