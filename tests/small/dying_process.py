@@ -10,13 +10,11 @@ import os
 import random
 import signal
 import sys
-import threading
-import traceback
 from pathlib import Path
 
 import torch
+from forked import in_fork
 from tiny_training import FORMS, TRAIN, VALIDATION, prepare
-from tqdm import tqdm
 
 from brnb.train.loop import Training, train
 
@@ -53,21 +51,12 @@ def attempt(form, folder, dies_in=None, dies_after=None):
     (folder / "left.json").write_text(json.dumps(left))
 
 
-def in_child(*arguments, **keywords):
+def call(*arguments, **keywords):
     """Call `attempt` in a fork; returns the signal that ended it, or 0."""
-    child = os.fork()
-    if child == 0:
-        tqdm.set_lock(threading.RLock())  # its own is shared with forks: the dead would keep it
-        try:
-            attempt(*arguments, **keywords)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    status = os.waitpid(child, 0)[1]
-    if os.WIFEXITED(status) and os.WEXITSTATUS(status):
+    code = in_fork(attempt, *arguments, **keywords)
+    if code > 0:
         sys.exit(f"{arguments} failed")
-    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    return -code
 
 
 def main(folder: Path) -> None:
@@ -77,13 +66,13 @@ def main(folder: Path) -> None:
     Training(model, TRAIN, params, folder, "data").optimizer.step()
     chance = random.Random(8)
     for form in FORMS:
-        assert in_child(form, folder / form / "whole") == 0
+        assert call(form, folder / form / "whole") == 0
         pieces = folder / form / "pieces"
         for _ in range(2):
             # From the third step on: what the first one left is on disk by then.
-            assert in_child(form, pieces, dies_in=chance.randint(3, 6)) == signal.SIGKILL
-        in_child(form, pieces, dies_after=chance.uniform(0.01, 0.1))
-        assert in_child(form, pieces) == 0
+            assert call(form, pieces, dies_in=chance.randint(3, 6)) == signal.SIGKILL
+        call(form, pieces, dies_after=chance.uniform(0.01, 0.1))
+        assert call(form, pieces) == 0
 
 
 if __name__ == "__main__":

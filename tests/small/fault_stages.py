@@ -7,6 +7,7 @@ in its chapter.
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 
 import nbformat
@@ -124,14 +125,15 @@ STAGES = {
     "packing": packing, "evaluation": evaluation, "rendering": rendering, "chapters": chapters,
 }  # fmt: skip
 TIMED = {"receipt.json", "hashes.json", "lock"}  # hold seconds, dates, process numbers
+PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}")  # what a kill within `write_atomic` leaves; unread
 
 
 def artefacts(folder: Path) -> dict[str, str]:
     """SHA-256 of what a stage is to leave, by path: neither caches nor what holds the time."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    # A kill within `write_atomic` leaves a hidden file that nobody reads.
-    kept = (p for p in files if p.name not in TIMED and p.suffix not in (".pt", ".lock"))
-    kept = (p for p in kept if not p.name.startswith("."))
+    results = (p for p in files if p.name not in TIMED and p.suffix not in (".pt", ".lock"))
     return {
-        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in kept
+        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in results
+        if not PARTIAL.fullmatch(p.name)
     }

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from fault_stages import chapters
+from forked import in_fork
 
 from brnb import cli
 
@@ -27,15 +28,7 @@ def fill(path: Path) -> None:
 
 def attempt(folder: Path) -> str:
     """Execute the chapters; the error that stopped them, if one did."""
-    child = os.fork()
-    if child == 0:
-        try:
-            chapters(folder)
-        except OSError as error:
-            print("OSError:", error)
-            os._exit(3)
-        os._exit(0)
-    return {0: "done", 3: "OSError"}[os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])]
+    return {0: "done", 3: "OSError"}[in_fork(chapters, folder)]
 
 
 def main(folder: Path) -> None:

@@ -7,36 +7,20 @@ artefacts at the end are those of a run that had room. Code 0 is done, 3 an OSEr
 """
 
 import json
-import os
 import resource
 import sys
-import threading
-import traceback
 from pathlib import Path
 
 import torch._dynamo  # what optimizers import, before the forks
 from fault_stages import STAGES, artefacts
-from tqdm import tqdm
+from forked import in_fork
 
 
-def attempt(stage: str, folder: Path, size: int | None) -> int:
-    """Run a stage in a fork whose files may have so many bytes; returns its exit code."""
-    child = os.fork()
-    if child == 0:
-        tqdm.set_lock(threading.RLock())  # its own is shared with forks
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        code = 1
-        try:
-            if size is not None:
-                resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-            STAGES[stage](folder)
-            code = 0
-        except OSError as error:
-            code = 3 if error.filename or error.errno else 1
-        except BaseException:
-            traceback.print_exc()
-        os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+def run(stage: str, folder: Path, size: int | None) -> None:
+    """A stage whose files may have so many bytes."""
+    if size is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    STAGES[stage](folder)
 
 
 def main(folder: Path, sizes: list[int]) -> None:
@@ -45,8 +29,8 @@ def main(folder: Path, sizes: list[int]) -> None:
     for stage in ("chapters", "cleaning", "training", "rendering"):
         whole, pieces = folder / stage / "whole", folder / stage / "pieces"
         pieces.mkdir(parents=True)
-        codes = {size: attempt(stage, pieces, size) for size in sizes}
-        ended = [attempt(stage, place, None) for place in (whole, pieces)]
+        codes = {size: in_fork(run, stage, pieces, size, quiet=True) for size in sizes}
+        ended = [in_fork(run, stage, place, None, quiet=True) for place in (whole, pieces)]
         same = ended == [0, 0] and artefacts(whole) == artefacts(pieces)
         print(json.dumps({"stage": stage, "codes": codes, "same": same}), flush=True)
 
