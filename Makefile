@@ -25,7 +25,7 @@ test: .venv/ready
 	mypy
 	lint-imports
 	brnb check
-	pytest -n 2 --dist loadgroup
+	pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 drill: .venv/ready
 	BRNB_DRILL=100 pytest tests/faults -k 'not fuzz' -p no:xdist

@@ -8,18 +8,19 @@ kernel is started and no chapter is imported.
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatch
-from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from brnb import fingerprint, receipt, yaml_file
 from brnb.locks import lock_holder
 from brnb.params import ParameterError, literals, nearest
 
+K = TypeVar("K")
+V = TypeVar("V")
 RunState = Literal["done", "stale", "failed", "missing"]
 DATA = "BRNB_"  # variables that begin so may name files or folders of data
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # of profiles, runs, notebooks: parts of paths
@@ -50,8 +51,25 @@ class Status:
         return asdict(self)
 
 
+class _Computed(dict[K, V]):
+    """Values that are computed when they are asked for."""
+
+    def __init__(self, compute: Callable[[K], V]) -> None:
+        super().__init__()
+        self._compute = compute
+
+    def __missing__(self, key: K) -> V:
+        value = self[key] = self._compute(key)
+        return value
+
+
 class Pipeline:
     """The runs of one profile, in an order that respects what they need.
+
+    Attributes
+    ----------
+    fingerprints
+        The fingerprint that each run would have if it ran now.
 
     Raises
     ------
@@ -64,6 +82,8 @@ class Pipeline:
         self.profile = profile
         self.reports = self.root / "reports" / profile
         self.scratch: dict[str, str] = {}  # names of folders that stand in for runs' own
+        self._code = _Computed(fingerprint.code)  # of notebooks
+        self.fingerprints = _Computed(self._fingerprint)
         declared = _declared(self.root / "params" / "pipeline.yaml")
         folder = self.root / "params" / profile
         if not _NAME.fullmatch(profile) or not folder.is_dir():
@@ -137,20 +157,9 @@ class Pipeline:
         """Parameters in force: the notebook's defaults under the run's parameter file."""
         return defaults(self.notebook(run)) | yaml_file.read_parameters(self.params_file(run))
 
-    @cached_property
-    def _code(self) -> dict[Path, dict[str, str]]:
-        notebooks = {self.notebook(run) for run in self.runs}
-        return {path: fingerprint.code(path) for path in notebooks}
-
-    @cached_property
-    def fingerprints(self) -> dict[str, str]:
-        """The fingerprint that each run would have if it ran now."""
-        by_run: dict[str, str] = {}
-        for run in self.runs:
-            needs = {need: by_run[need] for need in self.needs(run)}
-            code = self._code[self.notebook(run)]
-            by_run[run] = fingerprint.fingerprint(code, self.params(run), needs)
-        return by_run
+    def _fingerprint(self, run: str) -> str:
+        needs = {need: self.fingerprints[need] for need in self.needs(run)}
+        return fingerprint.fingerprint(self._code[self.notebook(run)], self.params(run), needs)
 
     def receipt_of(self, run: str) -> receipt.Receipt:
         """The receipt of a run that has finished.
@@ -171,18 +180,25 @@ class Pipeline:
 
     def status(self) -> list[Status]:
         """State of every run, upstream first: what is done, and why the rest is not."""
+        return list(self._states(self.runs).values())
+
+    def status_of(self, run: str) -> Status:
+        """State of one run; only what it rests on is looked at."""
+        upstream, waiting = set[str](), [run]
+        while waiting:
+            upstream.add(needed := waiting.pop())
+            waiting += set(self.needs(needed)) - upstream
+        return self._states([other for other in self.runs if other in upstream])[run]
+
+    def _states(self, runs: Iterable[str]) -> dict[str, Status]:
+        """State of some runs, each after those that it needs."""
         verifier = receipt.Verifier(self.root / "work" / self.profile / "hashes.json")
         states: dict[str, Status] = {}
-        for run in self.runs:
+        for run in runs:
             stale = [need for need in self.needs(run) if states[need].state != "done"]
             states[run] = self._status(run, stale, verifier)
         verifier.save()
-        return list(states.values())
-
-    def status_of(self, run: str) -> Status:
-        """State of one run."""
-        self.spec(run)
-        return next(status for status in self.status() if status.run == run)
+        return states
 
     def _status(self, run: str, stale: list[str], verifier: receipt.Verifier) -> Status:
         name = self.notebook(run).stem

@@ -5,7 +5,7 @@
 
 import ast
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,12 +59,13 @@ def read_source(code: str, where: str, package: str = "", is_door: bool = False)
         If data is read by a name that is not a literal: no fingerprint could follow it.
     """
     tree = _parse(code)
-    bound = dict(_bindings(tree, package))
-    nodes = list(_running(tree))
+    nodes = _running(tree)
+    imports = list(_imports(nodes, package))
+    bound = {name.split(".")[0]: "brnb" if "." in name else full for name, full in imports}
     calls = [] if is_door else [node for node in nodes if isinstance(node, ast.Call)]
     return Source(
         meaning=_canonical(_without_docstrings(tree)),
-        imports=frozenset(name for _, name in _imports(tree, package)),
+        imports=frozenset(full for _, full in imports),
         strings=frozenset(text for node in nodes for text in _texts(node)),
         data=frozenset(name for call in calls for name in _read_by(call, bound, where)),
     )
@@ -111,18 +112,23 @@ def _canonical(node: Any) -> str:
     return repr(node)
 
 
-def _running(node: ast.AST) -> Iterator[ast.AST]:
-    """All nodes but those under ``if TYPE_CHECKING``, which never run."""
-    yield node
-    for child in ast.iter_child_nodes(node):
-        typing_only = isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"
-        if not typing_only:
-            yield from _running(child)
+def _running(tree: ast.AST) -> list[ast.AST]:
+    """All nodes from top to bottom, but those under ``if TYPE_CHECKING``, which never run."""
+    nodes, waiting = list[ast.AST](), [tree]
+    while waiting:
+        nodes.append(node := waiting.pop())
+        children = [child for child in ast.iter_child_nodes(node) if not _is_for_types(child)]
+        waiting.extend(reversed(children))
+    return nodes
 
 
-def _imports(tree: ast.AST, package: str) -> Iterator[tuple[str, str]]:
+def _is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def _imports(nodes: Iterable[ast.AST], package: str) -> Iterator[tuple[str, str]]:
     """Name in the code and full name of everything that it imports from `brnb`."""
-    for node in _running(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name.split(".")[0] == "brnb":
@@ -133,11 +139,6 @@ def _imports(tree: ast.AST, package: str) -> Iterator[tuple[str, str]]:
             if name.split(".")[0] == "brnb":
                 for alias in node.names:
                     yield alias.asname or alias.name, f"{name}.{alias.name}"
-
-
-def _bindings(tree: ast.AST, package: str) -> Iterator[tuple[str, str]]:
-    for name, full in _imports(tree, package):
-        yield (name, full) if "." not in name else ("brnb", "brnb")
 
 
 def _texts(node: ast.AST) -> Iterator[str]:

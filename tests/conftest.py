@@ -1,5 +1,6 @@
-"""A small project of two chapters, run without a kernel."""
+"""A small project of two chapters, run without a kernel; how processes share the tests."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,9 +10,24 @@ import pytest
 from hypothesis import settings
 from mini_project import FIRST, SECOND, execute, write_notebook
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # processes that share the cores: a thread for each
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # No deadline for an example: the first one imports what it needs, and machines are shared.
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
+
+LONGEST = ("notebooks",)  # folders whose tests begin first: they would be what all others wait for
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give a file's tests to one process, so that what they share is made once, and begin with
+    those that take longest."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
 
 
 @pytest.fixture(autouse=True)
