@@ -67,6 +67,11 @@ def label(id: str, lang: str) -> str:
     return text
 
 
+def decimal_point(lang: str) -> str:
+    """Comma in Portuguese, point in English."""
+    return _SEPARATORS[lang][0]
+
+
 def is_missing(value: Any) -> bool:
     """Tell whether `value` is None, NaN, pandas.NA or pandas.NaT, without importing pandas."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):

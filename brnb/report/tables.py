@@ -10,8 +10,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brnb.report import latex
-from brnb.report.labels import MISSING, default_decimals, format_number, is_missing, label
+from brnb.report.labels import (
+    MISSING,
+    decimal_point,
+    default_decimals,
+    format_number,
+    is_missing,
+    label,
+)
+from brnb.report.tabular import tabular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,10 +60,16 @@ class Table:
     bold: frozenset[tuple[int, int]]
 
     def latex(self) -> str:
-        """Return a booktabs table; see `brnb.report.latex.tabular`."""
-        continued = label("continued", self.lang)
-        return latex.tabular(
-            self.id, self.caption, self.headers, self.cells, self.numeric, self.bold, continued
+        """Return a booktabs table; see `brnb.report.tabular`."""
+        return tabular(
+            self.id,
+            self.caption,
+            self.headers,
+            self.cells,
+            self.numeric,
+            self.bold,
+            label("continued", self.lang),
+            point=decimal_point(self.lang),
         )
 
     def html(self) -> str:

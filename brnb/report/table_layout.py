@@ -1,0 +1,115 @@
+"""How a table fits the page: size of the type, widths of the columns that wrap, upright or not."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from brnb.report.latex import BREAK
+from brnb.report.type_widths import width
+
+_LINE, _TURNED = 16 / 2.54 * 72.27, 23.5 / 2.54 * 72.27  # points: of an upright page, of a turned
+_SLACK = 3  # points that rounding of glyphs and bold type may take
+# Command, size in points, and \tabcolsep; the first that fits.
+_UPRIGHT = ((r"\small", 10.95, 5.0), (r"\footnotesize", 10.0, 4.0), (r"\footnotesize", 10.0, 3.0))
+_SIDEWAYS = ((r"\small", 10.95, 5.0), (r"\footnotesize", 10.0, 3.0), (r"\scriptsize", 8.5, 3.0))
+_WRAPPED = 7  # em: narrower columns never wrap
+_SYLLABLES = 4.2  # em: the longest piece that hyphenation leaves of a word
+_WORD = re.compile(r"[^\W\d_]+[.,;:!?)]*")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Size and widths in points; a width of None is a column as wide as its widest cell."""
+
+    command: str
+    size: float
+    gap: float
+    widths: list[float | None]
+    turned: bool
+
+
+def fit(headers: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequence[bool]) -> Layout:
+    """Choose the largest type at which a table fits, upright before sideways.
+
+    Parameters
+    ----------
+    headers
+        Their lines, each ended by a line feed but the last.
+    cells
+        Rows of printable text.
+    numeric
+        Columns that never wrap.
+    """
+    columns = [[row[j] for row in cells] for j in range(len(headers))]
+    natural = [
+        max(width(line, 1) for line in [*head.split("\n"), *column])
+        for head, column in zip(headers, columns, strict=True)
+    ]
+    least = {
+        j: max(map(_least, [headers[j], *columns[j]]))
+        for j, wide in enumerate(natural)
+        if not numeric[j] and wide > _WRAPPED
+    }
+    for line, sizes in ((_LINE, _UPRIGHT), (_TURNED, _SIDEWAYS)):
+        turned = line == _TURNED
+        for command, size, gap in sizes:
+            room = line - 2 * gap * (len(headers) - 1) - _SLACK
+            if size * sum(natural) <= room:
+                return Layout(command, size, gap, [None] * len(headers), turned)
+        rest = room / size - sum(wide for j, wide in enumerate(natural) if j not in least)
+        if least and sum(least.values()) <= rest:
+            shares = _shares({j: natural[j] for j in least}, least, rest)
+            widths = [size * shares[j] if j in shares else None for j in range(len(headers))]
+            return Layout(command, size, gap, widths, turned)
+    return Layout(command, size, gap, [None] * len(headers), turned)
+
+
+def _least(text: str) -> float:
+    """Width in em below which a cell cannot wrap: its longest piece."""
+    pieces = re.split(rf"[\s{BREAK}]|(?<=-)", breakable(text)) or [""]
+    return max(
+        min(width(piece, 1), _SYLLABLES) if _WORD.fullmatch(piece) else width(piece, 1)
+        for piece in pieces
+    )
+
+
+def _shares(natural: dict[int, float], least: dict[int, float], room: float) -> dict[int, float]:
+    """Widths between the least and the natural one, in proportion to square roots.
+
+    A column ten times longer gets three times the width, not all of it.
+    """
+    settled: dict[int, float] = {}
+    while shared := natural.keys() - settled.keys():
+        left = room - sum(settled.values())
+        total = sum(natural[j] ** 0.5 for j in shared)
+        share = {j: left * natural[j] ** 0.5 / total for j in shared}
+        short = {j: least[j] for j in shared if share[j] < least[j]}
+        full = {j: natural[j] for j in shared if share[j] > natural[j]}
+        if not short and not full:
+            return settled | share
+        settled |= short or full
+    return settled
+
+
+def breakable(text: str) -> str:
+    """Mark where ids, paths and numbers without blanks may break; words are hyphenated by TeX."""
+    text = re.sub(r"(?<=[_/:=])(?=[^\s_/:=])", BREAK, text)
+    return re.sub(rf"[^\s{BREAK}]{{25,}}", lambda m: _anywhere(m[0]), text)
+
+
+def _anywhere(piece: str) -> str:
+    """A piece that no line holds, breakable after each character, unless it is a word."""
+    word = _WORD.fullmatch(piece) and len(piece) < 40
+    return piece if word else BREAK.join(piece)
+
+
+def height(row: Sequence[str], layout: Layout) -> int:
+    """In lines, of which a wrapped cell takes several."""
+    return (
+        max(
+            math.ceil(1.05 * width(text, layout.size) / wide) if wide else 1
+            for text, wide in zip(row, layout.widths, strict=True)
+        )
+        or 1
+    )
