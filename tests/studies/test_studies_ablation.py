@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from tiny_study import ROWS, TRAINING
 
 from brnb.evaluate.intrinsic import bits_per_nat, evaluate
 from brnb.evaluate.statistics import student_interval
@@ -17,17 +18,10 @@ from brnb.studies.ablation import AblationRow, ablate_recipe, race, worth
 from brnb.studies.params import AblationParams
 from brnb.train.history import History
 from brnb.train.loop import train
-from brnb.train.rows import Rows, TokenRow
 
-RECIPE = {
-    "profile": "test", "run_id": "v7", "seed": 3, "lang": "en", "tokenizer": "none",
-    "cleaning": "v6", "tokens": 960, "batch_size": 3, "seq_len": 8, "learning_rate": 1e-2,
-    "final_learning_rate": 0.0, "warmup": 0.0, "weight_decay": 0.1, "grad_clip": 1.0,
-    "precision": "fp32", "device": "cpu", "log_every": 5, "evaluate_every": 10,
-    "checkpoint_seconds": 1e9, "validation_documents": 2, "sample_tokens": 4, "sample_seeds": 1,
-    "temperature": 1.0, "top_p": 1.0, "dropout": 0.0, "width": 16, "layers": 2, "heads": 2,
-    "kv_heads": 1, "hidden": 24, "norm": "rmsnorm", "position": "rope", "mlp": "relu2",
-    "bias": False, "tied": False, "qk_norm": True, "zero_init": True, "embedding_std": 1.0,
+RECIPE = TRAINING | {
+    "run_id": "v7", "tokens": 960, "evaluate_every": 10, "kv_heads": 1, "hidden": 24,
+    "mlp": "relu2", "tied": False, "qk_norm": True, "zero_init": True, "embedding_std": 1.0,
     "value_embeddings": True, "attention_gate": True, "input_skip": True, "softcap": 15.0,
     "optimizer": "normuon", "matrix_learning_rate": 1e-2,
     "embedding_learning_rate": 1e-1, "schedule": "trapezoid", "cooldown": 0.5,
@@ -38,14 +32,6 @@ RECIPE = {
 
 def params(**change):
     return validate(AblationParams, RECIPE | change)
-
-
-def row(length, seed):
-    ids = np.random.default_rng(seed).integers(0, 19, size=length).astype(np.uint16)
-    return TokenRow(ids, 2, np.array([length, length], dtype=np.uint32))
-
-
-ROWS = Rows(SimpleNamespace(vocab_size=19), row(400, 0), row(90, 1), "data")
 
 
 def test_every_row_is_the_training_that_it_names(tmp_path):

@@ -1,11 +1,10 @@
 """Variants of equal size: the trainings are those of the loop, the table's numbers by hand."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
 from model_kinds import BASE
+from tiny_study import ROWS, TRAINING
 
 from brnb.evaluate.intrinsic import evaluate
 from brnb.models.choices import Choices
@@ -23,18 +22,11 @@ from brnb.studies.architectures import (
     variant_table,
 )
 from brnb.train.loop import train
-from brnb.train.rows import Rows, TokenRow
 
 STABILITY = {"learning_rates": [1e-3, 0.5], "forms": {"without": {}, "with": {"qk_norm": "learnt"}}}
-PARAMS = {
-    "profile": "test", "run_id": "architectures", "seed": 3, "lang": "en", "tokenizer": "none",
-    "cleaning": "v6", "tokens": 96, "batch_size": 3, "seq_len": 8, "learning_rate": 1e-2,
-    "final_learning_rate": 0.0, "warmup": 0.0, "weight_decay": 0.1, "grad_clip": 1.0,
-    "precision": "fp32", "device": "cpu", "log_every": 5, "evaluate_every": 1,
-    "checkpoint_seconds": 1e9, "validation_documents": 2, "sample_tokens": 4, "sample_seeds": 1,
-    "temperature": 1.0, "top_p": 1.0, "dropout": 0.0, "width": 16, "layers": 2, "heads": 2,
-    "kv_heads": 2, "hidden": 64, "norm": "rmsnorm", "position": "rope", "mlp": "swiglu",
-    "bias": False, "tied": True, "variant_seeds": 3, "confidence": 0.95, "decoded_tokens": 3,
+PARAMS = TRAINING | {
+    "run_id": "architectures", "tokens": 96, "evaluate_every": 1, "kv_heads": 2, "hidden": 64,
+    "mlp": "swiglu", "tied": True, "variant_seeds": 3, "confidence": 0.95, "decoded_tokens": 3,
     "decoded_sequences": 2, "stability": STABILITY | {"tokens": 48, "seeds": 1},
     "variants": {"attention": {"mqa": {"kv_heads": 1}, "mla": {"kv_rank": 8, "rope_dim": 4}},
                  "activation": {"relu2": {"mlp": "relu2", "learning_rate": 3e-3}}},
@@ -43,14 +35,6 @@ PARAMS = {
 
 def params(**change):
     return validate(ArchitectureParams, PARAMS | change)
-
-
-def row(length, seed):
-    ids = np.random.default_rng(seed).integers(0, 19, size=length).astype(np.uint16)
-    return TokenRow(ids, 2, np.array([length, length], dtype=np.uint32))
-
-
-ROWS = Rows(SimpleNamespace(vocab_size=19), row(400, 0), row(90, 1), "data")
 
 
 def test_every_variant_is_a_training_of_the_loop_of_equal_size(tmp_path):
