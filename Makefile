@@ -1,4 +1,5 @@
 # make thesis   run every chapter of a profile (PROFILE=smoke by default) and gather the results
+# make pdf      the LaTeX document of a profile's results, after make thesis (needs latexmk)
 # make test     run the test suite
 # make drill    kill, flip, cut and fill disks at length, with a report (an hour; the tests do it short)
 # make fuzz     give every reader 100,000 damaged files
@@ -12,12 +13,16 @@ BIN := .venv/bin
 QUIET := --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: thesis test drill fuzz test-gpu git lab check clean
+.PHONY: thesis pdf test drill fuzz test-gpu git lab check clean
 
 thesis: .venv/ready
 	@brnb check
 	@snakemake --config profile=$(PROFILE)
 	@brnb report --profile $(PROFILE)
+
+pdf: .venv/ready
+	@brnb report --profile $(PROFILE)
+	@brnb pdf --profile $(PROFILE)
 
 test: .venv/ready
 	ruff check .

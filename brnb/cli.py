@@ -243,6 +243,16 @@ def report(profile: Profile = "smoke") -> None:
     print(assemble(Pipeline(profile)))
 
 
+@app.command(epilog="brnb pdf --profile lab")
+def pdf(profile: Profile = "smoke") -> None:
+    """Compile the LaTeX document; exit 1 if the log has a warning or text in the margin."""
+    from brnb.report.pdf import compile_document
+
+    compiled = compile_document(Pipeline(profile).reports)
+    print(compiled)
+    _exit(bool(compiled.problems))
+
+
 @app.command(epilog="brnb export ~/dissertacao --profile paper")
 def export(
     dest: Annotated[Path, typer.Argument(help="folder of the dissertation")],

@@ -11,13 +11,11 @@ from pathlib import Path
 import psutil
 
 from brnb.pipeline import find_root
+from brnb.report.pdf import LATEX_PACKAGES
 
 GIB = 2**30
 LATEX_FILES = {"babel-portuguese.ldf", "booktabs.sty", "caption.sty", "kvoptions.sty"}
-LATEX_PACKAGES = (
-    "apt-get install latexmk texlive-latex-recommended texlive-lang-portuguese "
-    "(lmodern for better type)"
-)
+LATEX_FILES |= {"fancyhdr.sty", "float.sty", "pdflscape.sty"}
 
 
 def examine() -> Iterator[tuple[str, bool, str]]:

@@ -8,6 +8,9 @@ from typing import Any
 from brnb.pipeline import Pipeline
 from brnb.report.book import build_book
 from brnb.report.document import write_document
+from brnb.report.outline import outline
+
+DEMONSTRATION = "smoke"  # the profile whose numbers show how things work, and nothing else
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Assembly:
                 f"figures   {self.folder / 'figures'} ({self.figures}, as .pdf and .png)",
                 f"numbers   {self.folder / 'numbers.tex'} ({self.numbers})",
                 f"book      {self.book}",
-                f"document  {self.document} (latexmk -pdf -cd)",
+                f"document  {self.document} (make pdf)",
             ]
         )
 
@@ -53,7 +56,10 @@ def assemble(pipeline: Pipeline) -> Assembly:
     lang = str(pipeline.params(notebooks[0][0])["lang"])
     cache = pipeline.root / "work" / pipeline.profile / "book"
     book = build_book(notebooks, folder, lang, receipts, cache)
-    document = write_document(folder, lang)
+    chapters = outline(pipeline, lang)
+    document = write_document(
+        folder, lang, chapters, demonstration=pipeline.profile == DEMONSTRATION
+    )
     return Assembly(
         folder=folder.relative_to(pipeline.root),
         tables=len(list((folder / "tables").glob("*.tex"))),

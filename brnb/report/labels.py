@@ -31,8 +31,33 @@ def find_label(id: str, lang: str) -> str | None:
         return text
     for pattern, entry in _patterns():
         if match := pattern.fullmatch(id):
-            return entry[lang].format(**match.groupdict())
+            return entry[lang].format(run=run_name(match["run"], lang))
     return None
+
+
+def run_name(run: str, lang: str) -> str:
+    """What a run is called in print: "v4, 4k, LSTM" for ``v4k_bf_lstm_ep2``; else its id."""
+    name: str = _run_names().get(run, {}).get(lang, run)
+    return name
+
+
+@cache
+def _run_names() -> dict[str, dict[str, str]]:
+    names: dict[str, dict[str, str]] = data.read("report/run_names.yaml")
+    return names
+
+
+def place(id: str, lang: str) -> str | None:
+    """Where the dissertation has a table or figure: "Tabela 7 da dissertação, 4.4.1.3"."""
+    where = data.read("report/places.yaml").get(id)
+    kind = "place_figure" if id.startswith("fig") else "place_table"
+    return label(kind, lang).format(**where) if where else None
+
+
+def full_caption(id: str, lang: str) -> str | None:
+    """The caption of a table or figure with its place in the dissertation, if it has a label."""
+    caption, where = find_label(id, lang), place(id, lang)
+    return f"{caption.rstrip('.')} ({where})." if caption and where else caption
 
 
 @cache
@@ -49,6 +74,12 @@ def default_decimals(id: str) -> int | None:
     """Decimals that a column of this id has unless a table says otherwise, if it has a default."""
     decimals: int | None = _labels().get(id, {}).get("decimals")
     return decimals
+
+
+def quantity_kind(id: str) -> str | None:
+    """Whether each value of a column has a unit of its own: "hours", "billions" or neither."""
+    kind: str | None = _labels().get(id, {}).get("quantity")
+    return kind
 
 
 def label(id: str, lang: str) -> str:
@@ -80,7 +111,11 @@ def is_missing(value: Any) -> bool:
 
 
 def format_number(
-    value: Any, lang: str, decimals: int | None = None, unit: str | None = None
+    value: Any,
+    lang: str,
+    decimals: int | None = None,
+    unit: str | None = None,
+    grouped: int = 5,
 ) -> str:
     """Write a number as the language does: 12.345,68 (pt), 12,345.68 (en).
 
@@ -96,6 +131,8 @@ def format_number(
     unit : str, optional
         "%" follows without a space, "USD" and "BRL" stand before, any other unit after a space.
         The value is not scaled.
+    grouped : int
+        Digits from which thousands are set apart: 2024 and 4096 stay as they are.
 
     Returns
     -------
@@ -104,7 +141,9 @@ def format_number(
     """
     if is_missing(value):
         return MISSING
-    text = value if isinstance(value, str) else _digits(Decimal(str(value)), lang, decimals)
+    text = (
+        value if isinstance(value, str) else _digits(Decimal(str(value)), lang, decimals, grouped)
+    )
     if unit is None:
         return text
     if unit in _CURRENCY:
@@ -112,18 +151,18 @@ def format_number(
     return f"{text}%" if unit == "%" else f"{text}\N{NO-BREAK SPACE}{unit}"
 
 
-def _digits(number: Decimal, lang: str, decimals: int | None) -> str:
+def _digits(number: Decimal, lang: str, decimals: int | None, grouped: int) -> str:
     point, thousands = _SEPARATORS[lang]
     if number.is_infinite():
         return "∞" if number > 0 else "−∞"
     exponent = number.adjusted()
     if decimals is None and number and not -5 < exponent < 15:
-        mantissa = _digits(number.scaleb(-exponent), lang, None)
+        mantissa = _digits(number.scaleb(-exponent), lang, None, grouped)
         return f"{mantissa}\u202f×\u202f10{str(exponent).translate(_SUPERSCRIPT)}"
     places = _natural_places(number) if decimals is None else decimals
     rounded = number.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
     whole, _, fraction = f"{abs(rounded):f}".partition(".")
-    if len(whole) > 4:  # 2024 and 4096 stay as they are
+    if len(whole) >= grouped:
         whole = f"{int(whole):,}".replace(",", thousands)
     sign = "−" if rounded < 0 else ""
     return sign + whole + (point + fraction if fraction else "")

@@ -15,9 +15,13 @@ from brnb.report.labels import (
     decimal_point,
     default_decimals,
     format_number,
+    full_caption,
     is_missing,
     label,
+    quantity_kind,
+    run_name,
 )
+from brnb.report.quantities import format_quantity
 from brnb.report.tabular import tabular
 
 if TYPE_CHECKING:
@@ -142,8 +146,7 @@ def display(
     cells, numeric, best = [], [], set()
     for j, name in enumerate(columns):
         values = _values(flat.iloc[:, j])
-        places = _places(name, decimals)
-        texts = [_text(value, lang, places) for value in values]
+        texts = _texts(name, values, lang, _places(name, decimals))
         cells.append(texts)
         numeric.append(_is_numeric(values))
         if bold and name in bold:
@@ -151,7 +154,7 @@ def display(
     return Table(
         id=check_id(id),
         lang=lang,
-        caption=label(id, lang) if caption is None else caption,
+        caption=_caption(id, lang) if caption is None else caption,
         headers=[_header(name, lang, headers or {}) for name in columns],
         cells=[list(row) for row in zip(*cells, strict=True)],
         numeric=numeric,
@@ -223,10 +226,7 @@ def _plain(value: Any) -> Any:
 
 def _is_numeric(values: list[Any]) -> bool:
     """Whether nothing but numbers is there; a column of nothing at all counts as numbers."""
-    return all(
-        value is None or (isinstance(value, (int, float, Decimal)) and not isinstance(value, bool))
-        for value in values
-    )
+    return all(value is None or _is_number(value) for value in values)
 
 
 def _places(name: str, decimals: Mapping[str, int | None] | int | None) -> int | None:
@@ -235,14 +235,48 @@ def _places(name: str, decimals: Mapping[str, int | None] | int | None) -> int |
     return decimals[name] if decimals and name in decimals else default_decimals(name)
 
 
-def _text(value: Any, lang: str, places: int | None) -> str:
+def _texts(name: str, values: list[Any], lang: str, places: int | None) -> list[str]:
+    """Cells of a column; runs by their names, quantities with their units."""
+    if name == "run":
+        return [MISSING if v is None else run_name(str(v), lang) for v in values]
+    kind = quantity_kind(name)
+    # 8.192 beside 16.384, but 2024 in a column of years
+    large = any(_is_number(v) and abs(v) >= 10_000 for v in values)
+    return [
+        format_quantity(v, kind, lang)
+        if kind and _is_number(v)
+        else _text(v, lang, places, 4 if large else 5)
+        for v in values
+    ]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
+
+
+def _text(value: Any, lang: str, places: int | None, grouped: int) -> str:
     if value is None:
         return MISSING
     if isinstance(value, bool):
         return label("yes" if value else "no", lang)
     if isinstance(value, int):
-        return format_number(value, lang)
-    return format_number(value, lang, places) if isinstance(value, (float, Decimal)) else str(value)
+        return format_number(value, lang, grouped=grouped)
+    if isinstance(value, (float, Decimal)):
+        return format_number(value, lang, _enough(value, places), grouped=grouped)
+    return str(value)
+
+
+def _enough(value: float | Decimal, places: int | None) -> int | None:
+    """Decimals that show at least one digit of a small value: 0,00003 is not 0,000."""
+    number = Decimal(str(value))
+    if places is None or not number.is_finite() or not number:
+        return places
+    needed = -number.adjusted()
+    return max(places, needed) if needed <= places + 3 else places
+
+
+def _caption(id: str, lang: str) -> str:
+    return full_caption(id, lang) or label(id, lang)
 
 
 def _best(values: list[Any], texts: list[str], which: str, name: str) -> list[int]:

@@ -160,9 +160,10 @@ def _table(
     below: list[str],
     continued: str,
 ) -> list[str]:
-    float_ = "sidewaystable" if layout.turned else "table"
+    opened, closed = ([r"\begin{landscape}"], [r"\end{landscape}"]) if layout.turned else ([], [])
     return [
-        rf"\begin{{{float_}}}" + ("" if layout.turned else "[htbp]"),
+        *opened,
+        r"\begin{table}[htbp]",
         r"\centering",
         title,
         _size(layout),
@@ -174,7 +175,8 @@ def _table(
         r"\bottomrule",
         r"\end{tabular}",
         *below,
-        rf"\end{{{float_}}}",
+        r"\end{table}",
+        *closed,
     ]
 
 

@@ -20,13 +20,13 @@ def test_every_label_has_both_languages():
     file = Path(brnb.report.labels.__file__).with_name("labels.yaml")
     for id, entry in yaml.safe_load(file.read_text(encoding="utf-8")).items():
         assert isinstance(id, str), f"{id!r}: quote it, YAML reads it as {type(id).__name__}"
-        assert set(entry) - {"decimals"} == {"pt", "en"}, id
+        assert set(entry) - {"decimals", "quantity"} == {"pt", "en"}, id
         assert all(isinstance(entry[lang], str) and entry[lang] for lang in ("pt", "en")), id
 
 
 def test_a_caption_with_a_run_in_its_id_is_a_pattern():
     assert label("tab-v4k_bf_ep2-samples", "en") == (
-        "Samples of v4k_bf_ep2 from the standard prompts."
+        "Samples of v4, 4k, GRU from the standard prompts."
     )
     assert label("fig-v1-loss", "pt") == "Curva de perda da v1."
     assert "Trilha 2" in label("tab-v6_130m", "pt")  # an id of its own goes before the pattern

@@ -36,15 +36,47 @@ def test_record_is_raw_and_print_is_rounded(tmp_path):
 
 
 def test_decimals_stand_with_the_label_unless_a_table_says_otherwise():
-    frame = pd.DataFrame({"ppl": [4.5678], "hours": [1.23456]})
+    frame = pd.DataFrame({"ppl": [4.5678], "loss": [1.23456]})
 
     def cells(**options):
         return display(frame, "t", lang="en", caption="", **options).cells[0]
 
     assert cells() == ["4.57", "1.235"]
-    assert cells(decimals={"hours": 1}) == ["4.57", "1.2"]
-    assert cells(decimals={"hours": None}) == ["4.57", "1.23456"]
+    assert cells(decimals={"loss": 1}) == ["4.57", "1.2"]
+    assert cells(decimals={"loss": None}) == ["4.57", "1.23456"]
     assert cells(decimals=0) == ["5", "1"]
+
+
+def test_runs_print_their_names_and_quantities_their_units(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "run": ["v1", "v4k_bf_lstm_ep2", "v9_unknown"],
+            "hours": [Decimal("1.1"), 0.00726167, 13.2876],
+            "tokens_billion": [13.88, 0.0020009, None],
+        }
+    )
+    shown = display(frame, "t", lang="pt", caption="").cells
+    assert shown == [
+        ["v1", "1,1\u00a0h", "13,88\u00a0bi"],
+        ["v4, 4k, LSTM", "26\u00a0s", "2,0\u00a0mi"],
+        ["v9_unknown", "13,3\u00a0h", "–"],
+    ]
+    record, _ = write(tmp_path, frame)
+    assert "v4k_bf_lstm_ep2,0.00726167,0.0020009" in record
+
+
+def test_small_values_are_not_zero_and_thousands_are_set_apart_in_a_whole_column():
+    frame = pd.DataFrame({"loss": [0.00002, 1.5, 0.0], "n": [8192, 16384, 2024], "y": [2024] * 3})
+    shown = display(frame, "t", lang="pt", caption="", headers={"y": "y"}).cells
+    assert [row[0] for row in shown] == ["0,00002", "1,500", "0,000"]
+    assert [row[1] for row in shown] == ["8.192", "16.384", "2.024"]
+    assert {row[2] for row in shown} == {"2024"}
+
+
+def test_captions_say_where_the_dissertation_has_the_table():
+    caption = display(FRAME, "tab07", lang="pt").caption
+    assert caption.endswith("(Tabela 7 da dissertação, 4.4.1.3).")
+    assert "Table 7 of the dissertation" in display(FRAME, "tab07", lang="en").caption
 
 
 def test_the_same_frame_in_english(tmp_path):
