@@ -1,6 +1,7 @@
 """A large split in parts: the bytes of one pass, whatever was encoded before a stop."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -113,7 +114,7 @@ def test_every_line_is_in_one_part(tmp_path_factory, lengths, part_bytes):
     data = file.read_bytes()
     assert cuts[0] == 0
     assert cuts[-1] == len(data)
-    assert all(a < b and data[b - 1 : b] == b"\n" for a, b in zip(cuts, cuts[1:], strict=False))
+    assert all(a < b and data[b - 1 : b] == b"\n" for a, b in pairwise(cuts))
 
 
 @given(
