@@ -2,7 +2,8 @@
 #
 # What is done is brnb's word (receipts, fingerprints, hashes of artefacts), not file times: every
 # look at this file renews one marker a run, work/<profile>/done/<run>, from `brnb status`.
-# Chapters run on this machine's cores; with --executor slurm or kubernetes, on a cluster's.
+# Chapters run on this machine's cores; with --profile profiles/slurm or
+# --executor kubernetes, on a cluster's.
 
 import os
 from pathlib import Path

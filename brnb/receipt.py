@@ -8,6 +8,7 @@ receipt holds a hash of its own content, its seal, so that one that was damaged 
 import hashlib
 import json
 import os
+import re
 import secrets
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -69,6 +70,9 @@ class Receipt(BaseModel):
         return digest({"artefacts": left, "metrics": self.metrics})
 
 
+_PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}")
+
+
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Write a file so that it is either whole or not there, also across a power cut.
 
@@ -78,7 +82,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         If there is no room, or no permission; names the file. What was there is still there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # see `sweep`
     try:
         with partial.open("xb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
@@ -90,6 +94,17 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         if isinstance(error, OSError) and error.errno:  # of a full disk it names no file
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
+
+
+def sweep(folder: Path) -> list[Path]:
+    """Delete what `write_atomic` left of files in a folder when it was killed; return it.
+
+    Only for who alone writes there: nothing tells a dead process's part from a living one's.
+    """
+    left = [p for p in folder.rglob(".*") if _PARTIAL.fullmatch(p.name) and p.is_file()]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return left
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -4,6 +4,9 @@ import errno
 import hashlib
 import json
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -23,6 +26,32 @@ def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path, mon
         receipt.write_atomic(path, "new")
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["receipt.json"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from brnb import receipt
+os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+receipt.write_atomic(Path(sys.argv[1]), "new")
+"""
+
+
+def test_what_a_killed_write_left_is_swept_and_nothing_else(tmp_path):
+    (tmp_path / "deep").mkdir()
+    path = tmp_path / "deep/receipt.json"
+    receipt.write_atomic(path, "old")
+    (tmp_path / ".gitignore").write_text("*")
+    (tmp_path / ".cafe.01234567x").write_text("")
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len(list((tmp_path / "deep").iterdir())) == 2
+    (left,) = receipt.sweep(tmp_path)
+    assert left.name.startswith(".receipt.json.")
+    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == [
+        *(".cafe.01234567x", ".gitignore", "receipt.json"),
+    ]
+    assert path.read_text() == "old"
 
 
 def test_describe_is_sha256(tmp_path):

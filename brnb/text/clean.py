@@ -15,6 +15,13 @@ RULES = ("short_line", "low_letters", "duplicate_document", "empty_document")
 _NOT_LETTERS = bytes(set(range(256)) - {10} - {code for code in range(256) if chr(code).isalpha()})
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _ZERO_RUN = re.compile(b"00+")
+# What a terminal would obey (ECMA-48: control strings that end on their line, control sequences,
+# other escapes), and control characters but those that end a line or are blanks. Of the controls
+# beyond ASCII only the character goes: they are mostly quotes of Windows-1252, read wrongly.
+_COMMANDS = re.compile(
+    "\x1b[P\\]X^_][^\x07\x1b\n]*(?:\x07|\x1b\\\\)|\x1b\\[[0-?]*[ -/]*[@-~]?|\x1b[ -/]*[0-~]?"
+    "|[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]"
+)
 
 
 @dataclass(slots=True)
@@ -38,7 +45,8 @@ class Removed:
 def clean_text(text: str, min_chars: int, min_letters: float) -> tuple[str, dict[str, Removed]]:
     """Apply the line rules to a document; the result is its v6 form.
 
-    Every run of blanks becomes one space, and blank lines go; neither counts as removed.
+    Every run of blanks becomes one space; blank lines, control characters and what a terminal
+    would obey (colours, titles, cursors) go. None of it counts as removed.
 
     Parameters
     ----------
@@ -84,7 +92,8 @@ def clean_text(text: str, min_chars: int, min_letters: float) -> tuple[str, dict
 def _single_spaces(text: str) -> str:
     """Make every run of blanks within a line one space, and every line break a newline."""
     text = text.replace("\u00a0", " ").replace("\t", " ")
-    if not text.replace("\n", "").isprintable():  # perhaps rarer blanks or line breaks
+    if not text.replace("\n", "").isprintable():  # rarer blanks, line breaks, controls
+        text = _COMMANDS.sub("", text)
         return "\n".join(" ".join(line.split()) for line in text.splitlines())
     while "  " in text:
         text = text.replace("  ", " ")

@@ -12,7 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from brnb.text.parquet_pages import page_sizes
+
 MAX_RECORD = 64 * 2**20  # bytes of one line; a longer one is malformed
+MAX_PAGE = 4 * MAX_RECORD  # unpacked bytes of a page of Parquet, which is unpacked as a whole
 MAX_PLAIN = 2**20  # characters; plain text without blank lines is cut into documents of this size
 
 
@@ -94,6 +97,9 @@ def _parquet_rows(path: Path) -> NumberedRows:
 
     number = 0
     try:
+        if (largest := max(page_sizes(path), default=0)) > MAX_PAGE:
+            yield 1, Malformed(f"a page of Parquet of {largest} bytes, more than {MAX_PAGE}")
+            return
         # Texts stay in their dictionary: 64 rows of one text are that text once, not 64 times.
         shape = pq.read_metadata(path).schema
         leaves = [shape.column(number) for number in range(len(shape))]
@@ -106,7 +112,7 @@ def _parquet_rows(path: Path) -> NumberedRows:
                 for index in range(batch.num_rows):
                     number += 1
                     yield number, _parquet_row(batch.slice(index, 1), is_small)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         yield number + 1, Malformed(f"damaged Parquet: {error}")
 
 

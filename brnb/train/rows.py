@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -66,21 +67,57 @@ def encode(texts: Iterable[str], tokenizer: "Tokenizer", path: Path, identity: s
     ValueError
         If there is no text.
     """
-    data, sizes, note = (path.with_suffix(suffix) for suffix in (".ids", ".bytes", ".json"))
+    data, sizes, note = _files(path)
     dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32)
-    if not _holds(note, identity, data, sizes):
+    if not is_encoded(path, identity):
         note.unlink(missing_ok=True)  # first: from now on nobody vouches for what lies here
         if not _encode(texts, tokenizer, data, sizes, dtype):
             raise ValueError(f"no documents to encode into {path}: is the corpus empty?")
-        files = {file.name: describe(file).model_dump() for file in (data, sizes)}
-        write_json(note, {"identity": identity, "files": files})
+        _vouch(path, identity)
     # "c": copy on write, because torch warns of arrays that cannot be written; nobody writes.
     ids, document_bytes = np.memmap(data, dtype, "c"), np.memmap(sizes, np.uint32, "c")
     return TokenRow(ids, len(document_bytes), document_bytes)
 
 
-def _holds(note: Path, identity: str, *files: Path) -> bool:
-    """Whether the files are those of this identity, byte for byte, as the note says."""
+def adopt(parts: Sequence[Path], path: Path, identity: str) -> None:
+    """Make one row of rows that `encode` wrote, one after the other.
+
+    Parameters
+    ----------
+    parts
+        Their files without suffix, in order.
+    path, identity
+        As for `encode`, which maps the new row from now on.
+    """
+    *wanted, note = _files(path)
+    note.unlink(missing_ok=True)
+    for number, file in enumerate(wanted):
+        partial = file.with_name(f"{file.name}.partial")
+        with partial.open("wb") as joined:
+            for part in parts:
+                with _files(part)[number].open("rb") as piece:
+                    shutil.copyfileobj(piece, joined, 2**22)
+            joined.flush()
+            os.fsync(joined.fileno())
+        partial.replace(file)
+    _vouch(path, identity)
+
+
+def _files(path: Path) -> tuple[Path, Path, Path]:
+    """Ids, bytes of the documents, and the note."""
+    ids, sizes, note = (path.with_name(path.name + end) for end in (".ids", ".bytes", ".json"))
+    return ids, sizes, note
+
+
+def _vouch(path: Path, identity: str) -> None:
+    *files, note = _files(path)
+    listed = {file.name: describe(file).model_dump() for file in files}
+    write_json(note, {"identity": identity, "files": listed})
+
+
+def is_encoded(path: Path, identity: str) -> bool:
+    """Whether a row's files are those of this identity, byte for byte, as their note says."""
+    *files, note = _files(path)
     try:
         known = json.loads(note.read_text("utf-8"))
         if known["identity"] != identity:
@@ -155,6 +192,8 @@ def load_rows(corpora: Path, tokenizers: Path, params: "TrainParams", work: Path
     FileNotFoundError
         If there is no such tokenizer; names those that exist.
     """
+    from brnb.train.parts import encode_file  # it encodes parts by this module
+
     folder = tokenizers / params.tokenizer
     if not folder.is_dir():
         known = ", ".join(sorted(path.name for path in tokenizers.iterdir() if path.is_dir()))
@@ -170,9 +209,9 @@ def load_rows(corpora: Path, tokenizers: Path, params: "TrainParams", work: Path
     held_out = finished.texts(corpora, params.cleaning, "validation")
     return Rows(
         tokenizer,
-        encode(
-            finished.texts(corpora, params.cleaning, "train"),
-            tokenizer,
+        encode_file(
+            corpora / finished.split_file(params.cleaning, "train"),
+            folder,
             work / "train",
             digest([form, text["train"]]),
         ),

@@ -7,9 +7,14 @@ from hypothesis import strategies as st
 
 from brnb.text.clean import clean_text, early
 
+
+def is_control(character: str) -> bool:
+    return unicodedata.category(character) == "Cc"
+
+
 ALPHABET = st.one_of(
     st.sampled_from("abcçãéÀÖßªº0129.,;/ \t\u00a0\u2003\u00ad\u200b\r\n\u2028\x0b\x85“—…łЖ中😀"),
-    st.characters(codec="utf-8"),
+    st.characters(codec="utf-8").filter(lambda c: not is_control(c) or c.isspace()),
 )
 TEXT = st.text(ALPHABET, max_size=120)
 
@@ -100,3 +105,27 @@ def test_early_form(text: str, expected: str) -> None:
 def test_early_equals_a_plain_regex_and_is_idempotent(text: str) -> None:
     assert early(text) == re.sub("[0-9]+", "0", text.lower())
     assert early(early(text)) == re.sub("[0-9]+", "0", text.lower().lower())
+
+
+@pytest.mark.parametrize(
+    ("hostile", "left"),
+    [
+        ("antes\x1b]0;PWNED\x07depois", "antesdepois"),  # a window's title
+        ("antes\x1b]8;;http://a.b\x1b\\depois", "antesdepois"),  # a link
+        ("\x1b[31;1mvermelho\x1b[0m e \x1b[2Jlimpo", "vermelho e limpo"),
+        ("a\x1b(0b\x1bcd \x08\x07e\x7ff\x1b", "abd ef"),
+        ("não termina \x1b]0;abc\noutra linha", "não termina 0;abc\noutra linha"),
+        ("\x93aspas\x94 mal lidas \x9d de Windows", "aspas mal lidas de Windows"),
+        ("\x1b\x1b[31mduas", "duas"),
+        ("tab\té\x1cblank\x85linha", "tab é\nblank\nlinha"),
+    ],
+)
+def test_what_a_terminal_would_obey_goes(hostile: str, left: str) -> None:
+    assert clean_text(hostile, 0, 0.0) == (left, {})
+
+
+@given(st.text(st.sampled_from("\x1b[]()P\\;0m\x07\x9b\x9d\x9c\x85\n ab"), max_size=30))
+def test_no_control_character_stays(text: str) -> None:
+    cleaned, _ = clean_text(text, 0, 0.0)
+    assert not any(map(is_control, cleaned.replace("\n", "")))
+    assert clean_text(cleaned, 0, 0.0)[0] == cleaned
