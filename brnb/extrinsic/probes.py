@@ -139,6 +139,12 @@ def accuracy(questions: Iterable[Probe], chosen: Iterable[int]) -> dict[str, Rat
     return {area: Rate(sum(flags), len(flags)) for area, flags in hits.items()}
 
 
+def right_answers(questions: Sequence[Probe], chosen: Sequence[int]) -> Rate:
+    """Right answers to all of some questions."""
+    hits = [choice == q.right for q, choice in zip(questions, chosen, strict=True)]
+    return Rate(sum(hits), len(hits))
+
+
 def chance(questions: Sequence[Probe]) -> float:
     """Share that choosing blindly gets right."""
     return sum(1 / len(question.options) for question in questions) / len(questions)
