@@ -28,12 +28,10 @@ class ExtrinsicParams(Params):
     """The extrinsic evaluation of Track 2."""
 
     cpt_run: Name = Field(description="run of the continued pretraining")
-    sft_run: Name = Field(description="run of the fine-tuning; its base is the baseline")
+    sft_run: Name = Field(description="fine-tuning; its base: the baseline")
     intrinsic_run: Name = Field(description="run of chapter 14, which trained the variants")
     variants: list[Name] = Field(description="ablations of chapter 14 that answer too")
-    compared: list[Compared] = Field(
-        description="other models that answer too: name, base (as in chapter 13), adapter, revision"
-    )
+    compared: list[Compared] = Field(description="more models: name, base, adapter, revision")
     translations: str = Field(
         min_length=1, description="sample, or a JSONL file of id, en, pt and split"
     )

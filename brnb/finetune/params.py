@@ -55,7 +55,7 @@ class CptParams(FinetuneParams):
 
     cleaning: Literal["early", "v6"] = Field(description="which form of the corpus")
     documents_from: Literal["train", "validation"] = Field(
-        description="split that training draws from; no base of ours was trained on validation"
+        description="split that training draws from"
     )
     documents: Positive | None = Field(description="drawn to train on; None: all")
     validation_documents: Positive | None = Field(
