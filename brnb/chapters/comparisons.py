@@ -108,7 +108,7 @@ def tab_efficiency(
     rows: list[dict[str, Any]] = []
     for name, training in trained.items():
         tokens = training.resources["tokens"]
-        flop, usd = 4 * training.metrics["parameters"] * tokens, training.resources["usd"]
+        flop, usd = 4 * training.metrics["base_parameters"] * tokens, training.resources["usd"]
         rows.append(
             {
                 "run": training.run,

@@ -1,6 +1,6 @@
 """Cultural probes: multiple choice on Brazil, scored by likelihood (thesis 4.4.3.1).
 
-Geography, expressions, history, law and health, twenty questions each, with their sources, in
+Geography, expressions, history, law and health, forty questions each, with their sources, in
 ``probes/``. A model chooses the option that it finds most probable per byte (Brown et al., 2020,
 normalise by tokens; bytes do not depend on the tokenizer), so options of any length are fair, and
 a model that knows nothing is right as often as chance.
