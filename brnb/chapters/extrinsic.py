@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from brnb.evaluate.statistics import supported
 from brnb.report.figures import figure
-from brnb.report.labels import label
-from brnb.report.tables import frame
+from brnb.report.labels import format_number, label
+from brnb.report.tables import AsPrinted, frame
 from brnb.thesis import load
 
 if TYPE_CHECKING:
@@ -30,58 +30,127 @@ METRIC_LABELS = {"EM": "em", "F1": "f1", "ROUGE-L (F1)": "rougeL"}
 """Names that Table 13 prints, and ours."""
 
 COLUMNS = [
-    *("task", "metric", "source", "n", "baseline", "baseline_sd", "adapted", "adapted_sd"),
+    *("task", "metric", "source", "against", "n", "pool", "shared_items"),
+    *("baseline", "baseline_sd", "adapted", "adapted_sd"),
     *("gain", "gain_percent", "ci_low", "ci_high", "p_value", "claim"),
 ]
+FLOORS = ("copy", "lead", "other")
 SYSTEMS = {"baseline": ("C0", "o"), "adapted": ("C1", "s")}
 
 
-def tab13(rows: Sequence["ScoreRow"], lang: str) -> "pd.DataFrame":
-    """Table 13 as published, then each of our lines in every form of its metric.
+def tab13(
+    rows: Sequence["ScoreRow"], names: Mapping[str, str], primary: str, lang: str
+) -> "pd.DataFrame":
+    """Table 13 as published, then each of our lines: what the adapted model is compared with.
 
     `claim` is whether the difference may be stated: the interval excludes zero and the corrected
-    test agrees. Gains are relative to means that were not rounded.
+    test agrees. Claims are made in one form only; the others stand for comparison. Gains are
+    relative to means that were not rounded.
+
+    Parameters
+    ----------
+    rows
+        Of one or more forms; floors and other models in the primary form.
+    names
+        The model behind each system that is one.
+    primary
+        The form in which claims are made.
+    lang
+        Language of the cells.
     """
     lines = []
     for printed in load("published", "tab13", "rows"):
         task, metric = TASK_LABELS[printed["task"]], METRIC_LABELS[printed["metric"]]
         published = {name: printed[name] for name in ("baseline", "baseline_sd", "gain")}
         published |= {"adapted": printed["sft"], "adapted_sd": printed["sft_sd"]}
-        published |= {"n": printed["n"], "gain_percent": printed["gain_percent"]}
-        numbers = {name: float(text) for name, text in published.items()}
+        published |= {"gain_percent": printed["gain_percent"]}
+        numbers: dict[str, Any] = {name: AsPrinted(text) for name, text in published.items()}
         head = {"task": label(task, lang), "metric": label(metric.lower(), lang)}
-        lines.append(head | {"source": label("published", lang), **numbers, "n": int(printed["n"])})
+        against = {"against": load("published", "tab13", "baseline_model"), "n": int(printed["n"])}
+        lines.append(head | {"source": label("published", lang)} | against | numbers)
         for row in rows:
             if (row.task, row.metric) == (task, metric):
                 source = f"{label('ours', lang)} ({row.form})"
-                lines.append(head | {"source": source} | _measured(row))
+                versus = {"source": source, "against": system_name(row.against, names, lang)}
+                lines.append(head | versus | _measured(row, row.form == primary))
     return frame(lines)[COLUMNS]
 
 
-def _measured(row: "ScoreRow") -> dict[str, Any]:
-    claim = row.claim
+def system_name(system: str, names: Mapping[str, str], lang: str) -> str:
+    """How a table calls a system: its model's name, or the label of a floor."""
+    return names[system] if system in names else label(f"floor_{system}", lang)
+
+
+def _measured(row: "ScoreRow", claims: bool) -> dict[str, Any]:
+    claim, (before, after) = row.claim, row.spread or (None, None)
     return {
         "n": row.n,
+        "pool": row.pool,
+        "shared_items": 100 * row.shared,
         "baseline": claim.baseline,
-        "baseline_sd": row.baseline_sd,
+        "baseline_sd": before,
         "adapted": claim.adapted,
-        "adapted_sd": row.adapted_sd,
+        "adapted_sd": after,
         "gain": claim.difference,
         "gain_percent": 100 * claim.gain,
         "ci_low": claim.low,
         "ci_high": claim.high,
-        "p_value": claim.p_adjusted,
-        "claim": supported(claim),
+        "p_value": claim.p_adjusted if claims else None,
+        "claim": supported(claim) if claims else None,
     }
 
 
-def claims(rows: Sequence["ScoreRow"], lang: str) -> list[str]:
+def claims(
+    rows: Sequence["ScoreRow"], names: Mapping[str, str], primary: str, lang: str
+) -> list[str]:
     """A sentence for each difference that the evidence supports; others are not stated."""
-    word = {True: label("above_baseline", lang), False: label("below_baseline", lang)}
     return [
-        f"{label(row.task, lang)}, {row.metric} ({row.form}): {word[row.claim.difference > 0]}"
+        label("claim_above" if row.claim.difference > 0 else "claim_below", lang).format(
+            task=label(row.task, lang),
+            metric=label(row.metric.lower(), lang),
+            against=system_name(row.against, names, lang),
+            gain=format_number(row.claim.difference, lang, 3),
+            low=format_number(row.claim.low, lang, 3),
+            high=format_number(row.claim.high, lang, 3),
+        )
         for row in rows
-        if supported(row.claim)
+        if row.form == primary and supported(row.claim)
+    ]
+
+
+def floor_sentences(rows: Sequence["ScoreRow"], primary: str, lang: str) -> list[str]:
+    """A sentence a line of Table 13: whether the adapted model is above its highest floor."""
+    sentences = []
+    for task, metric in dict.fromkeys((row.task, row.metric) for row in rows):
+        floors = [
+            row
+            for row in rows
+            if (row.task, row.metric, row.form) == (task, metric, primary) and row.against in FLOORS
+        ]
+        highest = max(floors, key=lambda row: row.claim.baseline)
+        above = supported(highest.claim) and highest.claim.difference > 0
+        sentences.append(
+            label("above_floor" if above else "not_above_floor", lang).format(
+                task=label(task, lang),
+                metric=label(metric.lower(), lang),
+                floor=label(f"floor_{highest.against}", lang),
+                value=format_number(highest.claim.baseline, lang, 3),
+            )
+        )
+    return sentences
+
+
+def spread_warnings(rows: Sequence["ScoreRow"], lang: str) -> list[str]:
+    """A sentence for each task whose seeds drew so much alike that their deviation is dropped."""
+    alike = {row.task: row for row in rows if row.spread is None}
+    return [
+        label("warning_spread", lang).format(
+            task=label(task, lang),
+            n=format_number(row.n, lang),
+            pool=format_number(row.pool, lang),
+            shared=format_number(100 * row.shared, lang, 0),
+        )
+        for task, row in alike.items()
     ]
 
 
@@ -205,8 +274,8 @@ def tab_extrinsic_examples(
 
 
 def fig_extrinsic_gains(rows: Sequence["ScoreRow"], form: str, lang: str) -> "Figure":
-    """Gain of each line of Table 13 with its interval over items; the published as crosses."""
-    shown = [row for row in rows if row.form == form]
+    """Gain over the baseline in each line of Table 13, with intervals; published as crosses."""
+    shown = [row for row in rows if (row.form, row.against) == (form, "baseline")]
     fig, axis = figure(0.9 + 0.45 * len(shown))
     printed = {
         (TASK_LABELS[r["task"]], METRIC_LABELS[r["metric"]]): float(r["gain"])

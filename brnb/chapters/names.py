@@ -11,9 +11,10 @@ def function_names(run: str, id: str) -> list[str]:
     """Names that the function of an artefact may have: its own, else that of all runs' like it.
 
     A run's id may be cut to its first word: ``fig-cpt-loss`` is the ``fig_loss`` of
-    ``cpt_qlora_llama31_8b_brwac10k``.
+    ``cpt_qlora_llama31_8b_brwac10k``. Its last word is no part of the name where an id ends so:
+    ``tab13-smollm2`` is the ``tab13`` of ``eval_extrinsic_smollm2``.
     """
-    kind, _, rest = id.partition("-")
+    kind, _, rest = id.removesuffix(f"-{run.rpartition('_')[2]}").partition("-")
     words = [rest, *(rest.removeprefix(f"{name}-") for name in (run, run.partition("_")[0]))]
     if rest == run:
         words.append("run")

@@ -9,14 +9,15 @@ Portuguese is also a preposition. Every metric therefore comes in `FORMS`:
     equal SQuAD's evaluation script 2.0, chrF equals sacrebleu's chrF2 (over 100).
 ``pt``
     Words are runs of Unicode letters and digits of the lower-case NFC text, accents kept;
-    characters of no width are deleted. EM and F1 leave out the Portuguese articles, but not from
-    an answer that has no other word: the alternative "A" is an answer.
+    characters of no width are deleted. EM and F1 read numbers, signs, contractions and articles
+    as `brnb.evaluate.short_answers` says.
 ``pt_folded``
     ``pt`` with the accents removed: the dissertation's QA has "normalização de caixa/acentos".
 
 LaTeX, HTML and control characters are text like any other: nothing is rendered, removed or run.
-A text without words is an empty answer. EM and F1 are 1 where prediction and reference are both
-empty; ROUGE is 0 where either is; the length ratio over an empty reference is NaN.
+A text without words is an empty answer, to `legacy`; to the others only a blank one is. EM and F1
+are 1 where prediction and reference are both empty; ROUGE is 0 where either is; the length ratio
+over an empty reference is NaN.
 """
 
 import math
@@ -32,6 +33,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brnb.evaluate.ngrams import Integers, numbered, shared_ngrams
+from brnb.evaluate.short_answers import answer_words
 
 Floats = npt.NDArray[np.float64]
 ScoredPair = tuple[str, str | Sequence[str]]
@@ -40,7 +42,6 @@ Form = Literal["legacy", "pt", "pt_folded"]
 METRICS = ("em", "f1", "rouge1", "rouge2", "rougeL", "chrf", "length_ratio")
 """Names of the metrics in the order in which a table shows them."""
 
-PORTUGUESE_ARTICLES = frozenset({"o", "a", "os", "as", "um", "uma", "uns", "umas"})
 CHRF_ORDER, CHRF_BETA = 6, 2
 HALVES = "surrogatepass"  # a model's bytes can hold half of a surrogate pair: like any character
 BLOCK = 2**11  # pairs scored at once: some tens of MB
@@ -74,12 +75,12 @@ def _legacy(text: str) -> ReadText:
 def _pt(text: str) -> ReadText:
     visible = text if text.isprintable() else text.translate(_NO_WIDTH)
     words = _WORD.findall(unicodedata.normalize("NFC", visible.lower()).replace("_", " "))
-    answer = [word for word in words if word not in PORTUGUESE_ARTICLES]
-    return ReadText(words, answer or words, unicodedata.normalize("NFC", visible))
+    characters = unicodedata.normalize("NFC", visible)
+    return ReadText(words, answer_words(characters), characters)
 
 
 def _pt_folded(text: str) -> ReadText:
-    words, answer, characters = _pt(text)  # articles first: "à" is none, though it folds to "a"
+    words, answer, characters = _pt(text)  # articles first: they are told by their accents too
     folded, answer = (_fold(" ".join(part)).split() for part in (words, answer))
     return ReadText(folded, answer, _fold(characters))
 

@@ -5,12 +5,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from brnb import receipt
-from brnb.bases.locate import RUN
 from brnb.extrinsic.testsets import Item
+from brnb.finetune import data
+from brnb.finetune.pairs import lineage
 from brnb.text import finished
+from brnb.text.finished import SPLITS, Document
 from brnb.text.hashing import hash64
 from brnb.text.overlap import Overlap
+from brnb.text.pairs import Pair
 
 PROMPT_KINDS = ("exact", "normalised", "near_duplicate")
 TEXT_KINDS = (*PROMPT_KINDS, "document")
@@ -93,9 +95,14 @@ def read_by(base: str, folder: Callable[[str], Path]) -> Iterator[str]:
     folder
         Of a run (`brnb.pipeline.Pipeline.folder`).
     """
-    if base.startswith(RUN):
-        trained = receipt.read_receipt(folder(base.removeprefix(RUN)) / "receipt.json")
-        yield from finished.texts(folder("corpus"), trained.params["cleaning"], "train")
+    for run, params in lineage(base, folder):
+        if "instructions" in params:
+            pairs = (p for split in SPLITS for p in data.read_split(folder(run), split, Pair))
+            yield from (f"{pair.text}\n{pair.output}" for pair in pairs)
+        elif "documents" in params:
+            yield from (d.text for d in data.read_split(folder(run), "train", Document))
+        else:
+            yield from finished.texts(folder("corpus"), params["cleaning"], "train")
 
 
 def core(item: Item) -> str:

@@ -10,9 +10,11 @@ import torch
 
 from brnb.bases import template
 from brnb.bases.load import DTYPES, load_base
+from brnb.bases.locate import locate
 from brnb.evaluate.statistics import Rate
 from brnb.extrinsic.flips import Tokens, by_transformers, flips, one_at_a_time, spread
 from brnb.extrinsic.judge import Verdicts, judge_both_orders
+from brnb.extrinsic.language_tasks import read_opinions
 from brnb.extrinsic.params import ExtrinsicParams
 from brnb.extrinsic.predictions import Answers, answer_items, encode_prompt
 from brnb.extrinsic.probes import choose, read_probes
@@ -21,11 +23,13 @@ from brnb.extrinsic.scores import Scores, score_answers
 from brnb.extrinsic.temperatures import Setting, vary_temperature
 from brnb.extrinsic.testsets import TASKS, Item
 from brnb.finetune.budget import processes_for
+from brnb.finetune.identity import weights_identity
 from brnb.finetune.merge import load_adapted
-from brnb.finetune.params import FinetuneParams
+from brnb.finetune.params import FinetuneParams, SftParams
 from brnb.fingerprint import digest, reached
 from brnb.generate.engine import Batching, Decoding, slot_length
 from brnb.params import identity
+from brnb.studies.adaptation import read_variant
 from brnb.train.device import pick_device
 
 if TYPE_CHECKING:
@@ -35,13 +39,33 @@ VERDICT_TOKENS = 8  # room for one letter, and for a word before it
 
 
 @dataclass(frozen=True)
-class Examined:
-    """What a model said in the extrinsic evaluation.
+class Answered:
+    """What every model is asked, those that are only compared too.
 
     Attributes
     ----------
     answers, scores
         To the items of all test sets.
+    translated
+        Translations of the items of `brnb.extrinsic.language_tasks.read_translations`.
+    chosen, felt
+        Options of `brnb.extrinsic.probes.read_probes`, and of the opinions of
+        `brnb.extrinsic.language_tasks.read_opinions`.
+    """
+
+    answers: Answers
+    scores: Scores
+    translated: list[str]
+    chosen: list[int]
+    felt: list[int]
+
+
+@dataclass(frozen=True)
+class Examined(Answered):
+    """What baseline and adapted model said in the extrinsic evaluation.
+
+    Attributes
+    ----------
     flips
         How many answers are another one prompt at a time: ``alone`` in our engine, and as
         ``transformers`` generates it.
@@ -49,17 +73,12 @@ class Examined:
         The metrics at other temperatures.
     hidden, open
         Answers to `brnb.extrinsic.safety.attacks`, and to the same orders given openly.
-    chosen
-        Options of `brnb.extrinsic.probes.probes`.
     """
 
-    answers: Answers
-    scores: Scores
     flips: dict[str, Rate]
     settings: list[Setting]
     hidden: list[str]
     open: list[str]
-    chosen: list[int]
 
 
 def answers_identity(training: str, p: ExtrinsicParams) -> str:
@@ -68,7 +87,8 @@ def answers_identity(training: str, p: ExtrinsicParams) -> str:
     Parameters
     ----------
     training
-        Content of the receipt of the training (`brnb.receipt.Receipt.content`).
+        Content of the receipt of the training (`brnb.receipt.Receipt.content`), or what else tells
+        one model from another.
     p
         The chapter's parameters.
     """
@@ -98,11 +118,45 @@ def load_candidate(
     return load_adapted(frozen, adapter, DTYPES[p.precision]), tokenizer
 
 
+def ask_model(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerFast",
+    items: Sequence[Item],
+    translations: Sequence[Item],
+    p: ExtrinsicParams,
+    work: Path,
+) -> Answered:
+    """Ask a model what every model is asked; an interrupted process is gone on with.
+
+    Parameters
+    ----------
+    model, tokenizer
+        As `load_candidate` gives them.
+    items, translations
+        The distinct items of all test sets, and what is to be translated.
+    p
+        The chapter's parameters.
+    work
+        Folder of this very model's answers.
+    """
+    ask = partial(answer_items, model, tokenizer, decoding=Decoding(p.max_new_tokens))
+    said = ask(items, work / "answers.jsonl", batching=shapes(p, p.graph))
+    others = ask(translations, work / "translations.jsonl", batching=shapes(p))
+    return Answered(
+        answers=said,
+        scores=score_answers(items, said.predictions),
+        translated=[prediction.text for prediction in others.predictions],
+        chosen=choose(model, tokenizer, read_probes()),
+        felt=choose(model, tokenizer, read_opinions()),
+    )
+
+
 def examine_model(
     name: str,
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerFast",
     items: Sequence[Item],
+    translations: Sequence[Item],
     p: ExtrinsicParams,
     work: Path,
 ) -> Examined:
@@ -112,18 +166,10 @@ def examine_model(
     ----------
     name
         Of the model, for the results.
-    model, tokenizer
-        As `load_candidate` gives them.
-    items
-        The distinct items of all test sets.
-    p
-        The chapter's parameters.
-    work
-        Folder of this very model's answers.
+    model, tokenizer, items, translations, p, work
+        As for `ask_model`.
     """
-    greedy = Decoding(p.max_new_tokens)
-    ask = partial(answer_items, model, tokenizer, decoding=greedy)
-    said = ask(items, work / "answers.jsonl", batching=shapes(p, p.graph))
+    common = ask_model(model, tokenizer, items, translations, p, work)
     few = [item for task in TASKS for item in _of(items, task)[: p.temperature_items]]
     settings = vary_temperature(
         name,
@@ -137,17 +183,57 @@ def examine_model(
         shapes(p),
     )
     suite = [item for attack in attacks() for item in (attack.hidden, attack.open)]
-    texts = [x.text for x in ask(suite, work / "injection.jsonl", batching=shapes(p)).predictions]
+    path, greedy = work / "injection.jsonl", Decoding(p.max_new_tokens)
+    obeyed = answer_items(model, tokenizer, suite, path, greedy, shapes(p)).predictions
     prompts = [encode_prompt(tokenizer, item) for item in items]
+    said = common.answers.predictions
     return Examined(
-        answers=said,
-        scores=score_answers(items, said.predictions),
-        flips=_flips(model, prompts, [prediction.tokens for prediction in said.predictions], p),
+        **vars(common),
+        flips=_flips(model, prompts, [prediction.tokens for prediction in said], p),
         settings=settings,
-        hidden=texts[::2],
-        open=texts[1::2],
-        chosen=choose(model, tokenizer, read_probes()),
+        hidden=[prediction.text for prediction in obeyed[::2]],
+        open=[prediction.text for prediction in obeyed[1::2]],
     )
+
+
+def ask_others(
+    trained: SftParams,
+    intrinsic: Path,
+    folder: Callable[[str], Path],
+    items: Sequence[Item],
+    translations: Sequence[Item],
+    p: ExtrinsicParams,
+    work: Path,
+) -> dict[str, Answered]:
+    """Ask the variants of chapter 14 and the models to compare with, one after another.
+
+    Parameters
+    ----------
+    trained
+        Parameters of the fine-tuning; other models are loaded with its precision, unquantised.
+    intrinsic
+        Folder of the run that trained the variants.
+    folder
+        Of a run (`brnb.pipeline.Pipeline.folder`).
+    items, translations, p
+        As for `ask_model`.
+    work
+        Folder for their answers.
+    """
+    plain = {"quantization": "none", "start": None}
+    models = {name: read_variant(intrinsic, trained, name) for name in p.variants}
+    for other in p.compared:
+        values = plain | {"base": other.base, "revision": other.revision}
+        adapter = Path(locate(other.adapter, folder, "adapter")) if other.adapter else None
+        models[other.name] = trained.model_copy(update=values), adapter
+    answered = {}
+    for name, (params, adapter) in models.items():
+        base = locate(params.base, folder, "hf")
+        weights = [weights_identity(base), adapter and weights_identity(str(adapter))]
+        own = work / answers_identity(digest([weights, params.revision, params.quantization]), p)
+        model, tokenizer = load_candidate(base, adapter, params, p)
+        answered[name] = ask_model(model, tokenizer, items, translations, p, own / name)
+    return answered
 
 
 def _flips(

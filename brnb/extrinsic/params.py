@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.config import JsonDict
 
-from brnb.params import Params
+from brnb.params import Name, Params
 
 ANSWERS: JsonDict = {"shapes_answers": True}
 """Mark of a field that another answer may follow from (`brnb.params.identity`)."""
@@ -13,9 +13,29 @@ ANSWERS: JsonDict = {"shapes_answers": True}
 Task = Literal["qa", "summarisation", "rewriting"]
 
 
+class Compared(BaseModel):
+    """Another model that answers the same items: of the hub, a package, a folder or a run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    base: Annotated[str, Field(min_length=1)]
+    adapter: str | None = None
+    revision: str | None = None
+
+
 class ExtrinsicParams(Params):
     """The extrinsic evaluation of Track 2."""
 
+    cpt_run: Name = Field(description="run of the continued pretraining")
+    sft_run: Name = Field(description="fine-tuning; its base: the baseline")
+    intrinsic_run: Name = Field(description="run of chapter 14, which trained the variants")
+    variants: list[Name] = Field(description="ablations of chapter 14 that answer too")
+    compared: list[Compared] = Field(description="more models: name, base, adapter, revision")
+    translations: str = Field(
+        min_length=1, description="sample, or a JSONL file of id, en, pt and split"
+    )
+    translated_items: Annotated[int, Field(gt=1)] = Field(description="of the translation test")
     instructions: str = Field(
         min_length=1,
         description="sample, hf:<name>[:<split>], or a file or folder of JSONL or Parquet",

@@ -1,6 +1,6 @@
 """Cultural probes: multiple choice on Brazil, scored by likelihood (thesis 4.4.3.1).
 
-Geography, expressions, history, law and health, twenty questions each, with their sources, in
+Geography, expressions, history, law and health, forty questions each, with their sources, in
 ``probes/``. A model chooses the option that it finds most probable per byte (Brown et al., 2020,
 normalise by tokens; bytes do not depend on the tokenizer), so options of any length are fair, and
 a model that knows nothing is right as often as chance.
@@ -137,6 +137,12 @@ def accuracy(questions: Iterable[Probe], chosen: Iterable[int]) -> dict[str, Rat
         for area in (question.area, "all"):
             hits[area].append(choice == question.right)
     return {area: Rate(sum(flags), len(flags)) for area, flags in hits.items()}
+
+
+def right_answers(questions: Sequence[Probe], chosen: Sequence[int]) -> Rate:
+    """Right answers to all of some questions."""
+    hits = [choice == q.right for q, choice in zip(questions, chosen, strict=True)]
+    return Rate(sum(hits), len(hits))
 
 
 def chance(questions: Sequence[Probe]) -> float:

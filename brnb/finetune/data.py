@@ -5,7 +5,7 @@ Draws and splits depend on the seed and the texts alone, never on their order or
 
 import heapq
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from operator import itemgetter
@@ -60,7 +60,9 @@ def read_split(folder: Path, split: str, kind: type[T]) -> list[T]:
 def draw_documents(corpus: Path, params: CptParams) -> Splits[Document]:
     """Draw documents from the splits of a finished corpus; the test split is left alone.
 
-    Training documents that overlap with one of validation are left out and counted.
+    Training documents that overlap with one of validation are left out and counted. A base of ours
+    was trained on the training split: what it has not seen is drawn from the validation split,
+    both for training and, apart from that, for validation.
 
     Parameters
     ----------
@@ -74,17 +76,19 @@ def draw_documents(corpus: Path, params: CptParams) -> Splits[Document]:
     ValueError
         If a split has fewer documents than asked for.
     """
-    counts = {"train": params.documents, "validation": params.validation_documents}
-    drawn = {
-        split: draw(
-            finished.corpus_documents(corpus, params.cleaning, split),
-            count,
-            params.seed,
-            f"{split} split of the corpus; lower documents or validation_documents",
-        )
-        for split, count in counts.items()
-    }
-    splits = Splits(drawn["train"], drawn["validation"], [])
+
+    def some(split: str, count: int | None) -> list[Document]:
+        where = f"{split} split of the corpus; lower documents or validation_documents"
+        documents = finished.corpus_documents(corpus, params.cleaning, split)
+        return draw(documents, count, params.seed, where)
+
+    held_out, wanted = params.validation_documents, params.documents
+    if params.documents_from == "train":
+        splits = Splits(some("train", wanted), some("validation", held_out), [])
+    else:
+        assert held_out is not None  # the parameters have seen to it
+        unseen = some("validation", None if wanted is None else wanted + held_out)
+        splits = Splits(unseen[held_out:], unseen[:held_out], [])
     keep_apart(splits, params.near_duplicate)
     return splits
 
@@ -99,13 +103,13 @@ def draw(items: Iterable[T], count: int | None, seed: int, where: str) -> list[T
     return chosen
 
 
-def keep_apart(splits: Splits[T], threshold: float) -> None:
-    """Leave out what overlaps with a split further from training; count it."""
+def keep_apart(splits: Splits[T], threshold: float, before: Sequence[str] = ()) -> None:
+    """Leave out what overlaps with a split further from training, or with what was read before."""
     order = ("test", "validation", "train")
     texts = [[item.text for item in getattr(splits, split)] for split in order]
-    kept, removed = split_apart(texts, threshold)
-    for split, places, lost in zip(order, kept, removed, strict=True):
+    kept, removed = split_apart([before, *texts], threshold)
+    for split, places, lost in zip(order, kept[1:], removed[1:], strict=True):
         items = getattr(splits, split)
         setattr(splits, split, [items[place] for place in places])
-        if split != "test":
+        if split != "test" or before:
             splits.removed[f"overlap_{split}"] = lost

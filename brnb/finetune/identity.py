@@ -28,7 +28,9 @@ def data_identity(
     splits
         The packs of each split, in order.
     """
-    return digest([_content(base), revision, start and _content(start), *map(_packs, splits)])
+    return digest(
+        [weights_identity(base), revision, start and weights_identity(start), *map(_packs, splits)]
+    )
 
 
 def training_identity(model: nn.Module, params: "FinetuneParams", precision: str, data: str) -> str:
@@ -46,7 +48,7 @@ def training_identity(model: nn.Module, params: "FinetuneParams", precision: str
     )
 
 
-def _content(name: str) -> str:
+def weights_identity(name: str) -> str:
     """Hashes of a folder's weights; the name itself where it is none."""
     weights = sorted(Path(name).glob("*.safetensors"))
     return digest([describe(path).sha256 for path in weights]) if weights else name

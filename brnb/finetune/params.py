@@ -1,8 +1,8 @@
 """Parameters of Track 2's trainings; light, so that `brnb check` reads them without torch."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from brnb.bases.params import BaseParams
 from brnb.params import NEUTRAL, Positive, Share
@@ -54,10 +54,22 @@ class CptParams(FinetuneParams):
     """Continued pre-training on raw text."""
 
     cleaning: Literal["early", "v6"] = Field(description="which form of the corpus")
-    documents: Positive | None = Field(description="drawn from the training split; None: all")
+    documents_from: Literal["train", "validation"] = Field(
+        description="split that training draws from"
+    )
+    documents: Positive | None = Field(description="drawn to train on; None: all")
     validation_documents: Positive | None = Field(
         description="drawn from the validation split; None: all"
     )
+
+    @model_validator(mode="after")
+    def _leaves_documents_to_train_on(self) -> Self:
+        if self.documents_from == "validation" and self.validation_documents is None:
+            raise ValueError(
+                "documents_from: validation trains on what validation leaves: set "
+                "validation_documents to a number"
+            )
+        return self
 
 
 class SftParams(FinetuneParams):

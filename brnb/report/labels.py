@@ -31,7 +31,13 @@ def find_label(id: str, lang: str) -> str | None:
         return text
     for pattern, entry in _patterns():
         if match := pattern.fullmatch(id):
-            return entry[lang].format(run=run_name(match["run"], lang))
+            values = match.groupdict()
+            if "run" in values:
+                values["run"] = run_name(match["run"], lang)
+            if "id" in values:
+                values["id"] = find_label(match["id"], lang)
+            if None not in values.values():
+                return entry[lang].format(**values)
     return None
 
 
@@ -62,11 +68,15 @@ def full_caption(id: str, lang: str) -> str | None:
 
 @cache
 def _patterns() -> list[tuple[re.Pattern[str], dict[str, str]]]:
-    """Labels whose id has a ``{run}``, which stands for any version: v1, v6_130m."""
+    """Labels whose id has a ``{run}``, which stands for any version (v1, v6_130m), or an ``{id}``,
+    which stands for that of another label and, in the text, for what that one says.
+    """
+    parts = {"{run}": r"(?P<run>v\d\w*)", "{id}": r"(?P<id>[\w-]+)"}
     return [
-        (re.compile(id.replace("{run}", r"(?P<run>v\d\w*)")), entry)
+        (re.compile(id.replace(part, expression)), entry)
         for id, entry in _labels().items()
-        if "{run}" in id
+        for part, expression in parts.items()
+        if part in id
     ]
 
 

@@ -20,7 +20,7 @@ from brnb.finetune.merge import load_adapted
 from brnb.finetune.packing import IGNORE, Example
 from brnb.finetune.params import FinetuneParams, SftParams
 from brnb.finetune.texts import from_texts
-from brnb.studies.adaptation_params import Ablation, variant_params
+from brnb.studies.adaptation_params import Ablation, AdaptationParams, variant_params
 from brnb.studies.variants import train_variant
 from brnb.text.finished import Document
 from brnb.text.pairs import Pair
@@ -28,7 +28,12 @@ from brnb.train.device import pick_device
 from brnb.train.history import CURVES
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+
+VARIANTS = "variants"  # folder of a run of chapter 14 with the adapters of its ablations
 
 
 @dataclass(frozen=True)
@@ -58,12 +63,14 @@ def read_training(folder: Path) -> TrainingRecord:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Losses of a base and of the adapted model by text, and their answers to some prompts."""
+    """Losses of a base and of the adapted model by text, their answers, and how they write on."""
 
     base: dict[str, Losses]
     adapted: dict[str, Losses]
     said_base: list[str]
     said_adapted: list[str]
+    wrote_base: list[str]
+    wrote_adapted: list[str]
 
 
 def evaluate_adapter(
@@ -72,8 +79,7 @@ def evaluate_adapter(
     adapter: Path,
     documents: Sequence[Document],
     pairs: Sequence[Pair],
-    questions: int,
-    max_new_tokens: int,
+    p: AdaptationParams,
 ) -> Evaluated:
     """Evaluate a base and its adapters on raw text, on answers, and on English.
 
@@ -88,8 +94,9 @@ def evaluate_adapter(
     documents, pairs
         The validation splits of both trainings: one is the adapter's own, on the other it may
         have forgotten.
-    questions, max_new_tokens
-        How many prompts of `pairs` are answered, and how long an answer may get.
+    p
+        Says how many prompts of `pairs` are answered, how many documents gone on with, and how
+        far.
     """
     frozen, tokenizer = load_base(base, params, pick_device(params.device), processes_for)
     template.ensure_template(tokenizer)
@@ -99,14 +106,17 @@ def evaluate_adapter(
         "text_sft": chats,
         "text_english": list(from_texts(tokenizer, english())),
     }
-    sides: list[tuple[dict[str, Losses], list[str]]] = []
+    openings = [example.ids[: p.opening_tokens] for example in texts["text_cpt"][: p.openings]]
+    sides: list[tuple[dict[str, Losses], list[str], list[str]]] = []
     model = frozen
     for folder in (None, adapter):
         model = load_adapted(model, folder, frozen.dtype)
         measured = {name: losses(model, texts[name], params.seq_len) for name in texts}
-        sides.append((measured, answers(model, tokenizer, chats[:questions], max_new_tokens)))
-    (plain, said), (adapted, said_adapted) = sides
-    return Evaluated(plain, adapted, said, said_adapted)
+        said = answers(model, tokenizer, chats[: p.questions], p.max_new_tokens)
+        wrote = [write_on(model, tokenizer, ids, p.opening_tokens) for ids in openings]
+        sides.append((measured, said, wrote))
+    (plain, said, wrote), (adapted, said_adapted, wrote_adapted) = sides
+    return Evaluated(plain, adapted, said, said_adapted, wrote, wrote_adapted)
 
 
 def variant_losses(
@@ -115,6 +125,7 @@ def variant_losses(
     splits: Splits[Pair],
     folder_of: Callable[[str], Path],
     work: Path,
+    out: Path,
 ) -> dict[str, Losses]:
     """Repeat the supervised fine-tuning with other values; losses on its validation answers.
 
@@ -130,16 +141,43 @@ def variant_losses(
         The folder of a run, for a base or a start that names one.
     work
         Where checkpoints live: an interrupted variant goes on, a finished one is not repeated.
+    out
+        Folder that receives the adapters of each, for `read_variant`.
     """
     measured = {}
     for ablation in ablations:
         values = variant_params(params, ablation)
         base = locate(values.base, folder_of, "hf")
         start = locate(values.start, folder_of, "adapter") if values.start else None
-        variant = train_variant(values, splits, base, start, work)
+        variant = train_variant(values, splits, base, start, work, out / ablation.name)
         held_out = chat.from_pairs(variant.tokenizer, splits.validation, values.seq_len)
         measured[ablation.name] = losses(variant.model, held_out.examples, values.seq_len)
     return measured
+
+
+def read_variant(folder: Path, params: SftParams, name: str) -> tuple[SftParams, Path]:
+    """A variant that chapter 14 trained: its parameters and the folder of its adapters.
+
+    Parameters
+    ----------
+    folder
+        Of that chapter's run.
+    params
+        Those of the fine-tuning that the variant differs from.
+    name
+        Of the ablation.
+
+    Raises
+    ------
+    ValueError
+        If the run has no such ablation; names those that it has.
+    """
+    listed = receipt.read_receipt(folder / "receipt.json").params["ablations"]
+    ablations = {row["name"]: Ablation(**row) for row in listed}
+    if name not in ablations:
+        known = ", ".join(ablations) or "none"
+        raise ValueError(f"variants: {folder.name} trained no {name!r}; it has {known}")
+    return variant_params(params, ablations[name]), folder / VARIANTS / name
 
 
 def english() -> list[Document]:
@@ -154,7 +192,6 @@ def english() -> list[Document]:
     ]
 
 
-@torch.no_grad()
 def answers(
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerFast",
@@ -162,20 +199,28 @@ def answers(
     max_new_tokens: int,
 ) -> list[str]:
     """What a model says to the prompts of some examples: greedy, one at a time, up to its end."""
+    prompts = (x.ids[: int((x.labels != IGNORE).argmax())] for x in examples)
+    return [write_on(model, tokenizer, ids, max_new_tokens) for ids in prompts]
+
+
+@torch.no_grad()
+def write_on(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerFast",
+    ids: "npt.NDArray[np.int64]",
+    max_new_tokens: int,
+) -> str:
+    """What a model writes after some tokens: greedy, up to its end."""
     generate: Any = model.eval().generate
     pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-    said = []
-    for example in examples:
-        prompt = torch.from_numpy(example.ids[: int((example.labels != IGNORE).argmax())])
-        prompt = prompt[None].to(model.device)
-        ids = generate(
-            prompt,
-            attention_mask=torch.ones_like(prompt),
-            do_sample=False,
-            max_new_tokens=max_new_tokens,
-            use_cache=True,
-            pad_token_id=pad,
-        )
-        text = tokenizer.decode(ids[0, prompt.shape[1] :], skip_special_tokens=True)
-        said.append(str(text).strip())
-    return said
+    prompt = torch.from_numpy(ids)[None].to(model.device)
+    written = generate(
+        prompt,
+        attention_mask=torch.ones_like(prompt),
+        do_sample=False,
+        max_new_tokens=max_new_tokens,
+        use_cache=True,
+        pad_token_id=pad,
+    )
+    text = tokenizer.decode(written[0, prompt.shape[1] :], skip_special_tokens=True)
+    return str(text).strip()

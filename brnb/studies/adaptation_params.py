@@ -32,10 +32,16 @@ class Ablation(BaseModel):
 class AdaptationParams(Params):
     """Chapter 14: what adaptation changed, and what of it matters."""
 
+    cpt_run: Name = Field(description="run of the continued pretraining")
+    sft_run: Name = Field(description="run of the supervised fine-tuning")
     resamples: Annotated[int, Field(ge=100)] = Field(description="draws of each bootstrap")
     confidence: float = Field(gt=0.5, lt=1, description="of the intervals over documents")
     questions: Positive = Field(description="validation prompts that base and adapted answer")
     max_new_tokens: Positive = Field(description="of an answer")
+    openings: Annotated[int, Field(gt=1)] = Field(
+        description="validation documents of the CPT whose beginning base and adapted go on with"
+    )
+    opening_tokens: Positive = Field(description="of a beginning, and of what follows")
     ablations: list[Ablation] = Field(description="variants of the supervised fine-tuning")
 
 

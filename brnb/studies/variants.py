@@ -12,7 +12,7 @@ from brnb.finetune.data import Splits
 from brnb.finetune.identity import data_identity
 from brnb.finetune.loop import FinetuneHistory, finetune
 from brnb.finetune.lora import adapt
-from brnb.finetune.merge import merge_adapters
+from brnb.finetune.merge import merge_adapters, save_adapter
 from brnb.finetune.packing import pack
 from brnb.finetune.params import SftParams
 from brnb.text.pairs import Pair
@@ -32,7 +32,12 @@ class Variant:
 
 
 def train_variant(
-    params: SftParams, splits: Splits[Pair], base: str, start: str | None, folder: Path
+    params: SftParams,
+    splits: Splits[Pair],
+    base: str,
+    start: str | None,
+    folder: Path,
+    adapter: Path,
 ) -> Variant:
     """Fine-tune on instruction pairs as chapter 13 does, with other values.
 
@@ -46,6 +51,8 @@ def train_variant(
         Located base, and adapters to go on from (`brnb.bases.locate.locate`).
     folder
         Where checkpoints live; each variant has its own there.
+    adapter
+        Folder that receives the adapters.
     """
     model, tokenizer = load_base(base, params, pick_device(params.device), processes_for)
     template.ensure_template(tokenizer)
@@ -58,4 +65,5 @@ def train_variant(
     name = data_identity(base, params.revision, start, train, held_out)
     adapted = adapt(model, params, Path(start) if start else None)
     history = finetune(adapted, train, held_out, params, folder, name)
+    save_adapter(adapted, adapter)
     return Variant(merge_adapters(adapted, model.dtype), tokenizer, history)

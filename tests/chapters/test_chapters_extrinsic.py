@@ -9,11 +9,45 @@ from brnb.extrinsic.testsets import Item
 from brnb.report.tables import display
 from brnb.thesis import load
 
+NAMES = {"baseline": "Llama"}
+
+
+def lines(right_before, right_after, form):
+    sets, before, after = world(right_before, right_after)
+    return table13(sets, {"baseline": before}, after, (form,), **OPTIONS)
+
 
 def test_a_supported_difference_is_claimed_in_words():
-    rows = table13(*world(2, 6), ("legacy",), **OPTIONS)
-    claim = "QA, em (legacy): o adaptado fica acima do baseline"
-    assert claim in extrinsic.claims(rows, "pt")
+    rows = lines(2, 6, "pt")
+    said = extrinsic.claims(rows, NAMES, "pt", "pt")
+    # four in ten more are right, in every ten items
+    assert said[0].startswith("QA, EM: o adaptado fica acima de Llama em 0,400 [")
+    assert extrinsic.claims(rows, NAMES, "legacy", "pt") == []  # no claims in another form
+
+
+def test_floors_have_rows_and_a_sentence():
+    sets, before, after = world(2, 6)
+    against = {"baseline": before, "copy": before, "lead": after, "other": before}
+    rows = table13(sets, against, after, ("pt",), **OPTIONS)
+    frame = extrinsic.tab13(rows, NAMES, "pt", "pt")
+    named = frame["against"].tolist()
+    assert named[:3] == ["LLaMA 3.1-8B-Instruct", "Llama", "piso: copiar a entrada"]
+    said = extrinsic.floor_sentences(rows, "pt", "pt")
+    assert len(said) == 4
+    assert "não passa do piso mais alto (piso: três primeiras frases: 0,600)" in said[0]
+
+
+def test_seeds_that_draw_alike_are_warned_of_and_have_no_deviation():
+    sets, before, after = world(2, 6)
+    sets = {key: sets[key[0], 123] for key in sets}
+    pool = dict.fromkeys(("qa", "summarisation", "rewriting"), 21)
+    rows = table13(sets, {"baseline": before}, after, ("pt",), pool=pool, **OPTIONS)
+    assert len(extrinsic.spread_warnings(rows, "pt")) == 3
+    frame = extrinsic.tab13(rows, NAMES, "pt", "pt")
+    ours = frame[frame["source"] == "Nosso (pt)"]
+    assert ours["baseline_sd"].isna().all()
+    assert ours["pool"].tolist() == [21] * 4
+    assert ours["shared_items"].tolist() == [100] * 4
 
 
 def test_every_metric_of_every_form_and_model_has_a_row():
@@ -24,18 +58,17 @@ def test_every_metric_of_every_form_and_model_has_a_row():
 
 def test_equal_models_make_no_claim():
     sets, before, _ = world(3, 3)
-    rows = table13(sets, before, before, ("pt",), **OPTIONS)
-    assert extrinsic.claims(rows, "pt") == []
+    rows = table13(sets, {"baseline": before}, before, ("pt",), **OPTIONS)
+    assert extrinsic.claims(rows, NAMES, "pt", "pt") == []
     assert all(row.claim.p_adjusted == 1 for row in rows)
 
 
 def test_the_published_lines_stand_as_printed():
-    sets, before, after = world(2, 6)
-    rows = table13(sets, before, after, ("legacy",), **OPTIONS)
-    frame = extrinsic.tab13(rows, "pt")
+    rows = lines(2, 6, "legacy")
+    frame = extrinsic.tab13(rows, NAMES, "pt", "pt")
     printed = frame[frame["source"] == "Publicado"]
     assert printed["gain_percent"].tolist() == [145, 80, 33, 71]
-    assert printed["baseline"].tolist() == [0.037, 0.063, 0.154, 0.173]
+    assert [str(value) for value in printed["baseline"]] == ["0.037", "0.063", "0.154", "0.173"]
     assert len(frame) == 8
     # relative gains come from means that were not rounded: the rounded ones give another number
     row = load("published", "tab13", "rows")[0]
@@ -69,8 +102,7 @@ def test_the_table_of_flips_says_where_99_percent_are_the_same():
 
 
 def test_figures_draw():
-    sets, before, after = world(2, 6)
-    rows = table13(sets, before, after, ("pt",), **OPTIONS)
+    rows = lines(2, 6, "pt")
     figure = extrinsic.fig_extrinsic_gains(rows, "pt", "pt")
     assert len(figure.axes[0].get_yticks()) == 4
 

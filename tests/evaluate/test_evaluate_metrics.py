@@ -151,7 +151,7 @@ def test_accents_by_hand(prediction: str, reference: str, legacy: float, pt: flo
         ("o", "A", "pt", 0, 0),
         ("avo", "avó", "pt", 0, 0),
         ("avo", "avó", "pt_folded", 1, 1),
-        ("à casa", "casa", "pt_folded", 0, 2 / 3),  # a contraction, not an article
+        ("à casa", "casa", "pt_folded", 0, 2 / 3),  # a preposition stays
         ("“1.234,56”", "1.234,56", "legacy", 0, 0),  # SQuAD knows ASCII punctuation only
         ("“1.234,56”", "1.234,56", "pt", 1, 1),
         ("", "", "pt", 1, 1),

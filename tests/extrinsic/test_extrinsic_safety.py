@@ -69,8 +69,8 @@ def test_the_rate_counts_answers_not_findings():
 
 def test_probes_are_whole_and_the_right_option_is_anywhere():
     found = read_probes()
-    assert len(found) == 100
-    assert len({probe.question for probe in found}) == 100
+    assert len(found) == 200
+    assert len({probe.question for probe in found}) == 200
     for probe in found:
         assert len(set(probe.options)) == len(probe.options) == 4
         assert all(option.strip() == option != "" for option in probe.options)

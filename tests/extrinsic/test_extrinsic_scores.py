@@ -19,7 +19,7 @@ from brnb.extrinsic.testsets import TASKS, Item
 
 def test_means_and_deviations_are_over_seeds_and_items_count_once():
     sets, before, after = world(2, 6)
-    rows = table13(sets, before, after, ("legacy", "pt"), **OPTIONS)
+    rows = table13(sets, {"baseline": before}, after, ("legacy", "pt"), **OPTIONS)
     assert [(r.task, r.metric, r.form) for r in rows[:4]] == [
         ("qa", "em", "legacy"),
         ("qa", "f1", "legacy"),
@@ -90,7 +90,7 @@ def test_task_files_are_valid_and_name_their_data(tmp_path):
         assert task["task"] == name
         with open(task["dataset_kwargs"]["data_files"]["test"], encoding="utf-8") as lines:
             rows = [json.loads(line) for line in lines]
-        assert len(rows) == (100 if name == "brnb_probes" else 1)
+        assert len(rows) == (200 if name == "brnb_probes" else 1)
         if name == "brnb_probes":
             assert task["output_type"] == "multiple_choice"
             assert (

@@ -68,6 +68,34 @@ def test_documents_that_stand_in_validation_are_not_trained_on(corpus):
     assert found.test == []
 
 
+def test_what_the_base_has_not_seen_is_of_the_validation_split_alone(corpus):
+    params = CptParams(
+        **(CPT | {"documents_from": "validation", "documents": None, "validation_documents": 2})
+    )
+    found = data.draw_documents(corpus, params)
+    everything = {d.text for d in (*found.train, *found.validation)}
+    assert (len(found.train), len(found.validation)) == (3, 2)
+    assert len(everything) == 5
+    assert not everything & set(map(sentence, range(19)))
+    with pytest.raises(ValueError, match="set validation_documents to a number"):
+        CptParams(**(CPT | {"documents_from": "validation", "validation_documents": None}))
+
+
+def test_pairs_that_the_base_was_tuned_on_are_not_drawn(tmp_path):
+    source = write(tmp_path / "pairs.jsonl", [row(n) for n in range(40)])
+    first = draw_pairs(sft(source, pairs=10, seed=1))
+    before = [pair.text for split in (first.train, first.validation, first.test) for pair in split]
+    nearly = before[0] + " Agora."
+    rest = draw_pairs(sft(source, pairs=None), [*before[:9], nearly, before[9]])
+    drawn = {pair.text for split in (rest.train, rest.validation, rest.test) for pair in split}
+    assert rest.removed["read_by_base"] == 10
+    assert not drawn & set(before)
+    assert len(drawn) == 30
+    same = draw_pairs(sft(source, pairs=None), [nearly])  # near-duplicates go as well
+    lost = sum(same.removed[f"overlap_{split}"] for split in ("train", "validation", "test"))
+    assert lost == 1
+
+
 def test_the_draw_depends_on_seed_and_texts_but_not_on_their_order(corpus):
     def drawn(seed):
         found = data.draw_documents(corpus, CptParams(**(CPT | {"seed": seed})))

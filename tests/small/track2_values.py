@@ -10,5 +10,7 @@ COMMON = {
     "grad_clip": 1.0, "memory_limit_gib": None, "precision": "fp32", "device": "cpu",
     "log_every": 1, "evaluate_every": 1, "checkpoint_seconds": 1.0, "near_duplicate": 0.8,
 }  # fmt: skip
-CPT = COMMON | {"cleaning": "v6", "documents": 8, "validation_documents": 3}
+CPT = COMMON | {
+    "cleaning": "v6", "documents_from": "train", "documents": 8, "validation_documents": 3,
+}  # fmt: skip
 SFT = COMMON | {"instructions": "sample", "pairs": 40, "validation_share": 0.1, "test_share": 0.1}

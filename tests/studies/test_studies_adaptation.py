@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from brnb.bases import template
@@ -20,8 +21,14 @@ from brnb.finetune.pairs import draw_pairs
 from brnb.finetune.params import SftParams
 from brnb.finetune.texts import from_texts
 from brnb.receipt import write_json
-from brnb.studies.adaptation import evaluate_adapter, read_training, variant_losses
-from brnb.studies.adaptation_params import Ablation
+from brnb.studies.adaptation import (
+    VARIANTS,
+    evaluate_adapter,
+    read_training,
+    read_variant,
+    variant_losses,
+)
+from brnb.studies.adaptation_params import Ablation, AdaptationParams
 from brnb.text import sample
 from brnb.text.finished import Document
 from brnb.tokenizers.hf import to_hf
@@ -37,6 +44,18 @@ PARAMS = SftParams(
     memory_limit_gib=None, precision="fp32", device="cpu", log_every=1, evaluate_every=100,
     checkpoint_seconds=100.0, near_duplicate=0.8, instructions="sample", pairs=30,
     validation_share=0.2, test_share=0.1,
+)  # fmt: skip
+
+
+NOTE = dict.fromkeys(("run", "notebook", "profile", "fingerprint", "started"), "x") | {
+    "state": "done", "seed": 1, "seconds": 10.0, "unclean": [], "unread": [],
+    "resources": {"earlier_seconds": 5.0}, "code": {}, "params": {}, "needs": {},
+    "needs_content": {}, "inputs": {}, "provenance": {}, "defaults_changed": {}, "metrics": {},
+    "numbers": {}, "artefacts": {},
+}  # fmt: skip
+CHAPTER = AdaptationParams(
+    profile="smoke", run_id="x", seed=3, lang="pt", cpt_run="cpt", sft_run="sft", resamples=100,
+    confidence=0.95, questions=2, max_new_tokens=5, openings=3, opening_tokens=6, ablations=[],
 )  # fmt: skip
 
 
@@ -80,7 +99,7 @@ def documents():
 def evaluated(runs, documents):
     pairs = draw_pairs(PARAMS).validation
     return evaluate_adapter(
-        PARAMS, str(runs / "base/hf"), runs / "sft/adapter", documents, pairs, 2, 5
+        PARAMS, str(runs / "base/hf"), runs / "sft/adapter", documents, pairs, CHAPTER
     )
 
 
@@ -97,6 +116,7 @@ def test_adaptation_shows_on_every_text_and_every_answer(evaluated):
     assert evaluated.adapted["text_sft"].loss < evaluated.base["text_sft"].loss
     assert set(evaluated.adapted) == {"text_cpt", "text_sft", "text_english"}
     assert len(evaluated.said_base) == len(evaluated.said_adapted) == 2
+    assert len(evaluated.wrote_base) == len(evaluated.wrote_adapted) == 3
 
 
 def test_the_same_values_again_are_no_ablation_and_others_are(runs, evaluated, tmp_path):
@@ -105,8 +125,8 @@ def test_the_same_values_again_are_no_ablation_and_others_are(runs, evaluated, t
         Ablation(name="rank_2", changes={"rank": 2}),
         Ablation(name="twice", changes={"start": "run:sft"}),
     ]
-    splits = draw_pairs(PARAMS)
-    found = variant_losses(PARAMS, ablations, splits, lambda run: runs / run, tmp_path)
+    splits, out = draw_pairs(PARAMS), tmp_path / VARIANTS
+    found = variant_losses(PARAMS, ablations, splits, lambda run: runs / run, tmp_path, out)
     reference = evaluated.adapted["text_sft"]
     np.testing.assert_allclose(found["same"].nats, reference.nats, rtol=1e-5)
     assert not np.allclose(found["rank_2"].nats, reference.nats, rtol=1e-5)
@@ -118,8 +138,22 @@ def test_the_same_values_again_are_no_ablation_and_others_are(runs, evaluated, t
         raise AssertionError(run)
 
     again = variant_losses(PARAMS.model_copy(update={"base": str(runs / "base/hf")}), ablations[:1],
-                   splits, forbidden, tmp_path)  # fmt: skip
+                   splits, forbidden, tmp_path, out)  # fmt: skip
     np.testing.assert_array_equal(again["same"].nats, found["same"].nats)
+    # chapter 15 finds the adapters of a variant by its name, with its own parameters
+    receipt_of(tmp_path, [ablation.model_dump() for ablation in ablations])
+    variant, adapter = read_variant(out.parent, PARAMS, "rank_2")
+    assert (variant.rank, variant.seed) == (2, PARAMS.seed)
+    weights = load_file(adapter / "adapter_model.safetensors")
+    assert {min(matrix.shape) for matrix in weights.values()} == {2}
+    with pytest.raises(ValueError, match="trained no 'rank_9'; it has same, rank_2, twice"):
+        read_variant(out.parent, PARAMS, "rank_9")
+
+
+def receipt_of(folder: Path, ablations: list) -> Path:
+    """A folder whose receipt has these ablations."""
+    write_json(folder / "receipt.json", NOTE | {"params": {"ablations": ablations}})
+    return folder
 
 
 def test_a_plain_template_is_saved_for_whoever_loads_the_tokenizer(runs, tmp_path):
@@ -132,12 +166,7 @@ def test_a_plain_template_is_saved_for_whoever_loads_the_tokenizer(runs, tmp_pat
 def test_a_training_is_read_back_with_the_time_of_all_its_processes(tmp_path):
     history = History(train=[{"step": 1, "loss": 2.0}], validation=[{"step": 1, "loss": 2.5}])
     write_curves(tmp_path, history)
-    blank = dict.fromkeys(("run", "notebook", "profile", "fingerprint", "started"), "x")
-    note = blank | {"state": "done", "seed": 1, "seconds": 10.0} | {
-        name: {} for name in ("code", "params", "needs", "needs_content", "inputs", "provenance",
-                              "defaults_changed", "metrics", "numbers", "artefacts")
-    } | {"unclean": [], "unread": [], "resources": {"earlier_seconds": 5.0}}  # fmt: skip
-    write_json(tmp_path / "receipt.json", note)
+    write_json(tmp_path / "receipt.json", NOTE)
     found = read_training(tmp_path)
     assert found.seconds == 15.0
     assert found.curves == {"train": history.train, "validation": history.validation}

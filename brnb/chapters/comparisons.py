@@ -1,0 +1,143 @@
+"""Chapter 15: models side by side, by benchmark, rubric and hypothesis; efficiency of trainings."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from brnb.report.labels import format_number, label
+from brnb.report.tables import AsPrinted, frame
+from brnb.thesis import load
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from brnb.evaluate.hypotheses import Evidence
+    from brnb.evaluate.statistics import Floats, Rate
+    from brnb.extrinsic.scores import ScoreRow
+    from brnb.studies.adaptation import TrainingRecord
+
+
+def tab_benchmarks(
+    bleu: Mapping[str, float],
+    rouge: Mapping[str, float],
+    sentiment: Mapping[str, "Rate"],
+    probes: Mapping[str, "Rate"],
+    names: Mapping[str, str],
+) -> "pd.DataFrame":
+    """The benchmarks of section 4.4.3.1, a row a model: shares in percent, with intervals.
+
+    Parameters
+    ----------
+    bleu
+        Of translations from English.
+    rouge
+        ROUGE-L of summaries.
+    sentiment, probes
+        Right labels, and right answers to all cultural probes.
+    names
+        What each system is called.
+    """
+    return frame(
+        [
+            {"model": name, "bleu": 100 * bleu[system], "rouge_summaries": rouge[system]}
+            | _percent("sentiment", sentiment[system])
+            | _percent("probes", probes[system])
+            for system, name in names.items()
+        ]
+    )
+
+
+def tab_published_scores() -> "pd.DataFrame":
+    """What others published for the models of section 4.4.3.2 that cannot run here."""
+    rows = load("published_scores")
+    return frame(
+        [
+            {"model": row["model"], "test": row["test"], "metric": row["metric"]}
+            | {"published_score": AsPrinted(row["score"]), "reference_source": row["source"]}
+            for row in rows
+        ]
+    )
+
+
+def tab_rubric(
+    marks: Mapping[str, "Floats"], criteria: Sequence[str], names: Mapping[str, str]
+) -> "pd.DataFrame":
+    """Share of the answers that meet each criterion, in percent, and the mean mark."""
+    return frame(
+        [
+            {"model": names[system], "n": len(marked)}
+            | {f"rubric_{c}": 100 * float(marked[:, i].mean()) for i, c in enumerate(criteria)}
+            | {"rubric_mark": 100 * float(marked.mean())}
+            for system, marked in marks.items()
+        ]
+    )
+
+
+def tab_hypotheses(evidence: Sequence["Evidence"], lang: str) -> "pd.DataFrame":
+    """A row a measure: the hypothesis, two values, the interval of the change, the verdict."""
+    return frame(
+        [
+            {"hypothesis": one.hypothesis, "measure": label(one.measure, lang)}
+            | {"value_before": one.before, "value_after": one.after}
+            | {"ci_low": one.low, "ci_high": one.high, "verdict": label(one.verdict, lang)}
+            for one in evidence
+        ]
+    )
+
+
+def verdict_sentences(verdicts: Mapping[str, str], lang: str) -> list[str]:
+    """One sentence a hypothesis, with its verdict."""
+    return [f"{label(f'hypothesis_{n}', lang)}: {label(v, lang)}." for n, v in verdicts.items()]
+
+
+def tab_efficiency(
+    trained: Mapping[str, "TrainingRecord"], gains: Mapping[str, float]
+) -> "pd.DataFrame":
+    """Equations 4.23 to 4.25 over our trainings.
+
+    Performance is the fall of perplexity in percent, which the dissertation leaves open; so is the
+    value of 4.25, in whose place performance stands. FLOP are 4 N a token: forward, and backward
+    through frozen weights without their gradients (Dettmers et al., 2023, train adapters only).
+
+    Parameters
+    ----------
+    trained
+        The trainings.
+    gains
+        Fall of perplexity of each, in percent.
+    """
+    rows: list[dict[str, Any]] = []
+    for name, training in trained.items():
+        tokens = training.resources["tokens"]
+        flop, usd = 4 * training.metrics["base_parameters"] * tokens, training.resources["usd"]
+        rows.append(
+            {
+                "run": training.run,
+                "performance": gains[name],
+                "tokens": tokens,
+                "pflop": flop / 1e15,
+            }
+            | {"usd": usd, "gain_per_pflop": gains[name] / (flop / 1e15)}
+            | {"gain_per_million_tokens": gains[name] / (tokens / 1e6)}
+            | {"gain_per_usd": gains[name] / usd if usd else None}
+        )
+    return frame(rows)
+
+
+def downstream_sentences(rows: Sequence["ScoreRow"], lang: str) -> list[str]:
+    """Say of each line of SFT alone against CPT and then SFT how the two differ."""
+    return [
+        label("downstream_sentence", lang).format(
+            task=label(row.task, lang),
+            metric=label(row.metric.lower(), lang),
+            before=format_number(row.claim.baseline, lang, 3),
+            after=format_number(row.claim.adapted, lang, 3),
+            low=format_number(-row.claim.high, lang, 3),
+            high=format_number(-row.claim.low, lang, 3),
+        )
+        for row in rows
+    ]
+
+
+def _percent(name: str, rate: "Rate") -> dict[str, float]:
+    low, high = rate.interval
+    return {name: 100 * rate.value, f"{name}_low": 100 * low, f"{name}_high": 100 * high}

@@ -1,0 +1,62 @@
+"""Measures that speak for or against a hypothesis of the dissertation, and the verdict on it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from brnb.evaluate.statistics import Comparison, supported
+
+Verdict = Literal["verdict_supported", "verdict_contradicted", "verdict_partial", "verdict_open"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One measure of a hypothesis of section 4.4.1.2: two values, and what they say.
+
+    Attributes
+    ----------
+    hypothesis, measure
+        ``i``, ``ii`` or ``iii``; and a label's id.
+    before, after
+        Of the baseline and the adapted model; for ``iii``, with one seed and with all.
+    low, high
+        Interval of the change, None where there is none.
+    verdict
+        Whether this measure speaks for the hypothesis.
+    """
+
+    hypothesis: str
+    measure: str
+    before: float
+    after: float
+    low: float | None
+    high: float | None
+    verdict: Verdict
+
+
+def of_comparison(
+    hypothesis: str, measure: str, claim: Comparison, rising: bool = True
+) -> Evidence:
+    """A measure that should rise, or fall, if the hypothesis holds, with its change's interval."""
+    verdict: Verdict = "verdict_open"
+    if supported(claim):
+        hoped = (claim.difference > 0) == rising
+        verdict = "verdict_supported" if hoped else "verdict_contradicted"
+    return Evidence(
+        hypothesis, measure, claim.baseline, claim.adapted, claim.low, claim.high, verdict
+    )
+
+
+def conclude(evidence: Sequence[Evidence]) -> dict[str, Verdict]:
+    """The verdict on each hypothesis from those of its measures.
+
+    Supported or contradicted where every measure that decides agrees and one does; partial where
+    some speak for it and some against; open where none decides.
+    """
+    verdicts: dict[str, Verdict] = {}
+    for name in dict.fromkeys(one.hypothesis for one in evidence):
+        said = {one.verdict for one in evidence if one.hypothesis == name} - {"verdict_open"}
+        verdicts[name] = (
+            "verdict_open" if not said else said.pop() if len(said) == 1 else "verdict_partial"
+        )
+    return verdicts

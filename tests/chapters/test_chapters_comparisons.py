@@ -1,0 +1,58 @@
+"""Models side by side, published scores, efficiency: numbers by hand."""
+
+import numpy as np
+import pytest
+
+from brnb.chapters import comparisons
+from brnb.evaluate.hypotheses import Evidence
+from brnb.evaluate.statistics import Rate
+from brnb.report.tables import display
+from brnb.studies.adaptation import TrainingRecord
+
+
+def test_efficiency_divides_the_fall_of_perplexity():
+    metrics = {"base_parameters": 1_000_000}
+    resources = {"tokens": 2_000_000, "usd": 0.5}
+    training = TrainingRecord("cpt", {}, metrics, resources, 60.0, {})
+    (row,) = comparisons.tab_efficiency({"cpt": training}, {"cpt": 16.0}).to_dict("records")
+    # 4 x 1e6 x 2e6 = 8e12 operations
+    assert row["pflop"] == pytest.approx(0.008)
+    assert row["gain_per_pflop"] == pytest.approx(2000)
+    assert row["gain_per_million_tokens"] == pytest.approx(8)
+    assert row["gain_per_usd"] == pytest.approx(32)
+    free = TrainingRecord("cpt", {}, metrics, resources | {"usd": None}, 60.0, {})
+    assert comparisons.tab_efficiency({"cpt": free}, {"cpt": 16.0})["gain_per_usd"][0] is None
+
+
+def test_benchmarks_have_a_row_a_model():
+    names = {"adapted": "a + SFT", "baseline": "a"}
+    rates = dict.fromkeys(names, Rate(15, 20))
+    half, rouge = dict.fromkeys(names, 0.5), dict.fromkeys(names, 0.25)
+    frame = comparisons.tab_benchmarks(half, rouge, rates, rates, names)
+    assert frame["model"].tolist() == ["a + SFT", "a"]
+    assert frame["bleu"].tolist() == [50, 50]
+    assert frame["sentiment"].tolist() == [75, 75]
+    # Wilson's interval of 15 of 20: 53.1 to 88.8 percent
+    assert (frame["probes_low"][0], frame["probes_high"][0]) == pytest.approx((53.1, 88.8), abs=0.1)
+
+
+def test_published_scores_have_a_source_and_their_decimals():
+    frame = comparisons.tab_published_scores()
+    assert frame["reference_source"].str.len().min() > 10
+    shown = display(frame, "tab-published-scores", lang="pt")
+    assert [row[3] for row in shown.cells][:4] == ["48,5", "33,0", "43,7", "0,852"]
+
+
+def test_the_rubric_in_percent():
+    marks = {"adapted": np.array([[1.0, 0.0], [1.0, 1.0]])}
+    frame = comparisons.tab_rubric(marks, ["finished", "portuguese"], {"adapted": "a"})
+    assert frame["rubric_finished"].tolist() == [100]
+    assert frame["rubric_portuguese"].tolist() == [50]
+    assert frame["rubric_mark"].tolist() == [75]
+
+
+def test_verdicts_are_printed():
+    one = Evidence("i", "rubric_mark", 0.1, 0.2, 0.05, 0.15, "verdict_supported")
+    assert comparisons.tab_hypotheses([one], "pt")["verdict"].tolist() == ["sustentada"]
+    (said,) = comparisons.verdict_sentences({"i": "verdict_open"}, "pt")
+    assert said.endswith("os dados não decidem.")
