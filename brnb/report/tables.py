@@ -21,6 +21,10 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _LABEL_ID = re.compile(r"[a-z][a-z0-9_]*")
 
 
+class AsPrinted(Decimal):
+    """A number whose own decimals are printed, whatever its column has: ``AsPrinted("2.0")``."""
+
+
 def frame(rows: Any) -> "pd.DataFrame":
     """Rows, or columns by name, as a data frame whose cells stay what they are.
 
@@ -229,6 +233,8 @@ def _text(value: Any, lang: str, places: int | None) -> str:
         return label("yes" if value else "no", lang)
     if isinstance(value, int):
         return format_number(value, lang)
+    if isinstance(value, AsPrinted):
+        places = max(0, -int(value.as_tuple().exponent))
     return format_number(value, lang, places) if isinstance(value, (float, Decimal)) else str(value)
 
 

@@ -60,7 +60,7 @@ class TokenizerParams(Params):
         description="cleanings with a character vocabulary, named char_<cleaning>"
     )
     subwords: list[Subword] = Field(description="SentencePiece vocabularies")
-    training_bytes: int = Field(gt=0, description="text to train on, from the training split")
+    training_bytes: int = Field(gt=0, description="drawn training text to train on")
     evaluation_documents: int = Field(gt=0, description="validation documents to measure on")
     frequent_words: int = Field(gt=0, description="rows of the table of fragmented words")
 

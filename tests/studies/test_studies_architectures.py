@@ -29,7 +29,7 @@ STABILITY = {"learning_rates": [1e-3, 0.5], "forms": {"without": {}, "with": {"q
 PARAMS = {
     "profile": "test", "run_id": "architectures", "seed": 3, "lang": "en", "tokenizer": "none",
     "cleaning": "v6", "tokens": 96, "batch_size": 3, "seq_len": 8, "learning_rate": 1e-2,
-    "final_learning_rate": 0.0, "warmup": 0.0, "weight_decay": 0.1, "grad_clip": 1.0,
+    "final_learning_rate": 0.0, "warmup_steps": 0, "weight_decay": 0.1, "grad_clip": 1.0,
     "precision": "fp32", "device": "cpu", "log_every": 5, "evaluate_every": 1,
     "checkpoint_seconds": 1e9, "validation_documents": 2, "sample_tokens": 4, "sample_seeds": 1,
     "temperature": 1.0, "top_p": 1.0, "dropout": 0.0, "width": 16, "layers": 2, "heads": 2,
