@@ -78,9 +78,6 @@ def tab_scaling_prediction(predicted: Mapping[str, "LossPrediction"], lang: str)
     return frame(rows)
 
 
-BEYOND = 4.0  # times the largest size: how far the laws are drawn
-
-
 def fig_scaling_law(
     trained: Sequence["SweepTraining"],
     fits: Mapping[str, "Fit"],
@@ -95,7 +92,7 @@ def fig_scaling_law(
 
     fig, axis = figure(3.8)
     sizes = [t.non_embedding for t in trained]
-    grid = np.geomspace(min(sizes), max(sizes) * BEYOND, 100)
+    grid = np.geomspace(min(sizes), max(sizes), 100)  # where something was measured
     for place, (name, fit) in enumerate(fits.items()):
         low, high = fit.band(grid)
         color = f"C{place}"

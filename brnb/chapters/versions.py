@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from brnb.evaluate import records
+from brnb.evaluate.calibration import calibrated_limits
 from brnb.evaluate.intrinsic import Evaluation, Intrinsic
 from brnb.evaluate.legibility import Legibility, legibility, lexicon
 from brnb.models.store import save
@@ -35,7 +37,8 @@ PRINTED = {"tokens_billion": ("tokens",), "accuracy": ("acc",)}  # names in publ
 PRINTED |= {"loss": ("loss", "val_loss"), "ppl": ("ppl", "val_ppl")}
 WORDS = ("architecture", "rnn", "vocab", "tokenizer")  # columns that are no numbers
 MEASURES = (
-    *("fallback_ratio", "short_piece_ratio", "guardrails_pass"),
+    *("fallback_ratio", "fallback_limit", "short_piece_ratio", "short_piece_limit"),
+    *("empty_samples", "guardrails_pass"),
     *("repetition", "dictionary_share", "language_share"),
 )
 
@@ -139,9 +142,11 @@ def tab_samples(samples: Iterable["Sample"], characters: int = 300) -> "pd.DataF
 
 
 def read_samples(
-    samples: Iterable["Sample"], tokenizer: "Tokenizer", corpus: Path, cleaning: str
+    samples: Sequence["Sample"], tokenizer: "Tokenizer", corpus: Path, params: "TrainParams"
 ) -> Legibility:
     """Measure generated text by the words of the text that its model was trained on.
+
+    The guardrails' limits are those that validation text passes in excerpts of the same length.
 
     Parameters
     ----------
@@ -149,11 +154,21 @@ def read_samples(
         Of one model.
     tokenizer
         The model's.
-    corpus, cleaning
-        Folder of run ``corpus``, and which of its texts the model read.
+    corpus
+        Folder of run ``corpus``.
+    params
+        Of the run.
     """
-    known = lexicon(finished.texts(corpus, cleaning, "train"))
-    return legibility(tokenizer, [sample.ids for sample in samples], known)
+    known = lexicon(finished.texts(corpus, params.cleaning, "train"))
+    held_out = finished.texts(corpus, params.cleaning, "validation")
+    limits = calibrated_limits(
+        tokenizer,
+        list(islice(held_out, params.validation_documents)),
+        tokens=params.sample_tokens,
+        samples=len(samples),
+        seed=params.seed,
+    )
+    return legibility(tokenizer, [sample.ids for sample in samples], known, limits)
 
 
 def tab_legibility(measured: Mapping[str, Legibility | None]) -> "pd.DataFrame":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import nn
 
-from brnb.evaluate.statistics import percentiles
+from brnb.evaluate.statistics import ratio_interval
 from brnb.models.likelihood import likelihood, token_nats
 if TYPE_CHECKING:
     from brnb.train.rows import ResultText, Rows, TokenRow
@@ -85,18 +85,13 @@ class DocumentNats:
         return DocumentNats(self.nats - other.nats, self.bytes, self.registers)
 
     def interval(self, resamples: int, seed: int, confidence: float = 0.95) -> tuple[float, float]:
-        """Percentile bootstrap of bits per byte over documents.
+        """Studentised bootstrap of bits per byte over documents.
 
-        Documents are drawn with replacement; each draw is a ratio of sums, so long documents
-        weigh more, as in the measure itself. The same seed draws the same documents for every
-        model that was evaluated on them.
+        Each draw of documents is a ratio of sums, so long documents weigh more, as in the measure
+        itself. The same seed draws the same documents for every model that was evaluated on them.
         """
-        count = len(self.nats)
-        random = np.random.default_rng(seed)
-        drawn = random.multinomial(count, np.full(count, 1 / count), size=resamples)
-        values = (drawn @ self.nats) / (math.log(2) * (drawn @ self.bytes))
-        low, high = percentiles(values, confidence)
-        return float(low), float(high)
+        bits = self.nats / math.log(2)
+        return ratio_interval(bits, self.bytes, resamples, seed, confidence)
 
 
 def by_document(model: nn.Module, row: "TokenRow", window: int, end: int) -> DocumentNats:

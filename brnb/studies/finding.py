@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from brnb.evaluate.intrinsic import DocumentNats
 from brnb.evaluate.legibility import Legibility, contrast, legibility, lexicon
 from brnb.evaluate.records import Record
 from brnb.text import finished
@@ -138,13 +137,14 @@ def finding(
     (old_samples, old), (new_samples, new) = sides
     tokenizer, words = load_tokenizer(tokenizers / shared[0][0]), known[shared[0][1]]
     length = min(max(len(sample.ids) for sample in side) for side in (old_samples, new_samples))
-    single = [
-        [legibility(tokenizer, [sample.ids[:length]], words) for sample in samples]
-        for samples in (old_samples, new_samples)
-    ]
-    saved = DocumentNats(new.nats - old.nats, old.bytes)  # pairs: the same documents in both
+    single: list[dict[str, list[Legibility]]] = [{}, {}]
+    for measures, samples in zip(single, (old_samples, new_samples), strict=True):
+        for sample in samples:
+            told = legibility(tokenizer, [sample.ids[:length]], words)
+            measures.setdefault(sample.prompt, []).append(told)
+    saved = new.minus(old)  # pairs: the same documents in both
     changes = [
         MeasureChange("bits_per_byte", saved.bits_per_byte, *saved.interval(resamples, seed))
     ]
-    measured = contrast(single[0], single[1], resamples, seed)
+    measured = contrast(*single)
     return changes + [MeasureChange(name, *values) for name, values in measured.items()]

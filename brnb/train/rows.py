@@ -192,7 +192,18 @@ def load_rows(corpora: Path, tokenizers: Path, params: "TrainParams", work: Path
     )
 
 
-def load_result_text(corpora: Path, tokenizers: Path, params: "TrainParams", work: Path) -> ResultText:
+@dataclass(frozen=True)
+class HeldOutChoice:
+    """Which held-out text to read: what `load_result_text` asks of the parameters of a run."""
+
+    tokenizer: str
+    cleaning: str
+    validation_documents: int
+
+
+def load_result_text(
+    corpora: Path, tokenizers: Path, params: "TrainParams | HeldOutChoice", work: Path
+) -> ResultText:
     """Encode as many documents of the test split as the run has of validation.
 
     The only way of a training run to the test split: it is read once the model is as it stays.
@@ -220,5 +231,5 @@ def _tokenizer(tokenizers: Path, name: str) -> tuple["Tokenizer", dict[str, str]
     return load_tokenizer(folder), form
 
 
-def _content(corpora: Path, params: "TrainParams", split: str) -> str:
+def _content(corpora: Path, params: "TrainParams | HeldOutChoice", split: str) -> str:
     return describe(corpora / finished.split_file(params.cleaning, split)).sha256
