@@ -105,6 +105,20 @@ def best_by_cleaning(records: Iterable["Record"]) -> dict[str, "Record"]:
     return best
 
 
+def chosen_gap(records: Iterable["Record"]) -> tuple[float, float]:
+    """Bits per byte of test less those of validation over all runs: the mean, and the largest size.
+
+    Raises
+    ------
+    ValueError
+        If no run left both.
+    """
+    gaps = [r.result.bits_per_byte - r.validation.bits_per_byte for r in records if r.validation]
+    if not gaps:
+        raise ValueError("no run has results on both splits: run the chapters of the versions again")
+    return sum(gaps) / len(gaps), max(map(abs, gaps))
+
+
 def tab_track1_registers(
     records: Sequence["Record"], resamples: int, seed: int, confidence: float
 ) -> "pd.DataFrame":

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from brnb.params import Name, Params, Positive, validate
+from brnb.studies.factorial_params import Factorial
 from brnb.train.params import ModernParams
 
 
@@ -47,13 +48,18 @@ class AblationParams(ModernParams):
 
 
 class ResultsParams(Params):
-    """Chapter 11: Track 1's runs compared on one scale."""
+    """Chapter 11: Track 1's runs compared on one scale, and tokenizers against architectures."""
 
     resamples: Annotated[int, Field(ge=100)] = Field(description="draws of each bootstrap")
     confidence: float = Field(gt=0.5, lt=1, description="of the intervals over documents")
     reference_documents: Annotated[int, Field(gt=0)] = Field(
         description="validation documents measured as if they were samples"
     )
+    top_ps: list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        description="nuclei of the samples that are drawn again"
+    )
+    top_p_runs: list[Name] = Field(description="runs whose samples are drawn again")
+    factorial: Factorial = Field(description="every tokenizer with every architecture")
 
 
 class Size(BaseModel):
