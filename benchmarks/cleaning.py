@@ -101,6 +101,10 @@ def ours(source: Path, folder: Path) -> dict[str, int]:
         min_letters=0.5,
         validation_share=0.01,
         test_share=0.01,
+        near_duplicate=0.8,
+        part=None,
+        registers={},
+        mask_personal_data=False,
         max_malformed_share=0.0,
     )
     removed = corpus.build(folder, params, progress=False).removed

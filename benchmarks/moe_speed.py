@@ -85,7 +85,7 @@ TOKENS = {"Mixtral": (4096,), "Qwen3-30B-A3B": (4096, 16384), "v6-like": (65536,
 TRAINED = MoEParams(
     profile="bench", run_id="bench", seed=1, lang="en", tokenizer="none", cleaning="v6",
     tokens=10**10, batch_size=128, seq_len=512, learning_rate=1e-3, final_learning_rate=0.1,
-    warmup=0.01, weight_decay=0.01, grad_clip=1.0, precision="bf16", device="auto", log_every=100,
+    warmup_steps=100, weight_decay=0.01, grad_clip=1.0, precision="bf16", device="auto", log_every=100,
     evaluate_every=10_000, checkpoint_seconds=1e9, validation_documents=1, sample_tokens=1,
     sample_seeds=1, temperature=1.0, top_p=1.0, dropout=0.0, width=512, layers=8, heads=8,
     kv_heads=8, hidden=1408, norm="rmsnorm", position="rope", mlp="swiglu", bias=False, tied=True,

@@ -90,7 +90,7 @@ class Shape(Sizes):
         common = {
             "profile": "bench", "run_id": "bench", "seed": 1, "lang": "en", "tokenizer": "none",
             "cleaning": "v6", "tokens": 10**10, "batch_size": self.B, "seq_len": self.T,
-            "learning_rate": 1e-3, "final_learning_rate": 0.1, "warmup": 0.01,
+            "learning_rate": 1e-3, "final_learning_rate": 0.1, "warmup_steps": 100,
             "weight_decay": 0.01, "grad_clip": 1.0, "precision": self.precision, "device": "auto",
             "log_every": 100, "evaluate_every": 10_000, "checkpoint_seconds": 1e9,
             "validation_documents": 1, "sample_tokens": 1, "sample_seeds": 1, "temperature": 1.0,
@@ -174,7 +174,7 @@ def check_gradients(s: Shape) -> float:
 def losses(s: Shape, row: np.ndarray, precision: str, seed: int = 1) -> float:
     """Mean of the last losses of a short training by the loop; the seed orders its batches."""
     tokens = PARITY_STEPS * s.B * s.T
-    params = s.params(tokens=tokens, warmup=0.1, precision=precision, seed=seed, evaluate_every=1)
+    params = s.params(tokens=tokens, warmup_steps=PARITY_STEPS // 10, precision=precision, seed=seed, evaluate_every=1)
     with tempfile.TemporaryDirectory() as folder:
         training = Training(s.model(), row, params, Path(folder), "parity", s.fast)
         training.progress.disable = True

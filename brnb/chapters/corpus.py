@@ -48,6 +48,33 @@ def tab_corpus(report: CorpusReport) -> "pd.DataFrame":
     return frame(rows)
 
 
+def tab_corpus_registers(report: CorpusReport) -> "pd.DataFrame":
+    """Documents of each register in each split and its share of all bytes, the largest first."""
+    total = sum(amount.bytes for parts in report.registers.values() for amount in parts.values())
+    rows = [
+        {"register": register}
+        | {f"documents_{split}": amount.documents for split, amount in parts.items()}
+        | {"bytes": sum(amount.bytes for amount in parts.values())}
+        for register, parts in report.registers.items()
+    ]
+    rows.sort(key=lambda row: -row["bytes"])
+    return frame([row | {"share": row["bytes"] / total} for row in rows])
+
+
+def tab_corpus_cleanings(report: CorpusReport) -> "pd.DataFrame":
+    """What each cleaning leaves of the same documents, over all splits: what bits per byte count.
+
+    `early` writes each number as one 0 and all letters small: fewer bytes, and those that are left
+    are easier to tell.
+    """
+    rows = []
+    for cleaning, parts in report.kept.items():
+        sizes = {name: sum(getattr(a, name) for a in parts.values()) for name in ("characters", "bytes")}
+        rows.append({"cleaning": cleaning} | sizes)
+    largest = max(row["bytes"] for row in rows)
+    return frame([row | {"byte_share": row["bytes"] / largest} for row in rows])
+
+
 def tab_corpus_personal_data(report: CorpusReport, masked: bool, lang: str) -> "pd.DataFrame":
     """Pieces of personal data in the documents kept, by kind, and what became of them."""
     fate = label("masked" if masked else "left_as_is", lang)

@@ -330,6 +330,6 @@ def fig_probes(right: Mapping[tuple[str, str], "Rate"], chance: float, lang: str
     axis.axhline(chance, color="black", linestyle="--", linewidth=1, label=label("chance", lang))
     axis.set_xticks(range(len(areas)), [label(area, lang) for area in areas])
     axis.set_ylim(0, 1)
-    axis.set_ylabel(label("accuracy", lang))
+    axis.set_ylabel(label("accuracy_share", lang))
     axis.legend(fontsize=8)
     return fig

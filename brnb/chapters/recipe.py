@@ -1,8 +1,9 @@
 """Chapter 10: the modern recipe (v7) against v6, and what each of its ingredients is worth."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from brnb.evaluate.statistics import mean_and_deviation
 from brnb.report.figures import figure, look
 from brnb.report.labels import label
 from brnb.report.tables import frame
@@ -12,21 +13,61 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from brnb.studies.ablation import Race, Worth
+    from brnb.studies.contest import Entry, Lead
     from brnb.train.history import History
 
 
-def tab_v7_race(histories: Mapping[str, "History"], race: "Race") -> "pd.DataFrame":
-    """One row a run, the baseline first: parameters, best bits per byte, and the tokens at which
-    it was as good as the baseline's best; missing where it never was."""
+def tab_v7_race(
+    histories: Mapping[str, "History"], race: "Race", batches: Mapping[str, int]
+) -> "pd.DataFrame":
+    """One row a run, the baseline first: parameters, sequences a step, best bits per byte, and the
+    tokens and seconds of steps at which it was as good as the baseline's best; missing where it
+    never was."""
     reached = (race.target, race.baseline_tokens), (race.best, race.tokens)
-    return frame(
-        [
-            {"run": run, "parameters_million": history.parameters / 1e6, "bits_per_byte": best}
-            | {"tokens_million": None if tokens is None else tokens / 1e6}
+    rows = []
+    for (run, history), (best, tokens) in zip(histories.items(), reached, strict=True):
+        seconds = None if tokens is None else tokens / history.tokens_per_second
+        rows.append(
+            {"run": run, "parameters_million": history.parameters / 1e6}
+            | {"batch": batches[run], "bits_per_byte": best}
+            | {"tokens_million": None if tokens is None else tokens / 1e6, "seconds": seconds}
             | {"token_share": None if tokens is None else tokens / race.baseline_tokens}
-            for (run, history), (best, tokens) in zip(histories.items(), reached, strict=True)
-        ]
-    )
+        )
+    return frame([row | {"time_share": _share(row, rows[0])} for row in rows])
+
+
+def _share(row: Mapping[str, Any], first: Mapping[str, Any]) -> float | None:
+    return row["seconds"] / first["seconds"] if row["seconds"] and first["seconds"] else None
+
+
+def tab_v7_contest(entries: Sequence["Entry"], lang: str) -> "pd.DataFrame":
+    """One row a budget and rival: what tuning chose, sizes, and bits per byte on test over seeds."""
+    groups: dict[tuple[str, str], list[Entry]] = {}
+    for one in entries:
+        groups.setdefault((one.budget, one.rival), []).append(one)
+    rows = []
+    for (budget, rival), group in groups.items():
+        mean, deviation = mean_and_deviation([one.bits_per_byte for one in group])
+        told = ", ".join(f"{name} {value:g}" for name, value in group[0].chosen.items())
+        rows.append(
+            {"equal": label(f"equal_{budget}", lang), "rival": label(f"rival_{rival}", lang)}
+            | {"tuned_choice": told or None, "batch": group[0].batch_size}
+            | {"parameters_million": group[0].parameters / 1e6}
+            | {"tokens_million": group[0].tokens / 1e6, "training_flop": group[0].flop}
+            | {"seconds": sum(one.seconds for one in group) / len(group), "seeds": len(group)}
+            | {"bits_per_byte": mean, "standard_deviation": deviation}
+        )
+    return frame(rows)
+
+
+def tab_v7_leads(leads: Sequence["Lead"], lang: str) -> "pd.DataFrame":
+    """v7 less v6 at each budget, with Student's interval over seeds; below zero v7 is ahead."""
+    rows = [
+        {"equal": label(f"equal_{one.budget}", lang), "change": one.change}
+        | {"ci_low": one.low, "ci_high": one.high}
+        for one in leads
+    ]
+    return frame(rows)
 
 
 def fig_v7_race(

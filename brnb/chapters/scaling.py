@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from brnb.studies.hoffmann import HoffmannFit
+    from brnb.studies.isoflop import Budgeted
     from brnb.studies.law import Fit, LossPrediction
     from brnb.studies.sweep import SweepTraining
 
@@ -78,9 +80,6 @@ def tab_scaling_prediction(predicted: Mapping[str, "LossPrediction"], lang: str)
     return frame(rows)
 
 
-BEYOND = 4.0  # times the largest size: how far the laws are drawn
-
-
 def fig_scaling_law(
     trained: Sequence["SweepTraining"],
     fits: Mapping[str, "Fit"],
@@ -95,7 +94,7 @@ def fig_scaling_law(
 
     fig, axis = figure(3.8)
     sizes = [t.non_embedding for t in trained]
-    grid = np.geomspace(min(sizes), max(sizes) * BEYOND, 100)
+    grid = np.geomspace(min(sizes), max(sizes), 100)  # where something was measured
     for place, (name, fit) in enumerate(fits.items()):
         low, high = fit.band(grid)
         color = f"C{place}"
@@ -171,3 +170,79 @@ def _few_ticks(axis: "Axes") -> None:
     axis.yaxis.set_major_locator(MaxNLocator(5))
     axis.yaxis.set_major_formatter(ScalarFormatter())
     axis.yaxis.set_minor_locator(NullLocator())
+
+
+def tab_isoflop(trained: Sequence["Budgeted"]) -> "pd.DataFrame":
+    """One row a budget and size: tokens, tokens a parameter, and the loss on test over seeds."""
+    from brnb.evaluate.statistics import mean_and_deviation
+
+    groups: dict[tuple[float, int, int], list[Budgeted]] = {}
+    for one in trained:
+        groups.setdefault((one.budget, one.width, one.layers), []).append(one)
+    rows = []
+    for (budget, width, layers), group in groups.items():
+        mean, deviation = mean_and_deviation([one.loss for one in group])
+        rows.append(
+            {"training_flop": budget, "width": width, "layers": layers}
+            | {"non_embedding_million": group[0].parameters / 1e6}
+            | {"tokens_million": group[0].tokens / 1e6, "learning_rate": group[0].learning_rate}
+            | {"seeds": len(group), "test_loss": mean, "standard_deviation": deviation}
+        )
+    return frame(rows)
+
+
+def fig_isoflop(trained: Sequence["Budgeted"], fit: "HoffmannFit", lang: str) -> "Figure":
+    """Loss on test against size, one colour a budget; parabolas, and their vertices as crosses."""
+    import numpy as np
+    from matplotlib import colormaps
+
+    fig, axis = figure(3.6)
+    budgets = sorted({one.budget for one in trained})
+    curves = {curve.budget: curve for curve in fit.curves}
+    for place, budget in enumerate(budgets):
+        color = colormaps["viridis"](0.9 * place / max(1, len(budgets) - 1))
+        group = [one for one in trained if one.budget == budget]
+        sizes = [one.parameters for one in group]
+        losses = [one.loss for one in group]
+        axis.plot(sizes, losses, "o", color=color, markersize=4, label=f"{budget:.0e} FLOP")
+        if budget in curves:
+            grid = np.geomspace(min(sizes), max(sizes), 60)
+            axis.plot(grid, curves[budget].loss(grid), color=color, linewidth=1)
+            best = curves[budget].best_size
+            if best is not None and min(sizes) <= best <= max(sizes):
+                axis.plot([best], curves[budget].loss([best]), "x", color=color, markersize=8)
+    axis.set_xscale("log")
+    axis.set_xlabel(label("non_embedding", lang))
+    axis.set_ylabel(label("loss_nats", lang))
+    axis.legend(fontsize=8)
+    return fig
+
+
+def tab_hoffmann(fit: "HoffmannFit", confidence: float, lang: str) -> "pd.DataFrame":
+    """Our parametric law with intervals over trainings, then the published one; and a of N* ~ C^a
+    by both approaches."""
+    from brnb.evaluate.statistics import percentiles
+    from brnb.studies.hoffmann import size_exponent
+
+    published = load("scaling", "chinchilla")
+    alpha, beta = float(published["alpha"]), float(published["beta"])
+    vertex = size_exponent(fit.curves)
+    enough = vertex is not None and len(fit.vertex_draws) > 1
+    ends = percentiles(fit.vertex_draws, confidence).tolist() if enough else [None, None]
+    rows: list[dict[str, Any]] = [
+        {"value": "α", "ours": fit.law.alpha, **_ends(fit, 0, confidence), "published": alpha},
+        {"value": "β", "ours": fit.law.beta, **_ends(fit, 1, confidence), "published": beta},
+        {"value": "E", "ours": fit.law.E, "ci_low": None, "ci_high": None}
+        | {"published": float(published["E"])},
+        {"value": label("approach_3", lang), "ours": fit.law.size_exponent}
+        | _ends(fit, 2, confidence)
+        | {"published": beta / (alpha + beta)},
+        {"value": label("approach_2", lang), "ours": vertex, "ci_low": ends[0]}
+        | {"ci_high": ends[1], "published": 0.49},  # Hoffmann et al. (2022), Table 2
+    ]
+    return frame(rows)
+
+
+def _ends(fit: "HoffmannFit", column: int, confidence: float) -> dict[str, float]:
+    low, high = fit.interval(column, confidence)
+    return {"ci_low": low, "ci_high": high}

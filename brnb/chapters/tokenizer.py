@@ -2,21 +2,33 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from brnb.data import read
 from brnb.report.figures import figure
 from brnb.report.labels import label
 from brnb.report.tables import frame
+from brnb.text.finished import corpus_documents
 from brnb.tokenizers.formatting import GPT_4O_PRICE, FormattingPrice, formatting_price
 from brnb.tokenizers.fragmentation import GUARDRAILS, Fragmentation, most_fragmented
 from brnb.tokenizers.params import TokenizerParams
+from brnb.tokenizers.portuguese import (
+    THESIS_WORDS,
+    by_register,
+    language_cost,
+    lost_characters,
+    tokens_per_word,
+)
 from brnb.tokenizers.suite import TokenizerEntry, evaluation_texts
+from brnb.tokenizers.vocabularies import Vocabulary, published_vocabularies
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+EXAMPLES = 12  # lost characters that a table shows
 PANELS = ("tokens_per_word", "bytes_per_token", "short_piece_ratio", "fallback_ratio")
 
 
@@ -34,7 +46,7 @@ def tab_fragmentation(entries: Iterable[TokenizerEntry]) -> "pd.DataFrame":
 
 
 def fig_fragmentation(measures: Sequence[Fragmentation], lang: str) -> "Figure":
-    """One panel a measure, one bar a tokenizer; the guardrails' limits as dashed lines."""
+    """One panel a measure, one bar a tokenizer; fixed limits of the guardrails as dashed lines."""
     names = [measure.tokenizer for measure in measures]
     fig, axes = figure(0.8 + 0.2 * len(names), ncols=len(PANELS), sharey=True)
     for axis, name in zip(axes, PANELS, strict=True):
@@ -59,6 +71,75 @@ def tab_fragmented_words(
         {"word": word, "occurrences": occurrences}
         | {e.tokenizer.name: " ".join(e.tokenizer.pieces(word)) for e in subwords}
         for word, occurrences, _ in words
+    ]
+    return frame(rows)
+
+
+def vocabularies(entries: Iterable[TokenizerEntry], cleaning: str) -> list[Vocabulary]:
+    """Ours of a cleaning, from the finest, then the published ones that are installed."""
+    ours = [entry.tokenizer for entry in entries if entry.cleaning == cleaning]
+    return [Vocabulary(t.name, t.encode, t.pieces) for t in ours] + published_vocabularies()
+
+
+def tab_vocabulary_registers(
+    entries: Iterable[TokenizerEntry], corpora: Path, params: TokenizerParams
+) -> "pd.DataFrame":
+    """Tokens a word of every vocabulary on each register of the v6 cleaning, one row a register."""
+    known = vocabularies(entries, "v6")
+    held_out = corpus_documents(corpora, "v6", "validation")
+    texts = by_register(islice(held_out, params.evaluation_documents))
+    rows = [
+        {"register": register, "documents": len(group)}
+        | {one.name: tokens_per_word(one, group) for one in known}
+        for register, group in texts.items()
+    ]
+    return frame(rows)
+
+
+def tab_portuguese_cost(
+    entries: Iterable[TokenizerEntry], corpora: Path, params: TokenizerParams
+) -> "pd.DataFrame":
+    """What Portuguese costs under each vocabulary: tokens, context, compute and money."""
+    english = read("compress/english.yaml")
+    portuguese = evaluation_texts(corpora, "v6", params)
+    told = {"context": params.context, "parameters": params.model_parameters}
+    price = params.usd_per_million_tokens
+    rows = []
+    for one in vocabularies(entries, "v6"):
+        cost = language_cost(one, portuguese, english, usd_per_million_tokens=price, **told)
+        rows.append(
+            {"tokenizer": cost.vocabulary, "tokens_per_word": cost.portuguese}
+            | {"english_tokens_per_word": cost.english, "premium": cost.premium}
+            | {"context_words": cost.context_words, "tflop": cost.tflop, "usd_per_million": cost.usd}
+        )
+    return frame(rows)
+
+
+def tab_lost_text(
+    entries: Iterable[TokenizerEntry], corpora: Path, params: TokenizerParams
+) -> "pd.DataFrame":
+    """Characters that each vocabulary cannot write, and documents that do not come back whole."""
+    rows = []
+    for entry in entries:
+        texts = evaluation_texts(corpora, entry.cleaning, params)
+        lost = lost_characters(entry.tokenizer, texts)
+        length = sum(map(len, texts))
+        examples = " ".join(character for character, _ in lost.most_common(EXAMPLES))
+        rows.append(
+            {"tokenizer": entry.tokenizer.name, "cleaning": entry.cleaning}
+            | {"lost_characters": len(lost), "lost_per_million": 1e6 * lost.total() / length}
+            | {"lossy_documents": 1 - entry.lossless, "examples": examples or None}
+        )
+    return frame(rows)
+
+
+def tab_thesis_words(entries: Sequence[TokenizerEntry]) -> "pd.DataFrame":
+    """The words of 3.1 under every vocabulary, ours and the published ones that are installed."""
+    ours = [Vocabulary(e.tokenizer.name, e.tokenizer.encode, e.tokenizer.pieces) for e in entries]
+    rows = [
+        {"tokenizer": one.name}
+        | {word: " ".join(one.pieces(word)) if one.pieces else None for word in THESIS_WORDS}
+        for one in (*ours, *published_vocabularies())
     ]
     return frame(rows)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from brnb.chapters.versions import COLUMNS, beside_published
 from brnb.report.figures import figure, look
 from brnb.report.labels import label
-from brnb.report.tables import frame
+from brnb.report.tables import AsPrinted, frame
 from brnb.theory.costs import exact, price_list_for, receipt_cost
 from brnb.thesis import load
 from brnb.tokenizers.fragmentation import GUARDRAILS
@@ -18,81 +18,147 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from brnb.evaluate.intrinsic import Intrinsic
     from brnb.evaluate.legibility import Legibility
     from brnb.evaluate.records import Record
+    from brnb.studies.cleanings import Reading
     from brnb.studies.finding import MeasureChange
     from brnb.theory.trainings import FinishedTraining
-    from brnb.train.history import History
 
 SUMMED = ("tokens_billion", "hours_published", "usd_published", "hours_projected", "usd_projected")
+GUARDED = ("fallback_ratio", "fallback_limit", "short_piece_ratio", "short_piece_limit")
+GUARDED += ("empty_samples", "guardrails_pass")
 FAMILIES = ("character_rnn", "subword_rnn", "transformer")
 
 
-def tab07(
-    results: Mapping[str, "Intrinsic"], histories: Mapping[str, "History"], lang: str
-) -> "pd.DataFrame":
+def tab07(records: Iterable["Record"], lang: str) -> "pd.DataFrame":
     """Table 7 and ours: characters (v1 to v3)."""
-    return beside_published("tab07", results, histories, lang)
+    return beside_published("tab07", records, lang)
 
 
-def tab08(
-    results: Mapping[str, "Intrinsic"], histories: Mapping[str, "History"], lang: str
-) -> "pd.DataFrame":
+def tab08(records: Iterable["Record"], lang: str) -> "pd.DataFrame":
     """Table 8 and ours: subwords with an RNN (v4)."""
-    return beside_published("tab08", results, histories, lang)
+    return beside_published("tab08", records, lang)
 
 
-def tab09(
-    results: Mapping[str, "Intrinsic"], histories: Mapping[str, "History"], lang: str
-) -> "pd.DataFrame":
+def tab09(records: Iterable["Record"], lang: str) -> "pd.DataFrame":
     """Table 9 and ours: Transformers (v5 and v6)."""
-    return beside_published("tab09", results, histories, lang)
+    return beside_published("tab09", records, lang)
 
 
 def tab10(measured: Mapping[str, "Legibility | None"], lang: str) -> "pd.DataFrame":
-    """Table 10 and ours: both ratios and the verdict of each run's samples.
+    """Table 10 and ours: both ratios with their limits, empty samples, and the verdict of each run.
 
-    Runs that the dissertation gives no ratios for, and runs of ours that left no samples, have
-    missing values in that row.
+    The dissertation prints no limits. Runs that it gives no ratios for, and runs of ours that left
+    no samples, have missing values in that row.
     """
     printed = {row["run"]: row for row in load("published", "tab10", "rows")}
     rows: list[dict[str, Any]] = []
     for run, ours in measured.items():
         if run in printed:
             row = printed[run]
-            ratios = {name: float(row[name]) for name in ("fallback_ratio", "short_piece_ratio")}
-            source = {"run": run, "source": label("published", lang)}
-            rows.append(source | ratios | {"guardrails_pass": row["passes"]})
-        rows.append(
-            {"run": run, "source": label("ours", lang)}
-            | {
-                name: getattr(ours, name, None)
-                for name in ("fallback_ratio", "short_piece_ratio", "guardrails_pass")
-            }
-        )
+            ratios = {name: AsPrinted(row[name]) for name in GUARDRAILS}
+            said = {"run": run, "source": label("published", lang), **ratios}
+            said |= {"guardrails_pass": row["passes"]}
+            rows.append({name: said.get(name) for name in ("run", "source", *GUARDED)})
+        values = {name: getattr(ours, name, None) for name in GUARDED}
+        rows.append({"run": run, "source": label("ours", lang)} | values)
     return frame(rows)
 
 
 def tab_yardstick(
     records: Sequence["Record"], intervals: Mapping[str, tuple[float, float]]
 ) -> "pd.DataFrame":
-    """All runs on the one scale that they share, the best last; intervals where there are any."""
+    """All runs, those of a cleaning together and its best last: bits per byte of the test split
+    with their intervals where there are any, and of validation.
+
+    The two cleanings are two texts, and their bits per byte do not compare.
+    """
     rows = []
-    for record in sorted(records, key=lambda r: -r.result.bits_per_byte):
+    for record in sorted(records, key=_by_cleaning):
         low, high = intervals.get(record.run, (None, None))
+        validation = record.validation
         rows.append(
             {
-                "run": record.run,
                 "cleaning": record.params["cleaning"],
+                "run": record.run,
                 "parameters_million": record.history.parameters / 1e6,
                 "tokens_million": record.history.tokens / 1e6,
                 "hours": record.history.seconds / 3600,
                 "bits_per_byte": record.result.bits_per_byte,
                 "ci_low": low,
                 "ci_high": high,
+                "validation_bits_per_byte": None if validation is None else validation.bits_per_byte,
             }
         )
+    return frame(rows)
+
+
+def _by_cleaning(record: "Record") -> tuple[str, float]:
+    return record.params["cleaning"], -record.result.bits_per_byte
+
+
+def best_by_cleaning(records: Iterable["Record"]) -> dict[str, "Record"]:
+    """Of each cleaning, the run of fewest bits per byte on the test split."""
+    best: dict[str, Record] = {}
+    for record in sorted(records, key=_by_cleaning):
+        best[record.params["cleaning"]] = record
+    return best
+
+
+def chosen_gap(records: Iterable["Record"]) -> tuple[float, float]:
+    """Bits per byte of test less those of validation over all runs: the mean, and the largest size.
+
+    Raises
+    ------
+    ValueError
+        If no run left both.
+    """
+    gaps = [r.result.bits_per_byte - r.validation.bits_per_byte for r in records if r.validation]
+    if not gaps:
+        raise ValueError("no run has results on both splits: run the chapters of the versions again")
+    return sum(gaps) / len(gaps), max(map(abs, gaps))
+
+
+def tab_track1_registers(
+    records: Sequence["Record"], resamples: int, seed: int, confidence: float
+) -> "pd.DataFrame":
+    """Bits per byte of the best run of each cleaning on every register of the test split."""
+    rows = []
+    for cleaning, record in best_by_cleaning(records).items():
+        documents = record.documents
+        for register in sorted(set(documents.registers if documents else ())):
+            chosen = documents.of_register(register)
+            low, high = chosen.interval(resamples, seed, confidence)
+            rows.append(
+                {"cleaning": cleaning, "run": record.run, "register": register}
+                | {"documents": len(chosen.nats), "bits_per_byte": chosen.bits_per_byte}
+                | {"ci_low": low, "ci_high": high}
+            )
+    return frame(rows)
+
+
+def tab_alignment(readings: Sequence["Reading"]) -> "pd.DataFrame":
+    """Every model of a tokenizer on the text of both cleanings; the paired change from the first.
+
+    One row a text and a model: bits per byte, and how many more than the first model's on the same
+    documents, with the interval.
+    """
+    rows = [
+        {"read_cleaning": r.cleaning, "run": r.run, "trained_cleaning": r.trained}
+        | {"bits_per_byte": r.bits_per_byte, "change": r.change, "ci_low": r.low, "ci_high": r.high}
+        for r in readings
+    ]
+    return frame(rows)
+
+
+def tab_nucleus(measured: Mapping[tuple[str, float], "Legibility"]) -> "pd.DataFrame":
+    """What the guardrails say of samples drawn with other nuclei (top-p), one row each."""
+    names = ("short_piece_ratio", "short_piece_limit", "empty_samples", "guardrails_pass")
+    names += ("repetition", "dictionary_share")
+    rows = [
+        {"run": run, "top_p": AsPrinted(str(top_p))} | {name: getattr(legible, name) for name in names}
+        for (run, top_p), legible in measured.items()
+    ]
     return frame(rows)
 
 
@@ -162,7 +228,8 @@ def fig_track1_loss(records: Sequence["Record"], lang: str) -> "Figure":
             continue
         millions = [row["tokens"] / 1e6 for row in rows]
         nats = [row["loss"] for row in rows]
-        scale = record.result.bits_per_byte / record.result.loss
+        measured = record.validation or record.result
+        scale = measured.bits_per_byte / measured.loss
         bits = [scale * x for x in nats]
         panels[_family(record)].plot(millions, nats, **look(record.run))
         panels["all_runs"].plot(millions, bits, label=record.run, **look(record.run))
@@ -202,9 +269,9 @@ def fig_track1_cost(
 def fig_track1_ranking(
     records: Sequence["Record"], intervals: Mapping[str, tuple[float, float]], lang: str
 ) -> "Figure":
-    """Every run's bits per byte with its interval over documents, the best on top."""
+    """Every run's bits per byte with its interval over documents, the best of a cleaning on top."""
     fig, axis = figure(0.9 + 0.24 * len(records))
-    ordered = sorted(records, key=lambda record: -record.result.bits_per_byte)
+    ordered = sorted(records, key=_by_cleaning)
     for row, record in enumerate(ordered):
         value = record.result.bits_per_byte
         low, high = intervals.get(record.run, (value, value))
@@ -219,17 +286,20 @@ def fig_track1_ranking(
 
 
 def fig_track1_fragmentation(records: Sequence["Record"], lang: str) -> "Figure":
-    """Short pieces in the samples against real words and Portuguese in them; guardrail dashed."""
+    """Short pieces in the samples, over the limit of their vocabulary, against real words and
+    Portuguese in them; 1, where a run fails, is dashed."""
     fig, axes = figure(4.2, ncols=2)
     for record in records:
         legible = record.legibility
         if legible is None:
             continue
         for axis, y in zip(axes, (legible.dictionary_share, legible.language_share), strict=True):
-            axis.plot([legible.short_piece_ratio], [y], label=record.run, **look(record.run))
+            if legible.short_piece_ratio is not None and y is not None:
+                over = legible.short_piece_ratio / legible.short_piece_limit
+                axis.plot([over], [y], label=record.run, **look(record.run))
     for axis, name in zip(axes, ("dictionary_share", "language_share"), strict=True):
-        axis.axvline(GUARDRAILS["short_piece_ratio"], color="black", linestyle="--", linewidth=1)
-        axis.set_xlabel(label("short_piece_ratio", lang))
+        axis.axvline(1.0, color="black", linestyle="--", linewidth=1)
+        axis.set_xlabel(label("short_pieces_over_limit", lang))
         axis.set_ylabel(label(name, lang))
     _legend_below(fig, axes[0])
     return fig

@@ -6,19 +6,18 @@ text say what a good value is.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from brnb.evaluate.statistics import percentiles
-from brnb.tokenizers.fragmentation import GUARDRAILS, WORD, fragmentation_of_ids
+from brnb.evaluate.statistics import welch_interval
+from brnb.tokenizers.fragmentation import FIXED, GUARDRAILS, WORD, Limits, fragmentation_of_ids
 
 if TYPE_CHECKING:
     from brnb.tokenizers import Tokenizer
 
 LEXICON_BYTES = 50_000_000
+CONFIDENCE = 0.95  # of the changes
 REPEATED = 4  # words of an n-gram
 WINDOW = 20  # words that are judged together for their language
 FUNCTION_WORDS = frozenset(
@@ -55,8 +54,12 @@ class Legibility:
         what is left over counts if it is 10 words or more.
     sample_words
         Words in all samples: runs of letters.
+    empty_samples
+        Samples without a word, which a model leaves that ends at once.
+    fallback_limit, short_piece_limit
+        Largest ratios that pass.
     guardrails_pass
-        Neither of the two ratios exceeds its guardrail.
+        Neither of the two ratios exceeds its limit, and no sample is empty.
     """
 
     fallback_ratio: float | None
@@ -65,6 +68,9 @@ class Legibility:
     dictionary_share: float | None
     language_share: float | None
     sample_words: int
+    empty_samples: int
+    fallback_limit: float
+    short_piece_limit: float
     guardrails_pass: bool
 
 
@@ -85,7 +91,10 @@ def lexicon(texts: Iterable[str], at_least: int = 5) -> frozenset[str]:
 
 
 def legibility(
-    tokenizer: "Tokenizer", samples: Iterable[Sequence[int]], known: frozenset[str]
+    tokenizer: "Tokenizer",
+    samples: Iterable[Sequence[int]],
+    known: frozenset[str],
+    limits: Limits = FIXED,
 ) -> Legibility:
     """Measure generated samples.
 
@@ -97,6 +106,8 @@ def legibility(
         Token ids of each sample, without the prompt.
     known
         Words that count as words of the language, in lower case.
+    limits
+        Largest ratios that pass (`brnb.evaluate.calibration`).
     """
     samples = list(samples)
     pieces = fragmentation_of_ids(tokenizer, samples)
@@ -109,7 +120,10 @@ def legibility(
         dictionary_share=_mean([word in known for word in words]),
         language_share=_mean([yes for text in texts for yes in portuguese(text)]),
         sample_words=len(words),
-        guardrails_pass=not pieces.broken_guardrails(),
+        empty_samples=(empty := sum(not text for text in texts)),
+        fallback_limit=limits.fallback_ratio,
+        short_piece_limit=limits.short_piece_ratio,
+        guardrails_pass=not empty and not pieces.broken_guardrails(limits),
     )
 
 
@@ -135,19 +149,18 @@ def portuguese(words: Sequence[str]) -> list[bool]:
 
 
 def contrast(
-    before: Sequence[Legibility],
-    after: Sequence[Legibility],
-    resamples: int,
-    seed: int,
+    before: Mapping[str, Sequence[Legibility]], after: Mapping[str, Sequence[Legibility]]
 ) -> dict[str, tuple[float, float, float]]:
-    """Change of each measure's mean over samples, with its 95% percentile bootstrap interval.
+    """Change of each measure's mean over the samples of each prompt, with its 95% interval.
+
+    Samples of one prompt are more alike than those of two: each prompt is compared with itself
+    (`welch_interval`), and what is said is said of these prompts.
 
     Parameters
     ----------
     before, after
-        Measures of single samples, of two runs; samples without a value are left out.
-    resamples, seed
-        Of the bootstrap, which draws samples within each run.
+        Measures of single samples by prompt, of two runs; samples without a value are left out,
+        and so are prompts of which a run has fewer than two.
 
     Returns
     -------
@@ -156,14 +169,16 @@ def contrast(
     """
     changes = {}
     for name in (*GUARDRAILS, "repetition", "dictionary_share", "language_share"):
-        random = np.random.default_rng(seed)
-        sides = [[getattr(sample, name) for sample in run] for run in (before, after)]
-        old, new = (np.array([v for v in side if v is not None], dtype=float) for side in sides)
-        if len(old) and len(new):
-            drawn = [random.choice(x, (resamples, len(x))).mean(axis=1) for x in (old, new)]
-            low, high = percentiles(drawn[1] - drawn[0], 0.95)
-            changes[name] = (float(new.mean() - old.mean()), float(low), float(high))
+        pairs = [(_values(before[p], name), _values(after[p], name)) for p in before if p in after]
+        pairs = [(old, new) for old, new in pairs if min(len(old), len(new)) > 1]
+        if pairs:
+            old, new = zip(*pairs, strict=True)
+            changes[name] = welch_interval(old, new, CONFIDENCE)
     return changes
+
+
+def _values(samples: Sequence[Legibility], name: str) -> list[float]:
+    return [value for sample in samples if (value := getattr(sample, name)) is not None]
 
 
 def _words(text: str) -> list[str]:

@@ -1,6 +1,7 @@
 """What a training run leaves for the chapters that compare runs, beside its receipt."""
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from brnb import receipt
-from brnb.evaluate.intrinsic import DocumentNats, Intrinsic
+from brnb.evaluate.intrinsic import DocumentNats, Evaluation, Intrinsic
 from brnb.evaluate.legibility import Legibility
 from brnb.generate.samples import Sample
 from brnb.train.history import History
@@ -23,8 +24,8 @@ CURVES, SAMPLES, DOCUMENTS = "curves.json", "samples.jsonl", "documents.csv"
 class Record:
     """A finished training run as its receipt and its files tell it.
 
-    `samples`, `legibility` and `documents` are None, and the curves of `history` empty, where a
-    run did not leave them.
+    `result` and `documents` are of the test split. `samples`, `legibility`, `documents` and
+    `validation` are None, and the curves of `history` empty, where a run did not leave them.
     """
 
     run: str
@@ -34,6 +35,12 @@ class Record:
     samples: list[Sample] | None
     legibility: Legibility | None
     documents: DocumentNats | None
+    validation: Intrinsic | None = None
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """Both held-out splits together."""
+        return Evaluation(self.result, self.validation, self.documents)
 
 
 def write_record(
@@ -48,9 +55,18 @@ def write_record(
     receipt.write_json(files[0], curves)
     lines = [json.dumps(asdict(sample), ensure_ascii=False) for sample in samples]
     receipt.write_atomic(files[1], "".join(f"{line}\n" for line in lines))
-    rows = zip(documents.nats.tolist(), documents.bytes.astype(int).tolist(), strict=True)
-    receipt.write_atomic(files[2], "nats,bytes\n" + "".join(f"{n!r},{b}\n" for n, b in rows))
+    receipt.write_atomic(files[2], _csv(documents))
     return files
+
+
+def _csv(documents: DocumentNats) -> str:
+    registers = documents.registers or ("",) * len(documents.nats)
+    sizes = documents.bytes.astype(int).tolist()
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("nats", "bytes", "register"))
+    writer.writerows(zip(map(repr, documents.nats.tolist()), sizes, registers, strict=True))
+    return text.getvalue()
 
 
 def read_record(folder: Path) -> Record:
@@ -81,7 +97,15 @@ def read_record(folder: Path) -> Record:
         samples=samples,
         legibility=_chosen(Legibility, note.metrics) if is_judged else None,
         documents=documents,
+        validation=_validation(note.metrics),
     )
+
+
+def _validation(metrics: dict[str, Any]) -> Intrinsic | None:
+    """The measures of the validation split, whose names begin so; None in a run without them."""
+    prefix = "validation_"
+    values = {name[len(prefix) :]: v for name, v in metrics.items() if name.startswith(prefix)}
+    return _chosen(Intrinsic, values) if "loss" in values else None
 
 
 @contextmanager
@@ -116,6 +140,6 @@ def _documents(path: Path) -> DocumentNats | None:
     if not path.is_file():
         return None
     with path.open(encoding="utf-8", newline="") as f:
-        rows = [(float(row["nats"]), float(row["bytes"])) for row in csv.DictReader(f)]
-    nats, sizes = np.array(rows).T
-    return DocumentNats(nats, sizes)
+        rows = list(csv.DictReader(f))
+    nats, sizes = np.array([(float(row["nats"]), float(row["bytes"])) for row in rows]).T
+    return DocumentNats(nats, sizes, tuple(row.get("register") or "" for row in rows))

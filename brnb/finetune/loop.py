@@ -112,7 +112,8 @@ class Finetuning:
     def learning_rate(self, step: int) -> float:
         """Learning rate of all adapters in a step."""
         p = self.params
-        share = warmup_and_cosine(step, self.steps, p.warmup, p.final_learning_rate)
+        warmup_steps = round(p.warmup * self.steps)
+        share = warmup_and_cosine(step, self.steps, warmup_steps, p.final_learning_rate)
         return p.learning_rate * share
 
     def advance(self) -> None:

@@ -9,7 +9,7 @@ from brnb.params import ParameterError, Positive, nearest, validate
 from brnb.train.params import TransformerParams
 
 ChoiceValues = dict[str, Any]  # choices by name, as `Choices` takes them, and values of `OPTIMIZED`
-OPTIMIZED = ("learning_rate", "warmup")  # what a form may need to train at all, a post-norm's too
+OPTIMIZED = ("learning_rate", "warmup_steps")  # what a form may need to train at all, a post-norm's too
 NOMINAL_VOCABULARY = 256  # to check forms before a tokenizer is known
 
 
@@ -50,7 +50,7 @@ class ArchitectureParams(TransformerParams):
     """A base, and what differs from it: each variant with as many parameters and tokens."""
 
     variants: dict[str, dict[str, ChoiceValues]] = Field(
-        description="by group, by name: choices that differ from the base's, learning_rate, warmup"
+        description="by group, by name: choices that differ from the base's, learning_rate, warmup_steps"
     )
     variant_seeds: Annotated[int, Field(ge=3)] = Field(description="trainings a variant")
     confidence: float = Field(gt=0.5, lt=1, description="of the intervals")

@@ -4,12 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from brnb.evaluate.intrinsic import DocumentNats
-from brnb.evaluate.legibility import Legibility, contrast, legibility, lexicon
+import numpy as np
+
+from brnb.evaluate.calibration import calibrated_limits
+from brnb.evaluate.legibility import CONFIDENCE, Legibility, contrast, legibility, lexicon
 from brnb.evaluate.records import Record
+from brnb.evaluate.statistics import student_interval
 from brnb.text import finished
 from brnb.tokenizers import load_tokenizer
+
+if TYPE_CHECKING:
+    from brnb.studies.factorial import PairTraining
 
 BETTER = {"dictionary_share": 1, "language_share": 1, "bits_per_byte": -1}
 BETTER |= {"fallback_ratio": -1, "short_piece_ratio": -1, "repetition": -1}
@@ -96,8 +103,43 @@ def written_text(
         tokenizer = load_tokenizer(tokenizers / name)
         texts = list(islice(finished.texts(corpus, cleaning, "validation"), documents))
         ids = tokenizer.encode_batch(texts)
-        measures[f"{name} · {cleaning}"] = legibility(tokenizer, ids, known[cleaning])
+        longest = max(map(len, ids))
+        limits = calibrated_limits(tokenizer, texts, tokens=longest, samples=len(texts), seed=0)
+        measures[f"{name} · {cleaning}"] = legibility(tokenizer, ids, known[cleaning], limits)
     return measures
+
+
+def equal_token_finding(
+    pairs: Sequence["PairTraining"],
+    name: str,
+    cleaning: str,
+    tokenizers: Path,
+    known: Mapping[str, frozenset[str]],
+) -> list[MeasureChange]:
+    """`finding` from LSTM to Transformer with one tokenizer at equal tokens, over all seeds.
+
+    Parameters
+    ----------
+    pairs
+        Trainings of `brnb.studies.factorial.train_pairs`.
+    name, cleaning
+        The tokenizer, and the text of the trainings.
+    tokenizers, known
+        As for `written_text`.
+    """
+    tokenizer, words = load_tokenizer(tokenizers / name), known[cleaning]
+    chosen = [one for one in pairs if (one.tokenizer, one.budget) == (name, "tokens")]
+    bits: dict[str, list[float]] = {"lstm": [], "transformer": []}
+    samples: dict[str, dict[str, list[Legibility]]] = {"lstm": {}, "transformer": {}}
+    for one in chosen:
+        bits[one.architecture].append(one.bits_per_byte)
+        for prompt, drawn in one.samples.items():
+            told = [legibility(tokenizer, [ids], words) for ids in drawn]
+            samples[one.architecture].setdefault(prompt, []).extend(told)
+    saved = np.subtract(bits["transformer"], bits["lstm"])
+    changes = [MeasureChange("bits_per_byte", *student_interval(saved, CONFIDENCE))]
+    measured = contrast(samples["lstm"], samples["transformer"])
+    return changes + [MeasureChange(measure, *values) for measure, values in measured.items()]
 
 
 def finding(
@@ -138,13 +180,14 @@ def finding(
     (old_samples, old), (new_samples, new) = sides
     tokenizer, words = load_tokenizer(tokenizers / shared[0][0]), known[shared[0][1]]
     length = min(max(len(sample.ids) for sample in side) for side in (old_samples, new_samples))
-    single = [
-        [legibility(tokenizer, [sample.ids[:length]], words) for sample in samples]
-        for samples in (old_samples, new_samples)
-    ]
-    saved = DocumentNats(new.nats - old.nats, old.bytes)  # pairs: the same documents in both
+    single: list[dict[str, list[Legibility]]] = [{}, {}]
+    for measures, samples in zip(single, (old_samples, new_samples), strict=True):
+        for sample in samples:
+            told = legibility(tokenizer, [sample.ids[:length]], words)
+            measures.setdefault(sample.prompt, []).append(told)
+    saved = new.minus(old)  # pairs: the same documents in both
     changes = [
         MeasureChange("bits_per_byte", saved.bits_per_byte, *saved.interval(resamples, seed))
     ]
-    measured = contrast(single[0], single[1], resamples, seed)
+    measured = contrast(*single)
     return changes + [MeasureChange(name, *values) for name, values in measured.items()]

@@ -81,7 +81,9 @@ def fit_law(
     and leave none out.
 
     The interval resamples the residuals, which hold the noise of the seeds and what the law
-    misses, and are widened by sqrt(n / (n - k)) for the k values that were fitted.
+    misses. For the k values that were fitted they are widened by sqrt(n / (n - k)), and by
+    Student's quantile over the normal one: a few residuals know their own size badly, and without
+    it intervals of six trainings that say 95% cover 0.80 to 0.90.
 
     Parameters
     ----------
@@ -107,7 +109,8 @@ def fit_law(
     law = Law(*_fit(sizes, values[None, :], floor)[0].tolist())
     fitted = law.loss(sizes)
     errors = values / fitted - 1
-    errors = (errors - errors.mean()) * np.sqrt(len(sizes) / (len(sizes) - free))
+    left = len(sizes) - free
+    errors = (errors - errors.mean()) * np.sqrt(len(sizes) / left) * _widening(left, confidence)
     drawn = np.random.default_rng(seed).choice(errors, (resamples, len(errors)))
     return Fit(law, _fit(sizes, fitted * (1 + drawn), floor), confidence)
 
@@ -137,6 +140,14 @@ def predict_largest(trained: Sequence["SweepTraining"], **options: Any) -> LossP
     measured = np.mean([t.loss for t in trained if t.non_embedding == largest])
     predicted = float(fitted.law.loss(largest))
     return LossPrediction(largest, float(measured), predicted, float(low[0]), float(high[0]))
+
+
+def _widening(freedom: int, confidence: float) -> float:
+    """Student's quantile over that of the normal distribution."""
+    from scipy.stats import norm, t
+
+    tail = (1 + confidence) / 2
+    return float(t.ppf(tail, freedom) / norm.ppf(tail))
 
 
 def _fit(sizes: Floats, losses: Floats, floor: bool) -> Floats:

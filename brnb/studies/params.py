@@ -5,6 +5,8 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from brnb.params import Name, Params, Positive, validate
+from brnb.studies.contest_params import Contest
+from brnb.studies.factorial_params import Factorial
 from brnb.train.params import ModernParams
 
 
@@ -18,6 +20,7 @@ class AblationParams(ModernParams):
     ablation_seeds: Annotated[int, Field(ge=3)] = Field(description="trainings a row")
     ablation_tokens: Positive = Field(description="of each of them")
     ablation_documents: Positive = Field(description="validation documents that measure them")
+    contest: Contest = Field(description="race with the baseline, both tuned alike")
 
     @property
     def recipe(self) -> ModernParams:
@@ -47,13 +50,18 @@ class AblationParams(ModernParams):
 
 
 class ResultsParams(Params):
-    """Chapter 11: Track 1's runs compared on one scale."""
+    """Chapter 11: Track 1's runs compared on one scale, and tokenizers against architectures."""
 
     resamples: Annotated[int, Field(ge=100)] = Field(description="draws of each bootstrap")
     confidence: float = Field(gt=0.5, lt=1, description="of the intervals over documents")
     reference_documents: Annotated[int, Field(gt=0)] = Field(
         description="validation documents measured as if they were samples"
     )
+    top_ps: list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        description="nuclei of the samples that are drawn again"
+    )
+    top_p_runs: list[Name] = Field(description="runs whose samples are drawn again")
+    factorial: Factorial = Field(description="every tokenizer with every architecture")
 
 
 class Size(BaseModel):
@@ -65,8 +73,34 @@ class Size(BaseModel):
     layers: Annotated[int, Field(gt=0)]
 
 
+class IsoFlop(BaseModel):
+    """Sizes at budgets of operations, for the laws of Hoffmann et al."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    sizes: Annotated[list[Size], Field(min_length=3)] = Field(description="from the smallest up")
+    flops: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=3)] = Field(
+        description="operations of a training, rising"
+    )
+    least_steps: Annotated[int, Field(ge=2)] = Field(
+        description="of a training; a size that cannot afford them is left out of a budget"
+    )
+    learning_rates: Annotated[list[float], Field(min_length=1)] = Field(
+        description="peaks at the width of the base, to choose from for every size"
+    )
+    seeds_at_ends: Positive = Field(description="trainings of the smallest and the largest size")
+    documents: Positive = Field(description="of validation and of test that measure them")
+    draws: Annotated[int, Field(ge=20)] = Field(description="resamples of the trainings")
+
+    @model_validator(mode="after")
+    def _budgets_rise(self) -> Self:
+        if self.flops != sorted(set(self.flops)):
+            raise ValueError(f"flops = {self.flops}: sort them, each once")
+        return self
+
+
 class ScalingParams(Params):
-    """Chapter 22: the scaling sweep."""
+    """Chapter 22: the scaling sweep, and sizes at equal compute."""
 
     sizes: Annotated[list[Size], Field(min_length=5)] = Field(description="width and layers")
     repeats: Annotated[int, Field(gt=0)] = Field(
@@ -75,5 +109,6 @@ class ScalingParams(Params):
     tokens: Annotated[int, Field(gt=0)] = Field(description="of every training")
     learning_rate: float = Field(gt=0, lt=1, description="peak, at the width of the base")
     evaluate_every: Annotated[int, Field(gt=0)] = Field(description="steps, as in training")
+    isoflop: IsoFlop = Field(description="sizes at budgets of operations")
     resamples: Annotated[int, Field(ge=100)] = Field(description="draws of each bootstrap")
     confidence: float = Field(gt=0.5, lt=1, description="of the intervals")

@@ -2,17 +2,21 @@
 
 A finished corpus is a folder::
 
-    {early,v6}/{train,validation,test}.jsonl   doc_id, title, text; the same documents in both
+    {early,v6}/{train,validation,test}.jsonl   doc_id, title, register, text; the same documents
+                                               in both, of validation and test in drawn order
     quarantine.jsonl                           malformed records
     report.json                                `CorpusReport`, written last
 
 Sample and split are decided by hashes of the seed and the text alone: they do not change with
-the order, the number or the names of the documents.
+the order, the number or the names of the documents. Only the parts of one work, where ids tell
+them, are split by the name of the work. From the held-out splits go near-duplicates of training
+documents (`brnb.text.held_out`).
 """
 
 import contextlib
 import json
 import os
+import re
 import shutil
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
@@ -23,14 +27,17 @@ from typing import BinaryIO
 from tqdm import tqdm
 
 from brnb.text.clean import RULES, Removed, clean_text, zero_digits
-from brnb.text.finished import CLEANINGS, SPLITS, Document, split_file
+from brnb.text.finished import CLEANINGS, SPLITS, Document, read_documents_of, split_file
 from brnb.text.hashing import HashSet, fraction, hash64
+from brnb.text.held_out import part_held_out
 from brnb.text.params import CorpusParams
 from brnb.text.personal_data import IDENTIFIER_KINDS, mask
 from brnb.text.reader import Quarantine, read_documents
 
 LENGTH_EDGES = tuple(round(10 ** (step / 10)) for step in range(10, 71))
 """Edges of the length histograms, in characters: ten bins a decade, from 10 to 10 million."""
+
+NEAR_DUPLICATE = "near_duplicate"  # of a document further from the test split, left out
 
 _CONTROLS = bytes(set(range(32)) - {10})
 _encode = json.JSONEncoder(ensure_ascii=False).encode
@@ -44,6 +51,11 @@ class Amount:
     lines: int = 0
     characters: int = 0
     bytes: int = 0
+
+    def add(self, other: "Amount", times: int = 1) -> None:
+        """Add another amount; -1 times takes it away."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + times * getattr(other, name))
 
 
 @dataclass(slots=True)
@@ -74,13 +86,16 @@ class CorpusReport:
     characters_read: int = 0
     malformed: dict[str, int] = field(default_factory=dict)
     documents_sampled: int = 0
-    removed: dict[str, Removed] = field(default_factory=lambda: {rule: Removed() for rule in RULES})
+    removed: dict[str, Removed] = field(
+        default_factory=lambda: {rule: Removed() for rule in (*RULES, NEAR_DUPLICATE)}
+    )
     kept: dict[str, dict[str, Amount]] = field(
         default_factory=lambda: {c: {s: Amount() for s in SPLITS} for c in CLEANINGS}
     )
     personal_data: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(IDENTIFIER_KINDS, 0)
     )
+    registers: dict[str, dict[str, Amount]] = field(default_factory=dict)
     lengths_read: list[int] = field(default_factory=lambda: [0] * (len(LENGTH_EDGES) + 1))
     lengths_kept: list[int] = field(default_factory=lambda: [0] * (len(LENGTH_EDGES) + 1))
 
@@ -132,11 +147,34 @@ def build(folder: Path, params: CorpusParams, progress: bool = True) -> CorpusRe
         report = _read_all(documents, _Pass(params, files), progress)
         quarantine.check()
     report.malformed = dict(sorted(quarantine.reasons.items()))
+    _part(partial, report, params)
     _require_documents(report, params)
     content = json.dumps(asdict(report), ensure_ascii=False, indent=2) + "\n"
     (partial / "report.json").write_text(content, encoding="utf-8", newline="\n")
     _publish(partial, folder)
     return report
+
+
+def _part(partial: Path, report: CorpusReport, params: CorpusParams) -> None:
+    """Take near-duplicates out of the held-out splits, and out of what is counted as kept."""
+    files = [split_file(c, split) for c in CLEANINGS for split in ("test", "validation")]
+    before = {path: list(read_documents_of(partial, path)) for path in files}
+    gone = part_held_out(partial, params.seed, params.near_duplicate)
+    for split, places in gone.items():
+        for cleaning in CLEANINGS:
+            documents = before[split_file(cleaning, split)]
+            for place in places:
+                amount = _amount(documents[place].text)
+                report.kept[cleaning][split].add(amount, -1)
+                if cleaning == "v6":
+                    report.registers[documents[place].register][split].add(amount, -1)
+                    removed = Removed(1, amount.lines, amount.characters)
+                    report.removed[NEAR_DUPLICATE].add(removed)
+
+
+def _amount(text: str) -> Amount:
+    breaks = text.count("\n")
+    return Amount(1, breaks + 1, len(text) - breaks, len(text.encode()))
 
 
 def _paths() -> list[str]:
@@ -154,6 +192,8 @@ class _Pass:
         self._min_chars, self._min_letters = params.min_chars, params.min_letters
         self._test, self._validation = params.test_share, params.validation_share
         self._mask = params.mask_personal_data
+        self._registers = {name: re.compile(text) for name, text in params.registers.items()}
+        self._part = re.compile(params.part) if params.part else None
 
     def take(self, document: Document) -> None:
         """Sample, clean, compare, split and write one document."""
@@ -194,23 +234,33 @@ class _Pass:
         lowered = text.lower()
         lowered_data = lowered.encode()
         early = zero_digits(lowered_data)
-        # By the early form: documents that differ only in case or digits stay on one side.
-        draw = fraction(early, self._seed, b"split")
+        draw = fraction(self._unit(document, early), self._seed, b"split")
         held_out = self._test + self._validation
         split = "test" if draw < self._test else "validation" if draw < held_out else "train"
         title = mask(document.title, self._mask)[0]
-        head = _encode({"doc_id": document.doc_id, "title": title})[:-1].encode()
+        register = self._register(document)
+        named = {"doc_id": document.doc_id, "title": title, "register": register}
+        head = _encode(named)[:-1].encode()
         # Every pass over the text costs: what both forms share is found once.
         breaks, plain = text.count("\n"), len(data.translate(None, _CONTROLS)) == len(data)
         early_length = len(lowered) - (len(lowered_data) - len(early))
         for cleaning, form, length in (("early", early, early_length), ("v6", data, len(text))):
             line = b'%b, "text": %b}\n' % (head, _json_string(form, plain))
             self._files[split_file(cleaning, split)].write(line)
-            amount = self.report.kept[cleaning][split]
-            amount.documents += 1
-            amount.lines += breaks + 1
-            amount.characters += length - breaks
-            amount.bytes += len(form)
+            amount = Amount(1, breaks + 1, length - breaks, len(form))
+            self.report.kept[cleaning][split].add(amount)
+        self.report.registers.setdefault(register, {s: Amount() for s in SPLITS})[split].add(amount)
+
+    def _unit(self, document: Document, early: bytes) -> bytes:
+        """What is split as a whole: a work, or the early form of a text, so that documents which
+        differ only in case or digits stay on one side."""
+        part = self._part.search(document.doc_id) if self._part else None
+        return document.doc_id[: part.start()].encode() if part else early
+
+    def _register(self, document: Document) -> str:
+        """The first register whose expression matches what the source calls it, or just that."""
+        said = document.register
+        return next((name for name, text in self._registers.items() if text.search(said)), said)
 
 
 def _json_string(data: bytes, plain: bool) -> bytes:

@@ -15,12 +15,16 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document: `text` is NFC-normalised, one paragraph a line; `source` names where it stood."""
+    """A document: `text` is NFC-normalised, one paragraph a line; `source` names where it stood.
+
+    `register` is the kind of text: law, novels, manuals.
+    """
 
     doc_id: str
     title: str
     text: str
     source: str
+    register: str = ""
 
 
 def corpus_documents(folder: Path, cleaning: str, split: str) -> Iterator[Document]:
@@ -53,7 +57,11 @@ def corpus_documents(folder: Path, cleaning: str, split: str) -> Iterator[Docume
             f"{folder}: no finished corpus here (report.json is missing); "
             "run notebooks/02_corpus.ipynb first"
         )
-    path = split_file(cleaning, split)
+    yield from read_documents_of(folder, split_file(cleaning, split))
+
+
+def read_documents_of(folder: Path, path: str) -> Iterator[Document]:
+    """Stream the documents of one file of a corpus, finished or not; a damaged line is named."""
     with (folder / path).open("rb") as lines:
         for number, line in enumerate(lines, 1):
             try:

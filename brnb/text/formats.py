@@ -105,7 +105,7 @@ def _parquet_rows(path: Path) -> NumberedRows:
         leaves = [shape.column(number) for number in range(len(shape))]
         texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
         with pq.ParquetFile(path, pre_buffer=False, read_dictionary=texts) as table:
-            wanted = ("doc_id", "id", "title", "text", "content", "raw_content")
+            wanted = ("doc_id", "id", "title", "register", "text", "content", "raw_content")
             columns = [name for name in table.schema_arrow.names if name in wanted]
             for batch in table.iter_batches(batch_size=64, columns=columns):
                 is_small = _text_bytes(batch.to_struct_array()) <= MAX_RECORD

@@ -7,7 +7,7 @@ are found by the smallest hashes of each set, and then compared in full.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 import numpy as np
@@ -53,6 +53,13 @@ class Overlap:
 
     def of(self, text: str) -> int | None:
         """Number of the first text of the set that overlaps with this one, or None."""
+        return next(self._overlapping(text), None)
+
+    def all(self, text: str) -> list[int]:
+        """Numbers of all texts of the set that overlap with this one."""
+        return list(self._overlapping(text))
+
+    def _overlapping(self, text: str) -> Iterator[int]:
         shingles = self._shingles(text)
         sketch = shingles[:SKETCH].tolist()
         shared = Counter(chain.from_iterable(self._places.get(value, ()) for value in sketch))
@@ -60,7 +67,7 @@ class Overlap:
         # deviations away, and spares the comparison of texts that share an instruction only.
         least = self._threshold / 4 * len(sketch)
         likely = sorted(place for place, count in shared.items() if count >= least)
-        return next((p for p in likely if self._reached(shingles, self._known[p], shared[p])), None)
+        return (p for p in likely if self._reached(shingles, self._known[p], shared[p]))
 
     def _reached(self, one: Hashes, other: Hashes, shared: int) -> bool:
         """Whether the Jaccard index is the threshold or more; `shared` is of the sketches."""

@@ -3,13 +3,15 @@
 =====================  ==========================================================================
 ``sample``             the embedded sample
 a file or a folder     ``.jsonl`` and ``.json`` (one record a line) and ``.txt``, also as ``.gz``,
-                       and ``.parquet``; folders are read recursively, in order of path
+                       and ``.parquet``; folders are read recursively, in order of path;
+                       several, one after the other, with ``:`` between them as in ``PATH``
 ``hf:<name>[:split]``  a dataset of the Hugging Face hub, streamed (split ``train`` by default)
 =====================  ==========================================================================
 
 Records follow the BrWaC schema, ``{doc_id, title, uri, text: {title, paragraphs: [[sentence]]}}``,
 or are flat: ``text`` (or ``content``, ``raw_content``), and if there, ``doc_id`` (or ``id``) and
-``title``. Plain text follows BERT's convention: a line is a paragraph, a blank line ends the
+``title``. A record may name its ``register``, the kind of text; else it is the name of the file
+without its suffixes. Plain text follows BERT's convention: a line is a paragraph, a blank line ends the
 document. Nothing is held but the record at hand.
 """
 
@@ -123,9 +125,22 @@ def input_files(source: str) -> list[Path]:
     ValueError, FileNotFoundError
         As `read_documents`.
     """
+    return [path for path, _ in _named_files(source)]
+
+
+def _named_files(source: str) -> list[tuple[Path, str]]:
+    """Files of a source and what to call them: their path within the folder that was given."""
     if (expanded := expand(source)) == "sample" or expanded.startswith("hf:"):
         return []
-    root = Path(expanded).expanduser()
+    roots = [Path(part).expanduser() for part in expanded.split(os.pathsep)]
+    return [
+        (path, path.name if path == root else path.relative_to(root).as_posix())
+        for root in roots
+        for path in _files(root, source)
+    ]
+
+
+def _files(root: Path, source: str) -> list[Path]:
     known = ", ".join(FILE_FORMATS)
     if root.is_file():
         if not is_readable(root):
@@ -175,7 +190,7 @@ _Record = tuple[str, int, Row]  # label of the file, 1-based line, the row or wh
 
 
 def _records(source: str, documents: int | None, seed: int) -> Iterator[_Record]:
-    files = input_files(source)  # first, so that a wrong source fails here
+    files = _named_files(source)  # first, so that a wrong source fails here
     source = expand(source)
     if source == "sample":
         if documents is None:
@@ -187,9 +202,7 @@ def _records(source: str, documents: int | None, seed: int) -> Iterator[_Record]
     elif source.startswith("hf:"):
         for number, streamed in enumerate(hub_rows(source, "corpus"), 1):
             yield source, number, streamed
-    root = Path(source).expanduser()
-    for path in files:
-        label = path.name if path == root else path.relative_to(root).as_posix()
+    for path, label in files:
         for number, row in rows_of(path):
             yield label, number, row
 
@@ -221,10 +234,22 @@ def _document(row: Mapping[str, Any], label: str, line: int) -> Document:
         text = _checked(body, "text")
         if not text.strip():
             raise Malformed("no text")
-        return Document(_checked(str(name), "doc_id"), _checked(title, "title"), text, label)
+        register = row.get("register") or _stem(label)
+        return Document(
+            _checked(str(name), "doc_id"),
+            _checked(title, "title"),
+            text,
+            label,
+            _checked(register, "register"),
+        )
     except Malformed as problem:
         record = json.dumps(row, ensure_ascii=True, default=str)
         raise Malformed(problem.reason, record) from None
+
+
+def _stem(label: str) -> str:
+    """The name of a file without its suffixes: ``novels`` of ``pt/novels.jsonl.gz``."""
+    return label.rpartition("/")[2].partition(".")[0]
 
 
 def _paragraphs(paragraphs: object) -> str:

@@ -82,7 +82,8 @@ class RunCost:
     """Cost of one run. What is not known is None, and `why` says why there is no price.
 
     `hours` are those of the clock; money and energy are those of all `gpus`. `kwh_method` says who
-    counted: ``codecarbon``, ``nvml``, or ``power_limit`` where nobody did.
+    counted: ``codecarbon``, ``nvml``, or ``power_limit`` where nobody did. `receipt` is the file that
+    tells all this, and the commit of the code that ran; with a + if other code was in its place.
     """
 
     run: str
@@ -97,6 +98,7 @@ class RunCost:
     kwh_method: str | None
     tokens_per_usd: Decimal | None
     why: str | None
+    receipt: str | None
 
 
 def usage(receipt: Receipt) -> CostRow:
@@ -120,7 +122,14 @@ def usage(receipt: Receipt) -> CostRow:
         "energy_joules": joules,
         "energy_measured": whole and used.get("energy_measured", True),
         "energy_method": used.get("energy_method", "nvml").split()[0],
+        "receipt": f"reports/{receipt.profile}/runs/{receipt.run}/receipt.json{_commit(receipt)}",
     }
+
+
+def _commit(receipt: Receipt) -> str:
+    """The commit that a run's code is of, or nothing where there was no repository."""
+    commit = receipt.provenance.get("git_commit")
+    return f" ({commit[:9]}{'+' if receipt.provenance.get('git_dirty') else ''})" if commit else ""
 
 
 def receipt_cost(
@@ -172,6 +181,7 @@ def receipt_cost(
         kwh_method=method,
         tokens_per_usd=None if usd is None or tokens is None else tokens_per_usd(tokens, usd),
         why=why,
+        receipt=receipt.get("receipt"),
     )
 
 

@@ -39,7 +39,8 @@ def feasibility_table() -> "pd.DataFrame":
     -------
     pandas.DataFrame
         ``approach``, ``gb_published`` (as printed), ``gb_recomputed`` (1e9 bytes),
-        ``viable_published``, ``viable_recomputed`` and ``agrees``.
+        ``viable_published``, ``viable_recomputed``, ``agrees`` (None where the dissertation says
+        that it depends) and ``remark``, as printed.
     """
     import pandas as pd
 
@@ -57,7 +58,8 @@ def feasibility_table() -> "pd.DataFrame":
                 "gb_recomputed": peak.total / 1e9,
                 "viable_published": row["viable"],
                 "viable_recomputed": viable,
-                "agrees": (row["viable"] == "Sim") == viable,
+                "agrees": None if row["viable"] == "Depende" else (row["viable"] == "Sim") == viable,
+                "remark": row["remark"],
             }
         )
     return pd.DataFrame(rows, dtype=object)
@@ -124,10 +126,12 @@ def training_times(costs: Iterable[RunCost]) -> list[CostRow]:
             "hours_published": exact(row["hours"]),
             "hours_recomputed": repeated.get(row["run"]),
             "agrees": _agrees(exact(row["hours"]), repeated.get(row["run"])),
+            "time_source": row["time_source"],
+            "gpu_source": row["gpu_source"],
         }
         for row in load("published", "tab01", "rows")
     ]
-    return _beside(rows, costs, ("gpu", "hours"))
+    return _beside(rows, costs, ("gpu", "hours", "receipt"))
 
 
 def prices(price_list: str) -> list[CostRow]:

@@ -32,10 +32,22 @@ short-piece ratios of 0.050 pass, 0.149 and 0.155 fail: 0.10 is the middle betwe
 passes and the first that fails. Its fallback ratios are all 0.000; 0.01 is our choice, one byte
 in a hundred pieces.
 
-`short_piece_ratio` is defined here so that 0.10 tells good from bad: with it, written Portuguese
-passes under unigram vocabularies of 12k and 16k (0.08 and 0.06 measured) and fails under 3.2k, 4k
-(0.16 and 0.15) and characters (0.98). With two-letter pieces counted too all of these would fail.
+A fixed limit tells good from bad under no vocabulary but its own: written Portuguese itself has
+about 0.08 under a unigram vocabulary of 16k trained on a drawn sample, 0.10 under 12k, 0.15 to 0.16
+under 4k and 3.2k, and 0.98 under characters. So runs are judged by limits of their own vocabulary,
+calibrated on held-out text (`brnb.evaluate.calibration`), and these stand for comparison.
 """
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Largest guardrail ratios that pass."""
+
+    fallback_ratio: float
+    short_piece_ratio: float
+
+
+FIXED = Limits(**GUARDRAILS)
 
 
 @dataclass(frozen=True)
@@ -78,9 +90,9 @@ class Fragmentation:
     unk_ratio: float
     continued_word_share: float
 
-    def broken_guardrails(self) -> list[str]:
+    def broken_guardrails(self, limits: Limits = FIXED) -> list[str]:
         """Names of the `GUARDRAILS` that are exceeded; an empty list is a pass (Table 10)."""
-        return [name for name, limit in GUARDRAILS.items() if getattr(self, name) > limit]
+        return [name for name in GUARDRAILS if getattr(self, name) > getattr(limits, name)]
 
 
 class WordPieces(NamedTuple):
@@ -125,6 +137,15 @@ def fragmentation_of_ids(tokenizer: Tokenizer, samples: Iterable[Sequence[int]])
     for ids in samples:
         counts.update(_count(tokenizer, ids, tokenizer.decode(ids)))
     return _measures(tokenizer.name, counts)
+
+
+def guardrail_counts(tokenizer: Tokenizer, ids: Sequence[int]) -> dict[str, tuple[int, int]]:
+    """Of each guardrail, what it counts in one text, and out of how many pieces."""
+    counts = _count(tokenizer, ids, "")
+    return {
+        "fallback_ratio": (counts["fallback"], counts["tokens"]),
+        "short_piece_ratio": (counts["short"], counts["carriers"]),
+    }
 
 
 def most_fragmented(

@@ -60,9 +60,12 @@ class TokenizerParams(Params):
         description="cleanings with a character vocabulary, named char_<cleaning>"
     )
     subwords: list[Subword] = Field(description="SentencePiece vocabularies")
-    training_bytes: int = Field(gt=0, description="text to train on, from the training split")
+    training_bytes: int = Field(gt=0, description="drawn training text to train on")
     evaluation_documents: int = Field(gt=0, description="validation documents to measure on")
     frequent_words: int = Field(gt=0, description="rows of the table of fragmented words")
+    context: int = Field(gt=0, description="tokens of the context whose words are counted")
+    model_parameters: float = Field(gt=0, description="of the model whose reading is counted")
+    usd_per_million_tokens: float = Field(gt=0, description="price of reading to count with")
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

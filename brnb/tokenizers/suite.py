@@ -1,7 +1,7 @@
 """All tokenizers of the thesis, trained and measured side by side."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from brnb.text import finished
+from brnb.text.draw import draw_bytes
 from brnb.tokenizers import Tokenizer, load_tokenizer
 from brnb.tokenizers.char import CharTokenizer
 from brnb.tokenizers.fragmentation import Fragmentation, fragmentation
@@ -49,7 +50,7 @@ def train_all(corpora: Path, folder: Path, params: TokenizerParams) -> list[str]
     folder
         Where the tokenizers go.
     params
-        Which ones, and on how much text.
+        Which ones, and on how much text: documents of the training split that hashes draw.
 
     Returns
     -------
@@ -61,7 +62,8 @@ def train_all(corpora: Path, folder: Path, params: TokenizerParams) -> list[str]
     for job in (bar := tqdm(jobs, desc="tokenizers", file=sys.stderr)):
         if isinstance(job, Subword):
             bar.set_postfix_str(job.name)
-            texts = _first(finished.texts(corpora, job.cleaning, "train"), params.training_bytes)
+            stream = finished.texts(corpora, job.cleaning, "train")
+            texts = draw_bytes(stream, params.training_bytes, params.seed, b"tokenizer")
             spec = SubwordSpec(**job.model_dump(exclude={"cleaning"}))
             to_hf(SubwordTokenizer.train(texts, spec, folder / job.name), folder / job.name / "hf")
         else:
@@ -98,18 +100,8 @@ def measure(corpora: Path, folder: Path, params: TokenizerParams) -> list[Tokeni
     return entries
 
 
-def _first(texts: Iterable[str], limit: int) -> Iterator[str]:
-    """Texts until `limit` bytes of UTF-8 are reached."""
-    seen = 0
-    for text in texts:
-        if seen >= limit:
-            return
-        seen += len(text.encode())
-        yield text
-
-
 def evaluation_texts(corpora: Path, cleaning: str, params: TokenizerParams) -> list[str]:
-    """The validation documents of a cleaning that tokenizers are measured on."""
+    """The validation documents of a cleaning that tokenizers are measured on: a sample of them."""
     texts = finished.texts(corpora, cleaning, "validation")
     return list(islice(texts, params.evaluation_documents))
 

@@ -5,9 +5,10 @@ The vocabularies of GPT-4o, GPT-4, Llama 3 and Qwen3 come with the package quick
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 PUBLISHED = {
     "GPT-4o": "o200k_base",
@@ -19,10 +20,11 @@ PUBLISHED = {
 
 
 class Vocabulary(NamedTuple):
-    """A tokenizer's name, and its ids of a text without special symbols."""
+    """A tokenizer's name, its ids of a text without special symbols, and their pieces, if told."""
 
     name: str
     encode: Callable[[str], list[int]]
+    pieces: Callable[[str], list[str]] | None = None
 
 
 def published_vocabularies() -> list[Vocabulary]:
@@ -31,10 +33,12 @@ def published_vocabularies() -> list[Vocabulary]:
         return []
     import quicktok
 
-    return [
-        Vocabulary(name, quicktok.get_encoding(encoding).encode_ordinary)
-        for name, encoding in PUBLISHED.items()
-    ]
+    encodings = {name: quicktok.get_encoding(told) for name, told in PUBLISHED.items()}
+    return [Vocabulary(name, e.encode_ordinary, partial(_pieces, e)) for name, e in encodings.items()]
+
+
+def _pieces(encoding: Any, text: str) -> list[str]:
+    return [encoding.decode([one]) for one in encoding.encode_ordinary(text)]
 
 
 def absent() -> str:

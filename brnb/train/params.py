@@ -19,7 +19,9 @@ class TrainParams(Params):
 
     learning_rate: float = Field(gt=0, lt=1, description="peak, AdamW")
     final_learning_rate: Share = Field(description="end of the cosine, as a share of the peak")
-    warmup: Share = Field(description="share of the steps with a rising learning rate")
+    warmup_steps: Annotated[int, Field(ge=0)] = Field(
+        description="steps with a rising learning rate"
+    )
     weight_decay: float = Field(ge=0, lt=1, description="of matrices only")
     grad_clip: float = Field(gt=0, description="largest norm of the gradient")
 
@@ -55,6 +57,11 @@ class TrainParams(Params):
 
     @model_validator(mode="after")
     def _evaluates_at_least_once(self) -> Self:
+        if self.warmup_steps >= self.steps:
+            raise ValueError(
+                f"warmup_steps = {self.warmup_steps} of {self.steps} steps of tokens = "
+                f"{self.tokens}: the rate would never reach its peak; lower it"
+            )
         if self.evaluate_every > self.steps:
             raise ValueError(
                 f"evaluate_every = {self.evaluate_every} is more than the {self.steps} steps of "

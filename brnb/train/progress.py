@@ -71,5 +71,5 @@ def require_finite(what: str, value: float, step: int, checkpoint: "Checkpoint")
     left = f"the last good state is {good}" if good.is_file() else "there is no checkpoint"
     raise TrainingDiverged(
         f"{what} became {value} by step {step}; {left}. "
-        "Lower learning_rate or grad_clip, or raise warmup"
+        "Lower learning_rate or grad_clip, or raise warmup_steps"
     )

@@ -173,8 +173,24 @@ class Rows:
     identity: str
 
 
+@dataclass(frozen=True)
+class ResultText:
+    """What results are read on, of which nothing was learnt and nothing chosen.
+
+    Attributes
+    ----------
+    row
+        The drawn documents of the test split.
+    registers
+        Kind of text of each.
+    """
+
+    row: TokenRow
+    registers: tuple[str, ...]
+
+
 def load_rows(corpora: Path, tokenizers: Path, params: "TrainParams", work: Path) -> Rows:
-    """Encode the corpus of a run, or map what an earlier call encoded.
+    """Encode what a run trains and chooses on, or map what an earlier call encoded.
 
     Parameters
     ----------
@@ -194,24 +210,14 @@ def load_rows(corpora: Path, tokenizers: Path, params: "TrainParams", work: Path
     """
     from brnb.train.parts import encode_file  # it encodes parts by this module
 
-    folder = tokenizers / params.tokenizer
-    if not folder.is_dir():
-        known = ", ".join(sorted(path.name for path in tokenizers.iterdir() if path.is_dir()))
-        raise FileNotFoundError(
-            f"no tokenizer {params.tokenizer!r} in {tokenizers}; known: {known}"
-        )
-    tokenizer = load_tokenizer(folder)
-    form = {p.name: describe(p).sha256 for p in sorted(folder.iterdir()) if p.is_file()}
-    text = {
-        split: describe(corpora / params.cleaning / f"{split}.jsonl").sha256
-        for split in ("train", "validation")
-    }
+    tokenizer, form = _tokenizer(tokenizers, params.tokenizer)
+    text = {split: _content(corpora, params, split) for split in ("train", "validation")}
     held_out = finished.texts(corpora, params.cleaning, "validation")
     return Rows(
         tokenizer,
         encode_file(
             corpora / finished.split_file(params.cleaning, "train"),
-            folder,
+            tokenizers / params.tokenizer,
             work / "train",
             digest([form, text["train"]]),
         ),
@@ -223,3 +229,46 @@ def load_rows(corpora: Path, tokenizers: Path, params: "TrainParams", work: Path
         ),
         digest([form, text]),
     )
+
+
+@dataclass(frozen=True)
+class HeldOutChoice:
+    """Which held-out text to read: what `load_result_text` asks of the parameters of a run."""
+
+    tokenizer: str
+    cleaning: str
+    validation_documents: int
+
+
+def load_result_text(
+    corpora: Path, tokenizers: Path, params: "TrainParams | HeldOutChoice", work: Path
+) -> ResultText:
+    """Encode as many documents of the test split as the run has of validation.
+
+    The only way of a training run to the test split: it is read once the model is as it stays.
+    Parameters are those of `load_rows`.
+    """
+    tokenizer, form = _tokenizer(tokenizers, params.tokenizer)
+    count = params.validation_documents
+    drawn = list(islice(finished.corpus_documents(corpora, params.cleaning, "test"), count))
+    row = encode(
+        (document.text for document in drawn),
+        tokenizer,
+        work / "test",
+        digest([form, _content(corpora, params, "test"), count]),
+    )
+    return ResultText(row, tuple(document.register for document in drawn))
+
+
+def _tokenizer(tokenizers: Path, name: str) -> tuple["Tokenizer", dict[str, str]]:
+    """A tokenizer, and the hashes of its files."""
+    folder = tokenizers / name
+    if not folder.is_dir():
+        known = ", ".join(sorted(path.name for path in tokenizers.iterdir() if path.is_dir()))
+        raise FileNotFoundError(f"no tokenizer {name!r} in {tokenizers}; known: {known}")
+    form = {p.name: describe(p).sha256 for p in sorted(folder.iterdir()) if p.is_file()}
+    return load_tokenizer(folder), form
+
+
+def _content(corpora: Path, params: "TrainParams | HeldOutChoice", split: str) -> str:
+    return describe(corpora / finished.split_file(params.cleaning, split)).sha256

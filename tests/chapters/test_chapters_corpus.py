@@ -13,7 +13,7 @@ def report(tmp_path_factory):
     params = CorpusParams(
         profile="smoke", run_id="corpus", seed=1, lang="pt", corpus="sample", documents=60,
         sample_share=1.0, min_chars=20, min_letters=0.5, validation_share=0.1, test_share=0.1,
-        mask_personal_data=False,
+        mask_personal_data=False, near_duplicate=0.8, part=None, registers={},
         max_malformed_share=0.01,
     )  # fmt: skip
     return build(tmp_path_factory.mktemp("corpus"), params)

@@ -245,9 +245,9 @@ def test_adapters_come_from_the_seed_alone():
 
 
 def test_the_learning_rate_rises_and_falls():
-    rates = [warmup_and_cosine(step, 10, warmup_share=0.2, low=0.1) for step in range(10)]
+    rates = [warmup_and_cosine(step, 10, warmup_steps=2, low=0.1) for step in range(10)]
     assert rates[:3] == pytest.approx([0.5, 1, 1])
-    assert warmup_and_cosine(10, 10, warmup_share=0.2, low=0.1) == pytest.approx(0.1)
+    assert warmup_and_cosine(10, 10, warmup_steps=2, low=0.1) == pytest.approx(0.1)
     assert rates[2:] == sorted(rates[2:], reverse=True)
 
 

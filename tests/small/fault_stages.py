@@ -37,6 +37,7 @@ CORPUS = {
     "profile": "test", "run_id": "corpus", "seed": 3, "lang": "pt", "corpus": "sample",
     "documents": 150, "sample_share": 1.0, "min_chars": 20, "min_letters": 0.5,
     "validation_share": 0.1, "test_share": 0.1, "mask_personal_data": True,
+    "near_duplicate": 0.8, "part": None, "registers": {},
     "max_malformed_share": 0.0,
 }  # fmt: skip
 SPEC = SubwordSpec(name="t", kind="bpe", vocab_size=600, byte_fallback=True, num_threads=1)

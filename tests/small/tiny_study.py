@@ -9,7 +9,7 @@ from brnb.train.rows import Rows, TokenRow
 TRAINING = {
     "profile": "test", "seed": 3, "lang": "en", "tokenizer": "none", "cleaning": "v6",
     "batch_size": 3, "seq_len": 8, "learning_rate": 1e-2, "final_learning_rate": 0.0,
-    "warmup": 0.0, "weight_decay": 0.1, "grad_clip": 1.0, "precision": "fp32", "device": "cpu",
+    "warmup_steps": 0, "weight_decay": 0.1, "grad_clip": 1.0, "precision": "fp32", "device": "cpu",
     "log_every": 5, "checkpoint_seconds": 1e9, "validation_documents": 2, "sample_tokens": 4,
     "sample_seeds": 1, "temperature": 1.0, "top_p": 1.0, "dropout": 0.0, "width": 16,
     "layers": 2, "heads": 2, "norm": "rmsnorm", "position": "rope", "bias": False,

@@ -15,7 +15,7 @@ VOCABULARY, STEPS = 19, 12
 COMMON = {
     "profile": "test", "run_id": "test", "seed": 3, "lang": "en", "tokenizer": "none",
     "cleaning": "early", "tokens": STEPS * 32, "batch_size": 4, "seq_len": 8,
-    "learning_rate": 1e-2, "final_learning_rate": 0.1, "warmup": 0.2, "weight_decay": 0.01,
+    "learning_rate": 1e-2, "final_learning_rate": 0.1, "warmup_steps": 2, "weight_decay": 0.01,
     "grad_clip": 1.0, "precision": "fp32", "device": "cpu", "log_every": 5, "evaluate_every": 4,
     "checkpoint_seconds": 0.0, "validation_documents": 1, "sample_tokens": 4, "sample_seeds": 1,
     "temperature": 1.0, "top_p": 1.0, "dropout": 0.2,

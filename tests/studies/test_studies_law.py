@@ -34,6 +34,11 @@ def scaling(**change):
         "profile": "lab", "run_id": "scaling", "seed": 3, "lang": "pt", "repeats": 2,
         "sizes": [{"width": 128 * i, "layers": i} for i in range(1, 6)],
         "tokens": 100_000, "learning_rate": 1e-3, "evaluate_every": 2, "resamples": 100,
+        "isoflop": {
+            "sizes": [{"width": 128 * i, "layers": i} for i in (1, 2, 3)], "draws": 20,
+            "flops": [1e9, 2e9, 3e9], "least_steps": 2, "learning_rates": [1e-3],
+            "seeds_at_ends": 1, "documents": 1,
+        },
         "confidence": 0.9,
     }  # fmt: skip
     return ScalingParams(**values | change)

@@ -43,7 +43,7 @@ def digest(seed: int, count: int) -> str:
 
 def test_schema_is_that_of_brwac(docs: list[dict]) -> None:
     for doc in docs:
-        assert set(doc) == {"doc_id", "title", "uri", "text"}
+        assert set(doc) == {"doc_id", "title", "register", "uri", "text"}
         assert set(doc["text"]) == {"title", "paragraphs"}
         assert doc["text"]["title"] == doc["title"]
         assert all(isinstance(s, str) and s for p in doc["text"]["paragraphs"] for s in p)

@@ -28,6 +28,9 @@ VALUES: dict[str, Any] = {
     "min_letters": 0.5,
     "validation_share": 0.2,
     "test_share": 0.2,
+    "near_duplicate": 0.8,
+    "part": None,
+    "registers": {},
     "mask_personal_data": False,
     "max_malformed_share": 0.0,
 }
@@ -88,6 +91,7 @@ def test_counts_by_rule_on_a_small_corpus(tmp_path: Path) -> None:
         "low_letters": (1, 1, 24),
         "duplicate_document": (1, 1, len(good[0]["text"])),
         "empty_document": (1, 0, 0),
+        "near_duplicate": (0, 0, 0),
     }
     assert (report.documents_read, report.documents_sampled, report.documents_kept) == (45, 45, 43)
     assert report.characters_read == sum(len(row["text"]) for row in good + noisy)

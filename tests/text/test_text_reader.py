@@ -50,7 +50,7 @@ def test_brwac_record_becomes_one_paragraph_a_line(tmp_path: Path, reading: Read
     path = tmp_path / "brwac.jsonl"
     path.write_text(json.dumps(BRWAC) + "\n")
     text = "O porto é grande. Abriu em 1901.\nFica no Pará."
-    assert reading(path) == [Document("netg-1afc73", "Porto", text, "brwac.jsonl")]
+    assert reading(path) == [Document("netg-1afc73", "Porto", text, "brwac.jsonl", "brwac")]
 
 
 def test_formats_of_the_same_records_agree(tmp_path: Path, reading: Reading) -> None:

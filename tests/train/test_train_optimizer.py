@@ -14,7 +14,7 @@ from brnb.train.params import ModernParams, Recipe, TransformerParams, V6Params
 PLAIN = {
     "profile": "test", "run_id": "test", "seed": 3, "lang": "en", "tokenizer": "none",
     "cleaning": "early", "tokens": 100 * 8, "batch_size": 1, "seq_len": 8,
-    "learning_rate": 1e-2, "final_learning_rate": 0.1, "warmup": 0.2, "weight_decay": 0.3,
+    "learning_rate": 1e-2, "final_learning_rate": 0.1, "warmup_steps": 20, "weight_decay": 0.3,
     "grad_clip": 1.0, "precision": "fp32", "device": "cpu", "log_every": 5, "evaluate_every": 4,
     "checkpoint_seconds": 1e9, "validation_documents": 1, "sample_tokens": 4, "sample_seeds": 1,
     "temperature": 1.0, "top_p": 1.0, "dropout": 0.0, "width": 16, "layers": 2, "heads": 2,
@@ -25,7 +25,7 @@ MODERN = PLAIN | {
     "mlp": "relu2", "tied": False, "qk_norm": True, "zero_init": True, "embedding_std": 1.0,
     "value_embeddings": True, "attention_gate": True, "input_skip": True,
     "softcap": 15.0, "optimizer": "muon", "matrix_learning_rate": 2e-2,
-    "embedding_learning_rate": 3e-2, "schedule": "trapezoid", "cooldown": 0.4, "warmup": 0.0,
+    "embedding_learning_rate": 3e-2, "schedule": "trapezoid", "cooldown": 0.4, "warmup_steps": 0,
 }  # fmt: skip
 
 FORM = "qk_norm", "value_embeddings", "attention_gate", "input_skip"  # of v7, not of Llama
@@ -63,12 +63,12 @@ def test_the_cosine_is_that_of_torch():
 )
 def test_the_trapezoid_rises_stays_and_falls(step, share):
     # 10 steps up, constant up to step 60, then 40 steps down to 0.2
-    params = ModernParams(**MODERN | {"warmup": 0.1, "final_learning_rate": 0.2})
+    params = ModernParams(**MODERN | {"warmup_steps": 10, "final_learning_rate": 0.2})
     assert schedule(step, params) == pytest.approx(share)
 
 
 def test_a_modern_cosine_is_the_plain_one():
-    cosine = ModernParams(**MODERN | {"schedule": "cosine", "warmup": 0.2})
+    cosine = ModernParams(**MODERN | {"schedule": "cosine", "warmup_steps": 20})
     plain = TransformerParams(**PLAIN)
     assert [schedule(s, cosine) for s in range(100)] == [schedule(s, plain) for s in range(100)]
 
@@ -108,7 +108,7 @@ def test_modern_params_have_a_peak_a_kind(kind, tied):
 def test_v6_trains_by_the_recipe_of_v7_or_as_ever():
     plain = V6Params(**PLAIN | {"recipe": None})
     told = {name: MODERN[name] for name in Recipe.model_fields}
-    v6 = V6Params(**PLAIN | {"tied": False, "warmup": 0.0, "recipe": told})
+    v6 = V6Params(**PLAIN | {"tied": False, "warmup_steps": 0, "recipe": told})
     v7 = ModernParams(**MODERN | {"mlp": "swiglu"} | dict.fromkeys(FORM, False) | {"softcap": None})
     assert plain.choices(19) == TransformerParams(**PLAIN).choices(19)
     assert TransformerLM(**v6.choices(19)).choices == TransformerLM(**v7.choices(19)).choices

@@ -7,7 +7,7 @@ module; `grammar` explains their notation.
 >>> from brnb.text import sample
 >>> first = next(sample.documents(1))
 >>> sorted(first)
-['doc_id', 'text', 'title', 'uri']
+['doc_id', 'register', 'text', 'title', 'uri']
 """
 
 from brnb.text.sample.articles import document as document

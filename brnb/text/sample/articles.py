@@ -37,7 +37,7 @@ def document(index: int, seed: int = 0) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``doc_id``, ``title``, ``uri`` and ``text`` with ``title`` and ``paragraphs``, a list of
+        ``doc_id``, ``title``, ``register``, ``uri`` and ``text`` with ``title`` and ``paragraphs``, a list of
         lists of sentences, as in BrWaC (Wagner Filho et al., 2018).
 
     Raises
@@ -57,6 +57,7 @@ def document(index: int, seed: int = 0) -> dict[str, Any]:
     return {
         "doc_id": f"sample-{seed}-{index:08d}",
         "title": title,
+        "register": section,
         "uri": f"https://www.{_HOSTS[index % len(_HOSTS)]}.example/{section}/{index:08d}",
         "text": {"title": title, "paragraphs": paragraphs},
     }
