@@ -55,7 +55,8 @@ def _panel(axes: "Axes", lang: str) -> str:
     if not parts:
         return ""
     title = axes.get_title() or axes.get_title("left")
-    return f"{title + ': ' if title else ''}{'; '.join(parts)}."
+    text = "; ".join(parts)
+    return f"{title}: {text}." if title else f"{text[0].upper()}{text[1:]}."
 
 
 def _axis(axis: "Axis") -> str:

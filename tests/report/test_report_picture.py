@@ -27,7 +27,7 @@ def drawn():
 def test_the_words_are_caption_axes_categories_and_series(drawn):
     assert describe(drawn, "fig-v1-loss", "pt") == (
         "Curva de perda da v1. LSTM: eixo horizontal, tokens; eixo vertical, nats. "
-        "eixo vertical, v1, v2. Séries: treino."
+        "Eixo vertical, v1, v2. Séries: treino."
     )
     assert "horizontal axis, tokens" in describe(drawn, "fig-v1-loss", "en")
 
