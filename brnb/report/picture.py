@@ -61,10 +61,11 @@ def _panel(axes: "Axes", lang: str) -> str:
 
 def _axis(axis: "Axis") -> str:
     """The axis's label, and its categories if it has names in place of numbers."""
+    from matplotlib.category import StrCategoryLocator
     from matplotlib.ticker import FixedLocator
 
     label = axis.get_label_text()
-    if not isinstance(axis.get_major_locator(), FixedLocator):
+    if not isinstance(axis.get_major_locator(), (FixedLocator, StrCategoryLocator)):
         return label
     texts = [tick.get_text() for tick in axis.get_ticklabels()]
     names = [text for text in texts if any(map(str.isalpha, text))]
