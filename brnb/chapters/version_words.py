@@ -33,7 +33,7 @@ def say_text(rows: "Rows", lang: str) -> str:
 def say_curve(history: "History", lang: str) -> str:
     """From where to where the validation loss went, and whether it still falls or rises again.
 
-    It still falls if its last point is its lowest, and rises if the last lies more than a thousandth
+    It still falls if its last point is its lowest, and rises if the last lies more than `STEADY`
     above the lowest.
     """
     first, last, best = history.validation[0], history.validation[-1], history.best
@@ -102,7 +102,7 @@ def say_result(table: str, run: str, result: "Intrinsic", history: "History", la
 
 
 def say_legibility(legible: "Legibility", lang: str) -> str:
-    """Which guardrails the samples break, how often they repeat themselves, and which words exist."""
+    """Which guardrails the samples break, how often they repeat themselves, which words exist."""
     broken = [
         sentence(f"say_{name}", lang, value=value, limit=limit)
         for name, limit in GUARDRAILS.items()

@@ -1,4 +1,4 @@
-"""Sentences that say a result: words from the labels, numbers from the run, as each language has it.
+"""Sentences that say a result: words from the labels, numbers as each language writes them.
 
 >>> from brnb.report.sentences import listed
 >>> listed(["v1", "v2", "v3"], "pt")
@@ -7,7 +7,7 @@
 
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -23,9 +23,10 @@ def sentence(id: str, lang: str, **values: Any) -> str:
     Parameters
     ----------
     id
-        Of a label with fields: ``{loss:3}`` has three decimals, ``{share:1%}`` is a share printed as
-        a percentage with one, ``{speed:3g}`` has three significant digits, ``{share:2g%}`` two; ``+`` first prints the
-        sign of a gain too, and ``{count}`` alone prints a number as `format_number` does.
+        Of a label with fields; their specs say how each number is written. ``{loss:3}`` has three
+        decimals, ``{share:1%}`` is a share printed as a percentage with one; ``{speed:3g}`` and
+        ``{share:2g%}`` have three and two significant digits, as a power of ten if tiny; ``+``
+        first prints the sign of a gain too; ``{count}`` prints a number as `format_number` does.
     lang
         "pt" or "en".
     **values
@@ -37,6 +38,11 @@ def sentence(id: str, lang: str, **values: Any) -> str:
         If the label has a field that no value fills, or there is no such label.
     """
     return _Writer(lang).vformat(label(id, lang), (), values)
+
+
+def writer(lang: str) -> Callable[[Any, str], str]:
+    """Return ``say(value, "1%")``, which writes one number as a field of `sentence` would."""
+    return _Writer(lang).format_field
 
 
 def listed(names: Sequence[str], lang: str) -> str:
@@ -59,6 +65,8 @@ class _Writer(string.Formatter):
         value = getattr(value, "item", lambda: value)() * (100 if percent else 1)
         places = int(digits) if digits else None
         if significant and places is not None:
-            places = max(0, places - 1 - Decimal(str(value)).adjusted())
+            value = Decimal(f"{value:.{places - 1}e}")
+            tiny = value and value.adjusted() < -4
+            places = None if tiny else max(0, places - 1 - value.adjusted())
         text = format_number(value, self.lang, places, percent or None)
         return f"+{text}" if sign and value > 0 else text

@@ -53,14 +53,14 @@ def test_runs_with_and_without_a_price():
     )
     cpu, h200 = cost_words.unpriced(spent, "pt")
     assert cpu == "Sem GPU, e por isso sem preço (1): b."
-    assert h200.startswith("A lista escolhida não traz a") and h200.endswith(": c.")
+    assert h200.startswith("A lista escolhida não traz a")
+    assert h200.endswith(": c.")
     assert cost_words.unpriced(spent[:1], "pt") == []
 
 
 def test_the_gpu_whose_price_differs_most():
-    lists = pd.DataFrame({
-        "gpu": ["A", "A", "B", "B"], "usd_per_hour": [Decimal(2), Decimal(3), Decimal(1), Decimal(4)]
-    })  # fmt: skip
+    prices = [Decimal(2), Decimal(3), Decimal(1), Decimal(4)]
+    lists = pd.DataFrame({"gpu": ["A", "A", "B", "B"], "usd_per_hour": prices})
     assert "a da B: a mais cara cobra 4,0 vezes" in cost_words.say_spread(lists, "pt")
 
 

@@ -6,10 +6,10 @@ from IPython.core.interactiveshell import InteractiveShell
 
 mpl.use("agg")
 
-from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib import pyplot as plt
 
-from brnb.report.figures import figure, write_figure  # noqa: E402
-from brnb.report.picture import Picture, describe  # noqa: E402
+from brnb.report.figures import figure, write_figure
+from brnb.report.picture import Picture, describe
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import yaml
 
 from brnb import data
 from brnb.report import labels
-from brnb.report.sentences import listed, sentence
+from brnb.report.sentences import listed, sentence, writer
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,7 @@ def label_of_the_test(monkeypatch):
 def test_numbers_are_written_as_the_language_does():
     values = {"run": "v1", "loss": 1.43449, "share": 0.0851, "speed": 1234.6, "n": 2466803}
     text = sentence("say_test", "pt", gain=0.005, **values)
-    assert text == "v1: 1,434 nats, 8,5%, 1235/s, +0,01, 2.466.803"
+    assert text == "v1: 1,434 nats, 8,5%, 1230/s, +0,01, 2.466.803"
     assert sentence("say_test", "en", gain=0, **values) == "2,466,803"
 
 
@@ -45,3 +45,10 @@ def test_both_languages_of_a_sentence_have_the_same_fields():
         if id.startswith("say_"):
             fields = {lang: {f for _, f, _, _ in parse(entry[lang]) if f} for lang in ("pt", "en")}
             assert fields["pt"] == fields["en"], id
+
+
+def test_one_number_is_written_like_a_field():
+    say = writer("pt")
+    assert [say(0.12345, "1%"), say(1234.5, "0"), say(-0.5, "+2")] == ["12,3%", "1235", "−0,50"]
+    assert say(1.2345e-7, "2g") == "1,2\u202f×\u202f10⁻⁷"
+    assert say(99.99, "2g") == "100"
