@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from brnb.report.picture import Picture
+
 Value = float | int | str | Decimal | None
 _NOTE_BYTES = 4096  # of started.json, blanks included
 
@@ -246,16 +248,23 @@ class Run(Generic[P]):
         tables.write_table(self._outputs.aside / "tables", name, frame, lang=lang, **options)
         return tables.display(frame, name, lang=lang, **options)
 
-    def figure(self, name: str, figure: "Figure") -> "Figure":
-        """Write a figure as PDF and PNG, and return it for display (once: it is closed)."""
+    def figure(self, name: str, figure: "Figure") -> "Picture":
+        """Write a figure as PDF and PNG, and return it for display (once: it is closed).
+
+        If the labels have a note on the profile (``profile_smoke``), it stands on the figure.
+        """
         from matplotlib import pyplot as plt
 
         from brnb.report import figures
+        from brnb.report.labels import find_label
+        from brnb.report.picture import Picture, describe
 
-        name = self._artefact(name)
-        figures.write_figure(self._outputs.aside / "figures", name, figure, self.params.lang)
+        name, lang = self._artefact(name), self.params.lang
+        note = find_label(f"profile_{self.params.profile}", lang)
+        alt = " ".join(filter(None, [describe(figure, name, lang), note]))
+        figures.write_figure(self._outputs.aside / "figures", name, figure, lang, note)
         plt.close(figure)
-        return figure
+        return Picture(figure, alt)
 
     def algorithms(self) -> None:
         """Write the dissertation's algorithms as LaTeX floats, ``\\brnbalgorithm{alg07}``."""

@@ -79,13 +79,6 @@ def tab_cost_runs(costs: Iterable[RunCost], lang: str, grid: str = GRID) -> "pd.
     return frame(rows)
 
 
-def unpriced(costs: Sequence[RunCost]) -> list[str]:
-    """A line for each reason why some runs have no price, with their names."""
-    reasons = sorted({cost.why for cost in costs if cost.why})
-    runs = {why: ", ".join(cost.run for cost in costs if cost.why == why) for why in reasons}
-    return [f"{why}: {names}" for why, names in runs.items()]
-
-
 def _gpus(cost: RunCost) -> str:
     name = cost.gpu or "CPU"
     return name if cost.gpus == 1 else f"{cost.gpus} × {name}"

@@ -36,6 +36,7 @@ LOOKS = {
 }
 """Colour and marker of each run, the same in every figure whichever runs are there: a colour a
 family, and in grey print the marker alone tells the versions apart."""
+_NOTE_HEIGHT = 0.16  # inches
 _STYLE = data.path("report/brnb.mplstyle")
 
 
@@ -75,8 +76,12 @@ def look(run: str) -> dict[str, str]:
     return {"color": color, "marker": marker, "linestyle": "-"}
 
 
-def write_figure(folder: Path, id: str, figure: "Figure", lang: str) -> list[Path]:
+def write_figure(
+    folder: Path, id: str, figure: "Figure", lang: str, note: str | None = None
+) -> list[Path]:
     """Write ``<id>.pdf`` (vector, fonts embedded) and ``<id>.png`` (200 dpi).
+
+    A `note` stands small above the figure: what a reader must know wherever he meets it.
 
     Tick labels get the language's decimal separator. Neither file carries a date or a version, so
     an unchanged figure is an unchanged file.
@@ -89,6 +94,8 @@ def write_figure(folder: Path, id: str, figure: "Figure", lang: str) -> list[Pat
     check_id(id)
     if lang == "pt":
         _decimal_comma(figure)
+    if note:
+        _write_above(figure, note)
     folder.mkdir(parents=True, exist_ok=True)
     pdf, png = folder / f"{id}.pdf", folder / f"{id}.png"
     with style():
@@ -97,6 +104,19 @@ def write_figure(folder: Path, id: str, figure: "Figure", lang: str) -> list[Pat
         )
         figure.savefig(png, dpi=200, metadata={"Software": None})
     return [pdf, png]
+
+
+def _write_above(figure: "Figure", note: str) -> None:
+    """Put a line above the panels, which keep their size where a layout engine places them."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        height = figure.get_figheight() + _NOTE_HEIGHT
+        figure.set_figheight(height)
+        engine.set(rect=(0, 0, 1, 1 - _NOTE_HEIGHT / height))
+    top = 1 - 0.03 / figure.get_figheight()
+    figure.text(0.995, top, note, ha="right", va="top", size=7, color="0.35", style="italic")
 
 
 def _decimal_comma(figure: "Figure") -> None:
