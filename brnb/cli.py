@@ -8,6 +8,7 @@ import shutil
 import sys
 import textwrap
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -135,14 +136,39 @@ def _wrapped(why: str, head: int) -> list[str]:
     )
 
 
-@app.command(epilog="brnb verify --profile paper || echo damaged")
-def verify(profile: Profile = "smoke") -> None:
-    """Hash every artefact, input and checkpoint anew; exit 1 if one is not as it was written."""
+@app.command(epilog="brnb verify --profile paper || echo damaged; brnb verify deposito-2026")
+def verify(
+    name: Annotated[str, typer.Argument(help="of a frozen state; all that runs left without")] = "",
+    folder: Annotated[
+        Path | None, typer.Option(help="where the frozen files are now, if they were moved")
+    ] = None,
+    profile: Profile = "smoke",
+) -> None:
+    """Hash every artefact, input and checkpoint anew, or everything that was frozen as NAME.
+
+    Exit 1 if one is not as it was written.
+    """
+    from brnb.report.freeze import verify_frozen
     from brnb.verify import verify as compare
 
-    result = compare(Pipeline(profile))
+    pipeline = Pipeline(profile)
+    result = verify_frozen(pipeline, name, folder) if name else compare(pipeline)
     print(result)
     _exit(bool(result.problems))
+
+
+@app.command(epilog="brnb freeze deposito-2026 --folder ~/dissertacao --profile paper")
+def freeze(
+    name: Annotated[str, typer.Argument(help="of this state, e.g. deposito-2026")],
+    folder: Annotated[
+        Path | None, typer.Option(help="what was submitted; default reports/<profile>")
+    ] = None,
+    profile: Profile = "smoke",
+) -> None:
+    """Write the SHA-256 of everything submitted; `brnb verify NAME` checks it years later."""
+    from brnb.report.freeze import freeze as write
+
+    print(write(Pipeline(profile), name, folder))
 
 
 @app.command(epilog="brnb where tab-v1-legibility; brnb where v1.val_ppl")
@@ -260,11 +286,19 @@ def export(
     anyway: Annotated[
         bool, typer.Option("--anyway", help="although some runs are not done")
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="copy again whenever a run finishes, until Ctrl-C")
+    ] = False,
 ) -> None:
     """Copy tables, figures and numbers of finished runs into a dissertation."""
     from brnb.report import export as exporting
 
     pipeline = Pipeline(profile)
+    if watch:
+        with suppress(KeyboardInterrupt):
+            for copied in exporting.watch(lambda: exporting.vouched(pipeline), dest):
+                print(copied, flush=True)
+        return
     undone = [
         f"  {state.run}: {state.state}" for state in pipeline.status() if state.state != "done"
     ]

@@ -305,15 +305,19 @@ class Run(Generic[P]):
         return ours and self.pipeline.status_of(self.id).state == "done"
 
     def _receipt(self) -> receipt.Receipt:
+        from brnb.report.stamp import stamp
+
         seconds = time.perf_counter() - self._clock
         needs = {run: upstream.fingerprint for run, upstream in self._needs.items()}
         notebook = self.pipeline.notebook(self.id)
+        identity = fingerprint.fingerprint(self._code, self._values, needs)
+        stamp(self._outputs.aside, self.id, identity)
         return receipt.Receipt(
             run=self.id,
             notebook=self.notebook,
             profile=self.params.profile,
             state="done",
-            fingerprint=fingerprint.fingerprint(self._code, self._values, needs),
+            fingerprint=identity,
             code=self._code,
             params=self._values,
             needs=needs,

@@ -1,6 +1,7 @@
 """What ``brnb audit`` and ``brnb check paper.tex`` print, and whether all is well."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from brnb.audit.claims import read_register
@@ -63,9 +64,13 @@ def manuscript_text(path: Path, reports: Path) -> tuple[str, bool]:
         The text to print, and whether there is no fault.
     """
     beside = path.parent / "numbers.tex"
-    numbers = read_numbers(beside if beside.is_file() else reports / "numbers.tex")
+    home = path.parent if beside.is_file() else reports
+    printed = home / "published.tex"
+    known = read_numbers(printed) if printed.is_file() else {}
+    numbers = read_numbers(home / "numbers.tex") | known
     checked = check_manuscript(path, numbers, read_register().claims)
     checked.faults.extend(edited_files(path.parent, reports))
+    checked = replace(checked, uncited=[id for id in checked.uncited if id not in known])
     return _text(checked), not checked.faults
 
 

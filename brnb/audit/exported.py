@@ -5,7 +5,7 @@ from pathlib import Path
 
 from brnb.audit.sentences import Fault
 
-PATTERNS = ("numbers.tex", "tables/*.tex", "algorithms/*.tex")
+PATTERNS = ("numbers.tex", "published.tex", "tables/*.tex", "algorithms/*.tex")
 
 
 def edited_files(folder: Path, written: Path) -> list[Fault]:

@@ -68,7 +68,7 @@ def outcomes(tables: Path) -> list[Outcome]:
 
 def _rows(path: Path) -> TableRows:
     with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+        return list(csv.DictReader(line for line in file if not line.startswith("#")))
 
 
 def _number(row: Mapping[str, str], *names: str) -> float | None:

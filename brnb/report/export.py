@@ -3,16 +3,19 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from brnb.pipeline import Pipeline
-from brnb.report import numbers
+from brnb.report import numbers, published
 
 MANIFEST = "brnb-manifest.json"
+STYLES = ("brnb.sty", "brnbthesis.sty")
 FOLDERS = ("figures", "tables", "algorithms")
 
 
@@ -42,7 +45,7 @@ class ExportReport:
 
 
 def vouched(pipeline: Pipeline) -> dict[str, bytes]:
-    """Tables, figures, algorithms, numbers.tex and brnb.sty of a profile, by path.
+    """Tables, figures, algorithms, numbers and styles of a profile, by path.
 
     Only what a receipt lists is there, and only while it still has the listed bytes: what a run
     that failed has torn or left behind is not.
@@ -52,7 +55,7 @@ def vouched(pipeline: Pipeline) -> dict[str, bytes]:
     FileNotFoundError
         If the profile has no results yet.
     """
-    files, recorded = {"brnb.sty": _style()}, dict[str, dict[str, Any]]()
+    files, recorded = _styles(), dict[str, dict[str, Any]]()
     for run in pipeline.runs:
         try:
             receipt = pipeline.receipt_of(run)
@@ -65,10 +68,13 @@ def vouched(pipeline: Pipeline) -> dict[str, bytes]:
                 content = file.read_bytes()
                 if hashlib.sha256(content).hexdigest() == listed.sha256:
                     files[path] = content
-    if len(files) == 1 and not recorded:
+    if len(files) == len(STYLES) and not recorded:
         raise FileNotFoundError(f"{pipeline.reports}: no results: run the chapters (make thesis)")
     lang = str(pipeline.params(pipeline.runs[0])["lang"])
-    return files | {"numbers.tex": numbers.render(recorded, lang).encode()}
+    return files | {
+        "numbers.tex": numbers.render(recorded, lang).encode(),
+        "published.tex": published.render(lang).encode(),
+    }
 
 
 def export(source: Mapping[str, bytes], dest: Path) -> ExportReport:
@@ -90,6 +96,8 @@ def export(source: Mapping[str, bytes], dest: Path) -> ExportReport:
     ------
     ValueError
         If the manifest in `dest` is not one that this function wrote.
+    PermissionError
+        If `dest` or a folder in it is read-only; nothing is copied then.
     """
     known = _read_manifest(dest)
     stale = {path for path in known if path not in source and (dest / path).is_file()}
@@ -102,6 +110,7 @@ def export(source: Mapping[str, bytes], dest: Path) -> ExportReport:
     )
     if not report.ok:
         return report
+    _check_writable(dest)
     for path in report.written:
         _replace(dest / path, source[path])
     for path in report.removed:
@@ -111,8 +120,47 @@ def export(source: Mapping[str, bytes], dest: Path) -> ExportReport:
     return report
 
 
-def _style() -> bytes:
-    return resources.files("brnb.report").joinpath("brnb.sty").read_bytes()
+def _styles() -> dict[str, bytes]:
+    folder = resources.files("brnb.report")
+    return {name: folder.joinpath(name).read_bytes() for name in STYLES}
+
+
+def _check_writable(dest: Path) -> None:
+    """Refuse before the first byte if a folder takes no files."""
+    there = next(folder for folder in (dest, *dest.absolute().parents) if folder.exists())
+    for folder in (there, *(dest / name for name in FOLDERS)):
+        if folder.exists() and not os.access(folder, os.W_OK):
+            raise PermissionError(
+                f"{folder} is read-only and nothing was copied: chmod u+w {folder}, or name "
+                "another folder"
+            )
+
+
+def watch(
+    results: Callable[[], Mapping[str, bytes]], dest: Path, seconds: float = 2.0, rounds: int = 0
+) -> Iterator[ExportReport]:
+    """Export again whenever the results change: a report for each time that something did.
+
+    Parameters
+    ----------
+    results
+        What to copy now (`vouched`).
+    dest
+        As in `export`; a conflict is reported once, and copying goes on when it is gone.
+    seconds
+        Between two looks.
+    rounds
+        Looks to take; 0 for ever.
+    """
+    last: str | None = None
+    for look in count(1):
+        report = export(results(), dest)
+        if str(report) != last and (report.written or report.removed or not report.ok):
+            yield report
+        last = str(report)
+        if look == rounds:
+            return
+        time.sleep(seconds)
 
 
 def _read_manifest(dest: Path) -> dict[str, str]:
@@ -132,7 +180,7 @@ def _read_manifest(dest: Path) -> dict[str, str]:
 def _is_ours(name: str) -> bool:
     """Whether export could have written `name`: a damaged manifest must not reach other folders."""
     parts = PurePosixPath(name).parts
-    return parts in (("brnb.sty",), ("numbers.tex",)) or (
+    return parts in {(name,) for name in (*STYLES, "numbers.tex", "published.tex")} or (
         len(parts) == 2 and parts[0] in FOLDERS and parts[1] != ".."
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brnb import data
+from brnb.report.stamp import PENDING
 from brnb.report.tables import check_id
 
 if TYPE_CHECKING:
@@ -99,9 +100,8 @@ def write_figure(
     folder.mkdir(parents=True, exist_ok=True)
     pdf, png = folder / f"{id}.pdf", folder / f"{id}.png"
     with style():
-        figure.savefig(
-            pdf, metadata={"CreationDate": None, "Creator": "brnb", "Producer": "matplotlib"}
-        )
+        made_by = {"Creator": "brnb", "Producer": "matplotlib", "Subject": PENDING}
+        figure.savefig(pdf, metadata={"CreationDate": None} | made_by)
         figure.savefig(png, dpi=200, metadata={"Software": None})
     return [pdf, png]
 

@@ -153,10 +153,37 @@ def test_what_a_failed_run_has_torn_is_not_handed_over(done, dest, capsys):
     assert "  first: stale" in capsys.readouterr().out
     assert not dest.exists()
     assert cli.main(["export", str(dest), "--anyway"]) == 0
-    assert set(content(dest)) == {"brnb.sty", "numbers.tex", "tables/tab-x.csv", MANIFEST}
+    assert set(content(dest)) == {
+        *("brnb.sty", "brnbthesis.sty", "numbers.tex", "published.tex", "tables/tab-x.csv"),
+        MANIFEST,
+    }
     assert r"\brnbdefine{first.length}{3,14}" in (dest / "numbers.tex").read_text()
 
 
 def test_numbers_are_those_that_the_runs_gathered(done):
     numbers = (done / "reports/smoke/numbers.tex").read_bytes()
     assert vouched(Pipeline("smoke", done))["numbers.tex"] == numbers
+
+
+def test_a_read_only_folder_is_named_and_nothing_is_copied(profile, dest, monkeypatch):
+    export(profile, dest)
+    before = content(dest)
+    (profile / "numbers.tex").write_text("% new", encoding="utf-8")
+    monkeypatch.setattr(exporting.os, "access", lambda path, mode: path != dest / "tables")
+    with pytest.raises(PermissionError, match=r"tables is read-only and nothing was copied: chmod"):
+        export(profile, dest)
+    assert content(dest) == before
+
+
+def test_watching_copies_what_changes_and_tells_a_conflict_once(profile, dest):
+    def results():
+        return content(profile) | {"brnb.sty": b"style"}
+
+    reports = exporting.watch(results, dest, seconds=0, rounds=6)
+    assert len(next(reports).written) == len(FILES) + 1
+    (profile / "numbers.tex").write_text("% new", encoding="utf-8")
+    assert next(reports).written == ["numbers.tex"]
+    (dest / "numbers.tex").write_text("edited", encoding="utf-8")
+    assert next(reports).conflicts == ["numbers.tex"]
+    assert list(reports) == []
+    assert (dest / "numbers.tex").read_text() == "edited"
