@@ -1,6 +1,7 @@
 """Locks: looking at them disturbs nobody and needs no right to write."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,23 @@ def test_whoever_holds_a_lock_is_named_with_the_machine(held):
     assert f" on {os.uname().nodename} since " in locks.lock_holder(held)
     (line,) = locks.holders(held.parent)
     assert line.startswith(f"{held} is held by pid ")
+
+
+def test_make_clean_deletes_nothing_that_a_run_holds(held):
+    project = held.parents[1]
+    shutil.copy(Path(__file__).parents[1] / "Makefile", project)
+    python = project / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    make = ["make", "--directory", str(project), "clean"]
+    refused = subprocess.run(make, capture_output=True, text=True, check=False)
+    assert refused.returncode != 0
+    assert "work/lock is held by pid " in refused.stderr
+    assert held.is_file()
+    held.rename(project / "lock")  # held by nobody under its name
+    assert subprocess.run(make, capture_output=True, check=False).returncode == 0
+    assert not held.parent.exists()
 
 
 def test_a_look_needs_no_right_to_write(held, monkeypatch):

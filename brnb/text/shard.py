@@ -6,7 +6,7 @@ the code, the rules and the content of the input file that it was made from.
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,8 @@ from brnb.text.near_duplicates import BANDS, band_keys
 from brnb.text.personal_data import mask
 from brnb.text.reader import Quarantine, read_documents
 from brnb.text.shard_report import ShardReport
+
+_WRITTEN = [field.name for field in fields(Document) if field.name != "source"]
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,9 @@ class Shard:
         1 + `BANDS`), uint64; ``quarantine``: malformed records; ``json``: the note; ``lock``."""
         return self.base.with_name(f"{self.base.name}.{kind}")
 
-    def identity(self, rules: ShardRules) -> str:
-        """Names the code, the rules and the content of the input file."""
-        return digest([reached([__name__]), asdict(rules), describe(self.source).sha256])
+    def identity(self, way: str) -> str:
+        """Names the content of the input file and the way in which it is cleaned (`way_of`)."""
+        return digest([way, describe(self.source).sha256])
 
     def report(self, identity: str) -> ShardReport | None:
         """The report of the shard if it is cleaned, under this identity, else None."""
@@ -133,6 +135,11 @@ class Shard:
         return report
 
 
+def way_of(rules: ShardRules) -> str:
+    """Names the code and the rules that clean a shard."""
+    return digest([reached([__name__]), asdict(rules)])
+
+
 def _cleaned(document: Document, rules: ShardRules, report: ShardReport) -> Document | None:
     report.documents_read += 1
     report.bytes_read += len(document.text.encode())
@@ -166,6 +173,5 @@ def _keys(text: str, rules: ShardRules) -> NDArray[np.uint64]:
 
 
 def _line(document: Document) -> bytes:
-    values = asdict(document)
-    del values["source"]
+    values = {name: getattr(document, name) for name in _WRITTEN}
     return (json.dumps(values, ensure_ascii=False) + "\n").encode()

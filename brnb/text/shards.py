@@ -21,7 +21,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, repeat
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,7 +34,7 @@ from brnb.locks import LockedError, hold_lock, release_lock
 from brnb.receipt import write_json
 from brnb.text.near_duplicates import BANDS, first_of_clusters, first_of_equals
 from brnb.text.reader import expand, input_files
-from brnb.text.shard import Shard, ShardRules
+from brnb.text.shard import Shard, ShardRules, way_of
 from brnb.text.shard_report import ShardReport, sum_of
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ def clean_shards(
     """
     shards = _shards(source, folder)
     with _mapping(processes) as run:
-        named = run(partial(Shard.identity, rules=rules), shards)
+        named = run(Shard.identity, shards, repeat(way_of(rules)))
         identities = [*_progress(named, "hashing", shards)]
         if report := _finished(folder, identities):
             return report

@@ -114,6 +114,16 @@ def test_a_chat_template_is_in_a_sandbox():
             tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
 
 
+def test_a_loop_of_a_template_has_an_end():
+    """One range is bounded by Jinja's sandbox; nested ones are not, and SECURITY.md says so."""
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=_tokenizer())
+    tokenizer.chat_template = "{% for i in range(1000000000) %}x{% endfor %}"
+    with pytest.raises(OverflowError, match="Range too big"):
+        tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
+
+
 def _tokenizer():
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel

@@ -1,5 +1,7 @@
 import json
 from collections import Counter
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -223,7 +225,24 @@ def planted() -> list[tuple[str, str, str]]:
             f"{area} {fixed}-{last}", f"0xx{area} {fixed}-{last}",
         ):  # fmt: skip
             rows.append(("phone", form, SENTENCES[place % len(SENTENCES)].format(form)))
-    return rows
+    return [*rows, *planted_addresses()]
+
+
+def planted_addresses() -> Iterator[tuple[str, str, str]]:
+    """E-mail addresses and postal codes: of São Paulo, Rio, Salvador, Manaus, Porto Alegre."""
+    names = ("maria", "joao.silva", "ana-paula_2", "c.d.e", "josé", "x+lista")
+    hosts = ("exemplo.com.br", "mail.ufrgs.br", "a-b.org", "tribunal.jus.br", "x1.io")
+    for place, (name, host) in enumerate(product(names, hosts)):
+        for form in (f"{name}@{host}", f"{name} (at) {host}", f"{name}[arroba]{host}"):
+            yield "email", form, SENTENCES[place % len(SENTENCES)].format(form)
+    for place in range(100):
+        first, last = ("01310", "22071", "40020", "69005", "90010")[place % 5], f"{place * 7:03}"
+        for form in (
+            f"CEP {first}-{last}",
+            f"CEP: {first[:2]}.{first[2:]}-{last}",
+            f"CEP {first}{last}",
+        ):
+            yield "cep", form, SENTENCES[place % len(SENTENCES)].format(form)
 
 
 def test_precision_and_recall_on_planted_numbers() -> None:
@@ -235,7 +254,7 @@ def test_precision_and_recall_on_planted_numbers() -> None:
         right[kind] += is_found
         missed[kind] += not is_found
         wrong[kind] += len(hits) - is_found
-    assert set(right) == {*FORMS, "phone"}
+    assert set(right) == set(IDENTIFIER_KINDS)
     for kind in right:
         assert right[kind] >= 0.99 * (right[kind] + missed[kind]), (kind, missed)
         assert right[kind] >= 0.99 * (right[kind] + wrong[kind]), (kind, wrong)

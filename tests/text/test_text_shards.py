@@ -9,7 +9,7 @@ import pytest
 from brnb import cli
 from brnb.locks import hold_lock, release_lock
 from brnb.text import shards
-from brnb.text.shard import Shard, ShardRules
+from brnb.text.shard import Shard, ShardRules, way_of
 from brnb.text.shards import clean_shards
 
 RULES = ShardRules()
@@ -113,7 +113,7 @@ def test_a_shard_with_a_flipped_bit_is_cleaned_again(
 ) -> None:
     shard = shards._shards(str(source), tmp_path)[0]
     shard.base.parent.mkdir()
-    identity = shard.identity(RULES)
+    identity = shard.identity(way_of(RULES))
     report = shard.clean(RULES, identity)
     assert shard.report(identity) == report
     data = bytearray(shard.file(kind).read_bytes())
