@@ -21,7 +21,6 @@ The results go to ``benchmarks/results/attention_speed.json``.
 
 import json
 import math
-import statistics
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -32,6 +31,7 @@ import torch
 import torch._dynamo
 import torch._functorch.config
 import torch.nn.functional as F
+from gpu_turns import median_milliseconds
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.flex_attention import flex_attention
@@ -70,20 +70,7 @@ def backend(kind: SDPBackend) -> Callable[..., Tensor]:
 
 def seconds(calls: dict[str, Callable[[], Any]]) -> dict[str, float]:
     """Median seconds of each, called in turns."""
-    for call in calls.values():
-        for _ in range(3):
-            call()
-    found: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(ROUNDS):
-        for name, call in calls.items():
-            first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-            first.record()
-            for _ in range(CALLS):
-                call()
-            last.record()
-            last.synchronize()
-            found[name].append(first.elapsed_time(last) / 1e3 / CALLS)
-    return {name: statistics.median(times) for name, times in found.items()}
+    return {name: ms / 1e3 for name, ms in median_milliseconds(calls, ROUNDS, CALLS).items()}
 
 
 def inputs(n: int) -> list[Tensor]:

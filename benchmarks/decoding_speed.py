@@ -36,35 +36,37 @@ from typing import Any
 
 import torch
 from generation_speed import copy_bandwidth, seconds_of, step_bytes
-from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel, Qwen3Config
+from transformers import (
+    AutoModelForCausalLM,
+    LlamaConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+    Qwen3Config,
+)
 
 from brnb.generate.continuous import generate
 from brnb.generate.engine import Batching, Decoding, Engine
 from brnb.ops.kernels import early, one_token, streaming
 from brnb.ops.kernels.tuned import TokenTile, Tuning, VectorTile, tuning
 
-SHAPES: dict[str, Callable[..., Any]] = {
-    "llama_3.2_1b": lambda **more: LlamaConfig(
-        hidden_size=2048,
-        intermediate_size=8192,
-        num_attention_heads=32,
-        num_key_value_heads=8,
-        head_dim=64,
-        vocab_size=128256,
-        rope_parameters={"rope_type": "default", "rope_theta": 5e5},
-        **({"num_hidden_layers": 16} | more),
+SHAPES: dict[str, tuple[type[PreTrainedConfig], dict[str, Any]]] = {
+    "llama_3.2_1b": (
+        LlamaConfig,
+        {
+            "hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16,
+            "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 64,
+            "vocab_size": 128256, "rope_parameters": {"rope_type": "default", "rope_theta": 5e5},
+        },
     ),
-    "qwen3_0.6b": lambda **more: Qwen3Config(
-        hidden_size=1024,
-        intermediate_size=3072,
-        num_attention_heads=16,
-        num_key_value_heads=8,
-        head_dim=128,
-        vocab_size=151936,
-        rope_parameters={"rope_type": "default", "rope_theta": 1e6},
-        **({"num_hidden_layers": 28} | more),
+    "qwen3_0.6b": (
+        Qwen3Config,
+        {
+            "hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 28,
+            "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128,
+            "vocab_size": 151936, "rope_parameters": {"rope_type": "default", "rope_theta": 1e6},
+        },
     ),
-}
+}  # fmt: skip
 COMMON = {"max_position_embeddings": 32768, "tie_word_embeddings": True, "eos_token_id": None}
 POSITIONS, STEPS, ROUNDS = (128, 2048, 16384), 64, 5
 VECTOR_TILES = (  # numbers, columns, programs, warps, bytes ahead
@@ -83,7 +85,8 @@ RESULTS = Path(__file__).parent / "results" / "decoding_speed.json"
 def model_of(name: str, dtype: torch.dtype = torch.bfloat16, **more: Any) -> PreTrainedModel:
     """A model of a shape with random weights."""
     torch.manual_seed(0)
-    config = SHAPES[name](bos_token_id=None, pad_token_id=0, **COMMON, **more)
+    kind, sizes = SHAPES[name]
+    config = kind(bos_token_id=None, pad_token_id=0, **COMMON | sizes | more)
     with torch.device("cuda"):
         return AutoModelForCausalLM.from_config(config, dtype=dtype).eval()
 

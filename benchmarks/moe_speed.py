@@ -49,6 +49,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from gpu_turns import median_milliseconds
 from torch import Tensor, nn
 from transformers import MixtralConfig
 from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
@@ -96,20 +97,7 @@ TRAINED = MoEParams(
 
 def milliseconds(calls: Calls) -> dict[str, float]:
     """Medians of each, called in turns."""
-    for call in calls.values():
-        for _ in range(3):
-            call()
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(ROUNDS):
-        for name, call in calls.items():
-            first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-            first.record()
-            for _ in range(CALLS):
-                call()
-            last.record()
-            last.synchronize()
-            times[name].append(first.elapsed_time(last) / CALLS)
-    return {name: round(statistics.median(each), 4) for name, each in times.items()}
+    return {n: round(ms, 4) for n, ms in median_milliseconds(calls, ROUNDS, CALLS).items()}
 
 
 def ours(s: Shape) -> MoE:

@@ -57,13 +57,11 @@ def test_parts_merge_in_any_order():
 def test_memory_grows_with_the_length_and_not_with_its_square():
     """Naive: three matrices of n² at once, 4 bytes each, and O(n); flash: O(n)."""
     naive, flash = {}, {}
-    for n in (512, 1024, 2048):
+    for n in (256, 512, 1024):
         q, k, v = torch.randn(3, n, 16)
-        naive[n], flash[n] = (
-            peak_bytes(masked_attention, q, k, v),
-            peak_bytes(blockwise_attention, q, k, v),
-        )
-    assert 2 * 4 * 2048**2 <= naive[2048] < 3.1 * 4 * 2048**2
-    assert naive[2048] / naive[1024] == pytest.approx(4, rel=0.02)
-    assert flash[2048] / flash[512] < 4
-    assert flash[2048] < naive[2048] / 100
+        naive[n] = peak_bytes(masked_attention, q, k, v)
+        flash[n] = peak_bytes(blockwise_attention, q, k, v)
+    assert 2 * 4 * 1024**2 <= naive[1024] < 3.1 * 4 * 1024**2
+    assert naive[1024] / naive[512] == pytest.approx(4, rel=0.02)
+    assert flash[1024] / flash[256] < 4
+    assert flash[1024] < naive[1024] / 50

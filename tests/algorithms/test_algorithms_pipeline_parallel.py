@@ -2,12 +2,14 @@
 
 import pytest
 import torch
-from four_processes import SIZE, batches, layers, mean_square
+from four_processes import MICRO_BATCHES, SIZE, batches, layers, mean_square
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from brnb.algorithms.pipeline_parallel import gpipe_schedule, schedule_utilisation
+
+pytestmark = pytest.mark.xdist_group("four")  # processes, started once
 
 
 def test_four_stages_have_the_gradients_of_one_model(four):
@@ -23,6 +25,13 @@ def test_stages_did_what_the_schedule_says(four):
         assert found["pipeline"][1] == [
             work for work in gpipe_schedule(SIZE, 8) if work.stage == rank
         ]
+
+
+@pytest.mark.parametrize("micro_batches", MICRO_BATCHES)
+def test_four_processes_wait_for_the_bubble_and_for_nothing_else(micro_batches, four):
+    """Of 2 (M + P - 1) ticks 2 M are work, Eq. B.84; the first stage is the last to be done."""
+    ticks = [found["ticks"][micro_batches] for found in four]
+    assert max(ticks) == ticks[0] == 2 * (micro_batches + SIZE - 1)
 
 
 @given(st.integers(1, 9), st.integers(1, 20))

@@ -12,7 +12,9 @@ import pytest
 from faults_environment import ENVIRONMENT, IS_LONG
 
 LOAD = """
+import time
 import torch
+time.sleep = lambda seconds: None  # between its tries the hub's client waits up to 8 s
 from brnb.bases.load import load_base
 class Values:
     precision, quantization, revision, double_quantization = "fp32", "none", None, False
@@ -51,8 +53,8 @@ class Hub(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-needs_minutes = pytest.mark.skipif(not IS_LONG, reason="its client tries for minutes: make drill")
-MANNERS = ["down", *(pytest.param(m, marks=needs_minutes) for m in ("broken", "slow", "half"))]
+at_length = pytest.mark.skipif(not IS_LONG, reason="a process for each manner: make drill")
+MANNERS = ["down", *(pytest.param(m, marks=at_length) for m in ("broken", "slow", "half"))]
 
 
 @pytest.mark.parametrize("manner", MANNERS)
