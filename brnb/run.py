@@ -231,16 +231,11 @@ class Run(Generic[P]):
         """Record what the run used: tokens, tokens_per_second, precision, device…"""
         self._resources |= values
 
-    def _artefact(self, name: str) -> str:
-        """The id of a table or figure; a run that repeats a chapter has a suffix."""
-        suffix = self.pipeline.spec(self.id).get("suffix")
-        return f"{name}-{suffix}" if suffix else name
-
     def table(self, name: str, frame: "pd.DataFrame", **options: Any) -> Any:
         """Write a table as CSV and LaTeX, and return it for display."""
         from brnb.report import tables
 
-        name, lang = self._artefact(name), self.params.lang
+        name, lang = self.pipeline.artefact(self.id, name), self.params.lang
         tables.write_table(self._outputs.aside / "tables", name, frame, lang=lang, **options)
         return tables.display(frame, name, lang=lang, **options)
 
@@ -250,8 +245,8 @@ class Run(Generic[P]):
 
         from brnb.report import figures
 
-        name = self._artefact(name)
-        figures.write_figure(self._outputs.aside / "figures", name, figure, self.params.lang)
+        folder, lang = self._outputs.aside / "figures", self.params.lang
+        figures.write_figure(folder, self.pipeline.artefact(self.id, name), figure, lang)
         plt.close(figure)
         return figure
 
