@@ -109,6 +109,11 @@ class Pipeline:
             raise ParameterError(f"no run {run!r} in {where}{nearest(run, self.declared)}")
         return self.declared[run]
 
+    def artefact(self, run: str, name: str) -> str:
+        """Id of a table or figure of a run: with its suffix, if it repeats a chapter."""
+        suffix = self.spec(run).get("suffix")
+        return f"{name}-{suffix}" if suffix else name
+
     def needs(self, run: str) -> list[str]:
         """Runs whose artefacts a run reads: those that pipeline.yaml declares, and every
         ``run:<id>`` among the values of its parameter file.

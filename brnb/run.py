@@ -235,16 +235,11 @@ class Run(Generic[P]):
         """Record what the run used: tokens, tokens_per_second, precision, device…"""
         self._resources |= values
 
-    def _artefact(self, name: str) -> str:
-        """The id of a table or figure; a run that repeats a chapter has a suffix."""
-        suffix = self.pipeline.spec(self.id).get("suffix")
-        return f"{name}-{suffix}" if suffix else name
-
     def table(self, name: str, frame: "pd.DataFrame", **options: Any) -> Any:
         """Write a table as CSV and LaTeX, and return it for display."""
         from brnb.report import tables
 
-        name, lang = self._artefact(name), self.params.lang
+        name, lang = self.pipeline.artefact(self.id, name), self.params.lang
         tables.write_table(self._outputs.aside / "tables", name, frame, lang=lang, **options)
         return tables.display(frame, name, lang=lang, **options)
 
@@ -259,7 +254,7 @@ class Run(Generic[P]):
         from brnb.report.labels import find_label
         from brnb.report.picture import Picture, describe
 
-        name, lang = self._artefact(name), self.params.lang
+        name, lang = self.pipeline.artefact(self.id, name), self.params.lang
         note = find_label(f"profile_{self.params.profile}", lang)
         alt = " ".join(filter(None, [describe(figure, name, lang), note]))
         figures.write_figure(self._outputs.aside / "figures", name, figure, lang, note)

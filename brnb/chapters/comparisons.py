@@ -1,7 +1,7 @@
-"""Chapter 15: models side by side, by benchmark, rubric and hypothesis; efficiency of trainings."""
+"""Chapter 15: models side by side, by benchmark, rubric and hypothesis."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from brnb.report.labels import format_number, label
 from brnb.report.tables import AsPrinted, frame
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from brnb.evaluate.hypotheses import Evidence
     from brnb.evaluate.statistics import Floats, Rate
     from brnb.extrinsic.scores import ScoreRow
-    from brnb.studies.adaptation import TrainingRecord
 
 
 def tab_benchmarks(
@@ -87,40 +86,6 @@ def tab_hypotheses(evidence: Sequence["Evidence"], lang: str) -> "pd.DataFrame":
 def verdict_sentences(verdicts: Mapping[str, str], lang: str) -> list[str]:
     """One sentence a hypothesis, with its verdict."""
     return [f"{label(f'hypothesis_{n}', lang)}: {label(v, lang)}." for n, v in verdicts.items()]
-
-
-def tab_efficiency(
-    trained: Mapping[str, "TrainingRecord"], gains: Mapping[str, float]
-) -> "pd.DataFrame":
-    """Equations 4.23 to 4.25 over our trainings.
-
-    Performance is the fall of perplexity in percent, which the dissertation leaves open; so is the
-    value of 4.25, in whose place performance stands. FLOP are 4 N a token: forward, and backward
-    through frozen weights without their gradients (Dettmers et al., 2023, train adapters only).
-
-    Parameters
-    ----------
-    trained
-        The trainings.
-    gains
-        Fall of perplexity of each, in percent.
-    """
-    rows: list[dict[str, Any]] = []
-    for name, training in trained.items():
-        tokens = training.resources["tokens"]
-        flop, usd = 4 * training.metrics["base_parameters"] * tokens, training.resources["usd"]
-        rows.append(
-            {
-                "run": training.run,
-                "performance": gains[name],
-                "tokens": tokens,
-                "pflop": flop / 1e15,
-            }
-            | {"usd": usd, "gain_per_pflop": gains[name] / (flop / 1e15)}
-            | {"gain_per_million_tokens": gains[name] / (tokens / 1e6)}
-            | {"gain_per_usd": gains[name] / usd if usd else None}
-        )
-    return frame(rows)
 
 
 def downstream_sentences(rows: Sequence["ScoreRow"], lang: str) -> list[str]:

@@ -14,7 +14,13 @@ def function_names(run: str, id: str) -> list[str]:
     ``cpt_qlora_llama31_8b_brwac10k``. Its last word is no part of the name where an id ends so:
     ``tab13-smollm2`` is the ``tab13`` of ``eval_extrinsic_smollm2``.
     """
-    kind, _, rest = id.removesuffix(f"-{run.rpartition('_')[2]}").partition("-")
+    first, _, last = run.rpartition("_")
+    ids = dict.fromkeys([id, id.removesuffix(f"-{last}")] if first else [id])
+    return list(dict.fromkeys(name for each in ids for name in _names(run, each)))
+
+
+def _names(run: str, id: str) -> list[str]:
+    kind, _, rest = id.partition("-")
     words = [rest, *(rest.removeprefix(f"{name}-") for name in (run, run.partition("_")[0]))]
     if rest == run:
         words.append("run")

@@ -6,7 +6,9 @@ from typing import Literal
 
 from brnb.evaluate.statistics import Comparison, supported
 
-Verdict = Literal["verdict_supported", "verdict_contradicted", "verdict_partial", "verdict_open"]
+HypothesisVerdict = Literal[
+    "verdict_supported", "verdict_contradicted", "verdict_partial", "verdict_open"
+]
 
 
 @dataclass(frozen=True)
@@ -31,14 +33,14 @@ class Evidence:
     after: float
     low: float | None
     high: float | None
-    verdict: Verdict
+    verdict: HypothesisVerdict
 
 
 def of_comparison(
     hypothesis: str, measure: str, claim: Comparison, rising: bool = True
 ) -> Evidence:
     """A measure that should rise, or fall, if the hypothesis holds, with its change's interval."""
-    verdict: Verdict = "verdict_open"
+    verdict: HypothesisVerdict = "verdict_open"
     if supported(claim):
         hoped = (claim.difference > 0) == rising
         verdict = "verdict_supported" if hoped else "verdict_contradicted"
@@ -47,13 +49,13 @@ def of_comparison(
     )
 
 
-def conclude(evidence: Sequence[Evidence]) -> dict[str, Verdict]:
+def conclude(evidence: Sequence[Evidence]) -> dict[str, HypothesisVerdict]:
     """The verdict on each hypothesis from those of its measures.
 
     Supported or contradicted where every measure that decides agrees and one does; partial where
     some speak for it and some against; open where none decides.
     """
-    verdicts: dict[str, Verdict] = {}
+    verdicts: dict[str, HypothesisVerdict] = {}
     for name in dict.fromkeys(one.hypothesis for one in evidence):
         said = {one.verdict for one in evidence if one.hypothesis == name} - {"verdict_open"}
         verdicts[name] = (

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from brnb.evaluate.hypotheses import Evidence, Verdict, of_comparison
+from brnb.evaluate.hypotheses import Evidence, HypothesisVerdict, of_comparison
 from brnb.evaluate.statistics import Floats, compare
 from brnb.extrinsic.rubric import CRITERIA
 from brnb.extrinsic.scores import MAIN, ScoreRow, Scores, Sets, sets_of
@@ -63,6 +63,8 @@ def several_seeds(
             claim = compare(*both, **options)
             widths.append(claim.high - claim.low)
         single, joint = float(np.mean(widths[:-1])), widths[-1]
-        verdict: Verdict = "verdict_supported" if joint <= NARROWER * single else "verdict_open"
+        verdict: HypothesisVerdict = (
+            "verdict_supported" if joint <= NARROWER * single else "verdict_open"
+        )
         evidence.append(Evidence("iii", f"width_{task}", single, joint, None, None, verdict))
     return evidence

@@ -13,7 +13,7 @@ ANSWERS: JsonDict = {"shapes_answers": True}
 Task = Literal["qa", "summarisation", "rewriting"]
 
 
-class Compared(BaseModel):
+class ComparedModel(BaseModel):
     """Another model that answers the same items: of the hub, a package, a folder or a run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,7 +31,7 @@ class ExtrinsicParams(Params):
     sft_run: Name = Field(description="fine-tuning; its base: the baseline")
     intrinsic_run: Name = Field(description="run of chapter 14, which trained the variants")
     variants: list[Name] = Field(description="ablations of chapter 14 that answer too")
-    compared: list[Compared] = Field(description="more models: name, base, adapter, revision")
+    compared: list[ComparedModel] = Field(description="more models: name, base, adapter, revision")
     translations: str = Field(
         min_length=1, description="sample, or a JSONL file of id, en, pt and split"
     )

@@ -5,10 +5,10 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from brnb import receipt
 from brnb.bases.locate import RUN
 from brnb.finetune.data import Splits, draw, keep_apart, read_split
 from brnb.finetune.params import SftParams
-from brnb.receipt import read_receipt
 from brnb.text.finished import SPLITS
 from brnb.text.hashing import HashSet, hash64
 from brnb.text.pairs import Pair, as_pair, read_pairs
@@ -82,7 +82,7 @@ def lineage(base: str, folder: Callable[[str], Path]) -> Iterator[tuple[str, Map
     """The runs that made a base of ours, the last one first, with their parameters."""
     while base.startswith(RUN):
         run = base.removeprefix(RUN)
-        params = read_receipt(folder(run) / "receipt.json").params
+        params = receipt.read_receipt(folder(run) / "receipt.json").params
         yield run, params
         base = params.get("base", "")
 

@@ -32,9 +32,10 @@ class Muon(torch.optim.Optimizer):
     weight_decay
         Decoupled, as in AdamW.
     normalise
-        NorMuon (Li et al., 2025): neurons move alike. Each row of an update (each column, if it is
-        wider than tall: then its rows have unit length already) is divided by the root of the
-        running mean of its squares; the update keeps its norm.
+        NorMuon (Li et al., 2025) as modded-nanogpt has it: neurons move alike. Each row of an
+        update (each column, if it is wider than tall: then its rows have unit length already) is
+        divided by the root of the running mean of its squares; the update keeps its norm. The
+        paper always takes rows, and keeps no norm.
     world
         The processes of a training, which have the same gradients: each makes its share of the
         updates orthogonal, and all add up what they have.

@@ -20,6 +20,7 @@ from brnb.extrinsic.testsets import (
     task_of,
     write_items,
 )
+from brnb.finetune.pairs import read_before
 from brnb.text import sample
 from brnb.text.finished import split_file
 from brnb.text.pairs import Pair
@@ -232,16 +233,37 @@ def test_a_text_to_summarise_is_looked_for_without_its_instruction():
 
 
 def test_what_a_base_of_ours_has_read_is_known(tmp_path, monkeypatch):
-    params = SimpleNamespace(params={"cleaning": "v6"})
-    monkeypatch.setattr(
-        receipt, "read_receipt", {tmp_path / "v6" / "receipt.json": params}.__getitem__
-    )
+    params = {
+        "v6": {"cleaning": "v6"},
+        "instruct": {"base": "run:v6", "instructions": "sample"},
+        "cpt": {"base": "run:v6", "cleaning": "v6", "documents": 1},
+    }
+    notes = {
+        tmp_path / run / "receipt.json": SimpleNamespace(params=values)
+        for run, values in params.items()
+    }
+    monkeypatch.setattr(receipt, "read_receipt", notes.__getitem__)
     for split, text in (("train", "lido"), ("validation", "não lido")):
         path = tmp_path / "corpus" / split_file("v6", split)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"doc_id": "1", "title": "", "text": text}) + "\n")
     (tmp_path / "corpus" / "report.json").touch()
     assert list(read_by("run:v6", tmp_path.joinpath)) == ["lido"]
+    for split in ("train", "validation", "test"):
+        pair = {"key": split, "instruction": f"Peça {split}", "input": "", "output": "Feito"}
+        document = {"doc_id": "1", "title": "", "text": f"do CPT {split}", "source": ""}
+        for run, row in (("instruct", pair), ("cpt", document)):
+            (tmp_path / run).mkdir(exist_ok=True)
+            (tmp_path / run / f"{split}.jsonl").write_text(json.dumps(row) + "\n")
+    # a base of several trainings has read what each of them did
+    assert list(read_by("run:instruct", tmp_path.joinpath)) == [
+        *("Peça train\nFeito", "Peça validation\nFeito", "Peça test\nFeito"),
+        "lido",
+    ]
+    assert list(read_by("run:cpt", tmp_path.joinpath)) == ["do CPT train", "lido"]
+    assert list(read_before("run:instruct", tmp_path.joinpath)) == [
+        *("Peça train", "Peça validation", "Peça test")
+    ]
     assert list(read_by("meta-llama/Llama-3.1-8B", tmp_path.joinpath)) == []
 
 
