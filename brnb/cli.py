@@ -237,10 +237,19 @@ def draw(
 
 @app.command(epilog="brnb report --profile lab")
 def report(profile: Profile = "smoke") -> None:
-    """Build the HTML book and the LaTeX document."""
+    """Build the LaTeX document."""
     from brnb.report.assemble import assemble
 
     print(assemble(Pipeline(profile)))
+
+
+@app.command(epilog="brnb book --profile lab")
+def book(profile: Profile = "smoke") -> None:
+    """Build the book: a site of all chapters that opens from disk, without a network."""
+    from brnb.book.build import build_book
+
+    pipeline = Pipeline(profile)
+    print(f"book      {build_book(pipeline).relative_to(pipeline.root)}")
 
 
 @app.command(epilog="brnb export ~/dissertacao --profile paper")
