@@ -263,7 +263,7 @@ def draw(
 
 @app.command(epilog="brnb report --profile lab")
 def report(profile: Profile = "smoke") -> None:
-    """Build the HTML book and the LaTeX document."""
+    """Build the LaTeX document."""
     from brnb.report.assemble import assemble
 
     print(assemble(Pipeline(profile)))
@@ -277,6 +277,15 @@ def pdf(profile: Profile = "smoke") -> None:
     compiled = compile_document(Pipeline(profile).reports)
     print(compiled)
     _exit(bool(compiled.problems))
+
+
+@app.command(epilog="brnb book --profile lab")
+def book(profile: Profile = "smoke") -> None:
+    """Build the book: a site of all chapters that opens from disk, without a network."""
+    from brnb.book.build import build_book
+
+    pipeline = Pipeline(profile)
+    print(f"book      {build_book(pipeline).relative_to(pipeline.root)}")
 
 
 @app.command(epilog="brnb export ~/dissertacao --profile paper")

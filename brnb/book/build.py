@@ -1,0 +1,133 @@
+"""From a profile's executed runs to its book."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+
+from brnb import data
+from brnb.book.chapter import Page, chapter_page
+from brnb.book.executed import read_executed
+from brnb.book.exhibits import Catalogue
+from brnb.book.pages import errata_page, exhibits_page, index_page, results_page
+from brnb.book.runs import runs_page
+from brnb.book.site import build_site, write_pages
+from brnb.book.words import banner
+from brnb.pipeline import Pipeline
+from brnb.receipt import Receipt, write_atomic
+
+_MADE_BY = ("sphinx", "myst-parser", "sphinx-book-theme", "pydata-sphinx-theme", "latex2mathml")
+
+
+def build_book(pipeline: Pipeline) -> Path:
+    """Build the book of a profile into ``reports/<profile>/book``; return its index.
+
+    The same notebooks and receipts give the same bytes. A book that is made of them already is left
+    as it is.
+
+    Raises
+    ------
+    FileNotFoundError
+        If no run of the profile was executed; names the command.
+    ValueError
+        If a notebook cannot be read; names it.
+    """
+    notebooks = _executed(pipeline)
+    work, site = pipeline.root / "work" / pipeline.profile / "book", pipeline.reports / "book"
+    lang = str(pipeline.params(next(iter(notebooks)))["lang"])
+    receipts = _receipts(pipeline)
+    _write_all(pipeline, notebooks, Catalogue(pipeline.reports, receipts, lang), work / "pages")
+    files = _files(pipeline, notebooks)
+    warning, note = banner(pipeline.profile, lang), work / "made_of"
+    made_of = _made_of(work / "pages", files, str(warning))
+    if note.is_file() and note.read_text("utf-8") == made_of and (site / "index.html").is_file():
+        return site / "index.html"
+    note.unlink(missing_ok=True)
+    for line in build_site(work / "pages", site, lang, warning, files):
+        print(f"book: {line}")
+    write_atomic(note, made_of)
+    return site / "index.html"
+
+
+def _executed(pipeline: Pipeline) -> dict[str, Path]:
+    """Executed notebooks by run, in reading order."""
+    paths = {run: pipeline.reports / "notebooks" / f"{run}.ipynb" for run in pipeline.runs}
+    runs = [run for run in pipeline.runs if paths[run].is_file()]
+    if not runs:
+        profile = pipeline.profile
+        raise FileNotFoundError(
+            f"nothing ran yet in profile {profile}: PROFILE={profile} make thesis"
+        )
+    return {run: paths[run] for run in sorted(runs, key=lambda run: pipeline.notebook(run).stem)}
+
+
+def _receipts(pipeline: Pipeline) -> dict[str, Receipt]:
+    """Receipts of the runs that have one that can be believed."""
+    receipts = {}
+    for run in pipeline.runs:
+        with suppress(FileNotFoundError, ValueError):
+            receipts[run] = pipeline.receipt_of(run)
+    return receipts
+
+
+def _write_all(
+    pipeline: Pipeline, notebooks: Mapping[str, Path], catalogue: Catalogue, folder: Path
+) -> None:
+    states = {status.run: str(status.state) for status in pipeline.status()}
+    chapters = _chapters(pipeline, notebooks, states, catalogue)
+    others = [
+        index_page(chapters, catalogue),
+        results_page(catalogue),
+        runs_page(list(notebooks), states, catalogue.receipts, catalogue.lang),
+        errata_page(catalogue),
+        exhibits_page(catalogue),
+    ]
+    write_pages(folder, chapters, others, catalogue.lang)
+
+
+def _chapters(
+    pipeline: Pipeline,
+    notebooks: Mapping[str, Path],
+    states: Mapping[str, str],
+    catalogue: Catalogue,
+) -> list[Page]:
+    """Pages of the chapters; where runs share a notebook, their titles name them."""
+    sharing = Counter(pipeline.notebook(run).stem for run in notebooks)
+    pages = []
+    for run, path in notebooks.items():
+        notebook = pipeline.notebook(run).stem
+        executed = read_executed(run, notebook, path)
+        title = f"{executed.title} ({run})" if sharing[notebook] > 1 else executed.title
+        pages.append(chapter_page(executed, title, states[run], catalogue))
+    return pages
+
+
+def _files(pipeline: Pipeline, notebooks: Mapping[str, Path]) -> dict[str, Path]:
+    """What pages link, by path below ``files/``: artefacts, receipts, notebooks without outputs."""
+    files = {
+        f"{folder}/{path.name}": path
+        for folder in ("tables", "figures")
+        for path in sorted((pipeline.reports / folder).glob("*.*"))
+        if path.suffix in (".csv", ".tex", ".pdf", ".png")
+    }
+    for run in notebooks:
+        receipt, notebook = pipeline.folder(run) / "receipt.json", pipeline.notebook(run)
+        files |= {f"receipts/{run}.json": receipt} if receipt.is_file() else {}
+        files[f"notebooks/{notebook.name}"] = notebook
+    return files
+
+
+def _made_of(pages: Path, files: Mapping[str, Path], banner: str) -> str:
+    """Hash of all that the site depends on: pages, files, the book's code, Sphinx and theme."""
+    made_of = hashlib.sha256(banner.encode())
+    for package in _MADE_BY:
+        made_of.update(metadata.version(package).encode())
+    sources = sorted(path for path in pages.rglob("*") if path.is_file())
+    code = sorted(data.path("book").glob("*.*"))
+    for path in (*sources, *files.values(), *code):
+        made_of.update(hashlib.sha256(path.read_bytes()).digest())
+    made_of.update(json.dumps(list(files)).encode())
+    return made_of.hexdigest()
