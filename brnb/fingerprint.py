@@ -24,8 +24,8 @@ PACKAGE = Path(__file__).parent
 PROVENANCE = frozenset(
     f"brnb.{name}"
     for name in (
-        *("energy", "fingerprint", "kernel", "locks", "outputs", "pipeline", "provenance"),
-        *("receipt", "scratch", "sources", "usage"),
+        *("energy", "fingerprint", "kernel", "locks", "notices", "outputs", "pipeline"),
+        *("progress", "provenance", "receipt", "scratch", "sources", "usage"),
     )
 )
 # Files that all chapters share: their entries are asked for by literal ids.

@@ -5,14 +5,23 @@ since it started; papermill on a fresh kernel does none of these.
 """
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from brnb import fingerprint
+from brnb import fingerprint, progress
 from brnb.params import literals
 from brnb.sources import normalise
+
+
+INTERRUPTED = {
+    "pt": "Interrompido. Execute esta célula de novo: um treinamento continua do último checkpoint.\n"
+    "Para recomeçar do zero, apague antes a pasta {work}.",
+    "en": "Interrupted. Run this cell again: a training goes on from its last checkpoint.\n"
+    "To begin anew, delete the folder {work} first.",
+}
 
 
 def _versions() -> dict[str, tuple[int, int]]:
@@ -60,10 +69,10 @@ def unclean(notebook: Path, code: Mapping[str, str], executed: Iterable[str]) ->
     return [reason for reason, holds in reasons.items() if holds]
 
 
-def watch(failed: Callable[[str], None]) -> None:
+def watch(failed: Callable[[str], None], lang: str, work: Path) -> None:
     """Call `failed` with the exception of every cell that raises one, if this is a kernel.
 
-    An interrupt says in one line how to go on, instead of a traceback through the libraries. When
+    An interrupt says in two lines how to go on, or to begin anew without what is in `work`, instead of a traceback through the libraries. When
     papermill shuts a kernel down it interrupts it first, which is no error worth a line.
     """
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
@@ -77,8 +86,9 @@ def watch(failed: Callable[[str], None]) -> None:
             failed(f"{type(error).__name__}: {first}".removesuffix(": "))
 
     def interrupted(*_: Any, **__: Any) -> None:
-        print("interrupted: run this cell again; a training goes on from its last checkpoint")
+        print(INTERRUPTED[lang].format(work=os.path.relpath(work)))
 
+    progress.speak(lang)
     shell.events.register("post_run_cell", after_cell)
     shell.set_custom_exc((KeyboardInterrupt,), interrupted)
     if kernel := getattr(shell, "kernel", None):

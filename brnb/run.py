@@ -17,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
-from brnb import energy, fingerprint, kernel, receipt, scratch
+from brnb import energy, fingerprint, kernel, notices, receipt, scratch
 from brnb.locks import hold_lock, release_lock
 from brnb.outputs import Outputs
 from brnb.params import P, ParameterError, in_force, validate
@@ -112,8 +112,8 @@ class Run(Generic[P]):
         self.folder = self._outputs.folder
         (self.pipeline.reports / "notebooks").mkdir(parents=True, exist_ok=True)
         self._note()
-        kernel.watch(self._failed)
-        print(self._greeting())
+        kernel.watch(self._failed, params.lang, self.work)
+        self._greet()
 
     def _choose_home(self) -> None:
         """With other parameters or inputs than the profile's, a scratch folder (`brnb.scratch`)."""
@@ -141,23 +141,20 @@ class Run(Generic[P]):
         if (self._place / "started.json").is_file():
             self._note(error[: _NOTE_BYTES // 8])
 
-    def _greeting(self) -> str:
-        changed = ", ".join(f"{k} = {v!r}" for k, v in sorted(self._changed.items()))
-        what = f"{len(self._values)} parameters" + (
-            f"; not the default: {changed}" if changed else ""
-        )
-        greeting = f"{self.id} · profile {self.params.profile} · {what}"
+    def _greet(self) -> None:
+        count, lang = len(self._values), self.params.lang
+        print(notices.opening(self.pipeline, self.id, lang, count, self._changed))
         if self._why_scratch:
-            greeting += f"\nnot the run of params/{self.params.profile}/{self.id}.yaml: "
-            greeting += f"{', '.join(self._why_scratch)}\n{self._where_scratch()}"
-        return greeting
+            self._say("scratch_why", run=self.id, why=", ".join(self._why_scratch))
+            self._say_where_scratch()
 
-    def _where_scratch(self) -> str:
+    def _say(self, id: str, **values: Any) -> None:
+        print(notices.note(id, self.params.lang, profile=self.params.profile, **values))
+
+    def _say_where_scratch(self) -> None:
         home = self.pipeline.home(self.id)
-        return (
-            f"its results are in {home.relative_to(self.pipeline.root)} and replace nothing; "
-            f"{scratch.ASKED}={home.name} makes other runs read them"
-        )
+        where = home.relative_to(self.pipeline.root)
+        self._say("scratch_where", home=where, name=home.name, asked=scratch.ASKED)
 
     def need(self, run: str) -> Path:
         """Folder of an upstream run's artefacts, verified against its receipt.
@@ -190,7 +187,7 @@ class Run(Generic[P]):
                 raise RunError(f"artefact {path} of {run} is {problem}. Run: {command}")
         verifier.save()
         if home == self.pipeline.reports and result.fingerprint != self.pipeline.fingerprints[run]:
-            print(f"note: {run} is stale (brnb status --profile {profile} says why)")
+            self._say("need_stale", run=run)
         self._needs[run] = result
         self._asked.add(run)
         return folder
@@ -207,7 +204,7 @@ class Run(Generic[P]):
             try:
                 self._needs[run] = self.pipeline.receipt_of(run)
             except FileNotFoundError:
-                print(f"note: {run} has not finished; it is left out")
+                self._say("left_out", run=run)
         return list(self._needs.values())
 
     def input(self, *paths: Path) -> None:
@@ -292,7 +289,7 @@ class Run(Generic[P]):
         self.folder = self.pipeline.folder(self.id)
         self._collect_numbers(home)
         release_lock(self.work / "lock")
-        self._say_goodbye(result)
+        self._say_goodbye(result, home)
         return result
 
     def _is_done(self) -> bool:
@@ -343,14 +340,14 @@ class Run(Generic[P]):
                 recorded |= receipt.read_receipt(path).numbers
             receipt.write_atomic(home / "numbers.tex", numbers.render(recorded, self.params.lang))
 
-    def _say_goodbye(self, result: receipt.Receipt) -> None:
+    def _say_goodbye(self, result: receipt.Receipt, home: Path) -> None:
         for name in result.unread:
-            print(f"note: parameter {name} was set but nobody read it")
+            self._say("unread", name=name)
         for why in result.unclean:
-            print(f"note: this run counts as stale: {why}; restart the kernel and Run All")
-        print(f"{self.id} done in {result.seconds:.1f} s: {len(result.artefacts)} artefacts")
+            self._say("unclean", why=why)
+        print(notices.closing(result, home.relative_to(self.pipeline.root), self.params.lang))
         if result.unclean and self.id in self.pipeline.scratch:
-            print(self._where_scratch())
+            self._say_where_scratch()
 
 
 def _plain(name: str, value: Value) -> float | int | str | None:

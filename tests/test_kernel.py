@@ -1,6 +1,7 @@
-"""What a kernel really did: failures are told, an interrupt in one line, edits are seen."""
+"""What a kernel really did: failures are told, an interrupt in two lines, edits are seen."""
 
 import logging
+from pathlib import Path
 from types import SimpleNamespace
 
 import IPython
@@ -8,6 +9,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from brnb import fingerprint, kernel
+from brnb.progress import Paused
 
 
 @pytest.fixture
@@ -17,7 +19,7 @@ def shell(monkeypatch):
     shell.failures = []
     shell.kernel = SimpleNamespace(log=logging.getLogger("test kernel"))
     monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
-    kernel.watch(shell.failures.append)
+    kernel.watch(shell.failures.append, "pt", Path.cwd() / "work/smoke/v1")
     return shell
 
 
@@ -28,12 +30,19 @@ def test_a_failed_cell_is_told_by_its_exception(shell, capsys):
     assert "Traceback" in capsys.readouterr().out
 
 
-def test_an_interrupt_says_in_one_line_how_to_go_on(shell, capsys):
+def test_an_interrupt_says_in_two_lines_how_to_go_on_and_how_to_begin_anew(shell, capsys):
     result = shell.run_cell("raise KeyboardInterrupt")
     assert isinstance(result.error_in_exec, KeyboardInterrupt)  # papermill stops
     assert shell.failures == ["KeyboardInterrupt"]
-    (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith("interrupted: run this cell again")
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("Interrompido. Execute esta célula de novo")
+    assert "work/smoke/v1" in second
+
+
+def test_a_pause_is_answered_as_an_interrupt_is(shell, capsys):
+    shell.user_ns["Paused"] = Paused
+    assert isinstance(shell.run_cell("raise Paused").error_in_exec, KeyboardInterrupt)
+    assert "Traceback" not in capsys.readouterr().out
 
 
 def test_the_interrupt_of_a_kernel_that_ends_is_not_logged(shell):

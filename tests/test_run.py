@@ -45,7 +45,7 @@ def test_an_unknown_parameter_stops_the_second_cell(project, run_chapter):
 def test_what_differs_from_the_defaults_is_recorded(project, run_chapter, capsys):
     receipt = run_chapter("first", seed=7)["receipt"]
     assert receipt.defaults_changed == {"seed": 7}
-    assert "not the default: seed = 7" in capsys.readouterr().out
+    assert "diferem do caderno: seed = 7" in capsys.readouterr().out
 
 
 def test_a_parameter_that_nobody_reads_is_reported(project, capsys):
@@ -54,7 +54,7 @@ def test_a_parameter_that_nobody_reads_is_reported(project, capsys):
     values = {"profile": "smoke", "run_id": "first", "seed": 1, "lang": "pt", "price_list": "x"}
     write_notebook(project / "notebooks/01_first.ipynb", code, values)
     assert execute(project / "notebooks/01_first.ipynb")["receipt"].unread == ["price_list"]
-    assert "price_list was set but nobody read it" in capsys.readouterr().out
+    assert "o parâmetro price_list foi dado e ninguém o leu" in capsys.readouterr().out
 
 
 def test_parameters_make_stale_the_run_and_what_needs_it(done):
@@ -135,7 +135,7 @@ def test_a_truncated_receipt_is_stale(done, text):
 
 def test_cells_that_the_saved_notebook_lacks_make_the_run_stale(project, capsys):
     execute_edited(project / "notebooks/01_first.ipynb", "42", "43")
-    assert "restart the kernel" in capsys.readouterr().out
+    assert "reinicie o kernel" in capsys.readouterr().out
     state, why = states(project)["first"]
     assert state == "stale"
     assert "1 executed cells are not in the saved notebook" in why

@@ -29,7 +29,7 @@ def test_a_missing_run_is_named_and_left_out(costs, capsys):
     found = costs()
     assert found["used"] == []
     assert found["receipt"].needs == {}
-    assert "note: first has not finished; it is left out" in capsys.readouterr().out
+    assert "aviso: first não terminou e fica de fora" in capsys.readouterr().out
 
 
 def test_a_finished_run_is_counted_though_its_artefacts_stayed_elsewhere(

@@ -45,7 +45,7 @@ def test_downstream_reads_a_scratch_run_only_if_asked(done, run_chapter, monkeyp
     monkeypatch.setenv("BRNB_SCRATCH", folder.name)
     namespace = run_chapter("second")
     assert namespace["text"] == "x 0"
-    assert f"not the run of params/smoke/second.yaml: {folder.name}" in capsys.readouterr().out
+    assert f"não é a execução de params/smoke/second.yaml: {folder.name}" in capsys.readouterr().out
     assert namespace["run"].folder.is_relative_to(done / "reports/smoke/scratch")
     assert states(done)["second"] == ("done", "")
     assert everything(done).keys() == before.keys()

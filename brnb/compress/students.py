@@ -20,6 +20,7 @@ from brnb.train.device import pick_device
 from brnb.train.history import History
 from brnb.train.loop import train
 from brnb.train.params import V6Params
+from brnb.train.progress import titled
 from brnb.train.rows import Rows
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _train(
         lesson.append(_content(teacher))
     name = digest([rows.identity, way == "sequence" and p.sequence_tokens, pupil.lesson, lesson])
     history = train(
-        pupil, ids, rows.validation.ids, choice, work / "checkpoints", name,
+        pupil, ids, rows.validation.ids, titled(choice, way, seed), work / "checkpoints", name,
         keep="best", fast=distillation.distillation_swaps,
     )  # fmt: skip
     return Student(way, seed, student.cpu().eval(), history, history.best["loss"])

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
-from tqdm import tqdm
 
 from brnb.evaluate.statistics import Rate
 from brnb.generate.continuous import answer, ends_of
 from brnb.generate.engine import Batching, Decoding, Engine
+from brnb.progress import Bar
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -73,7 +73,7 @@ def by_transformers(
 
 def _each(prompts: Tokens) -> Iterable[Sequence[int]]:
     """Iterate with a progress bar, for one prompt at a time is slow."""
-    return tqdm(prompts, desc="one at a time", unit="item", mininterval=5)
+    return Bar(prompts, desc="one by one", mininterval=5)
 
 
 def flips(together: Tokens, alone: Tokens) -> Rate:

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from brnb.bases.template import DATE
 from brnb.extrinsic.testsets import Item
 from brnb.generate.continuous import generate
 from brnb.generate.engine import Batching, Decoding, slot_length
+from brnb.progress import Bar
 from brnb.receipt import write_atomic
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def answer_items(
     batching
         Gives the shapes of the work for a slot length.
     progress
-        Show items done and time left on standard error.
+        Show items done and time left.
 
     Raises
     ------
@@ -89,7 +88,8 @@ def answer_items(
     done = {row["hash"] for row in known}
     todo = [i for i, item in enumerate(items) if item.hash not in done]
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as file, _bar(len(items), len(items) - len(todo), progress) as bar:
+    bar = _bar(path.stem, len(items), len(items) - len(todo), progress)
+    with path.open("a+b") as file, bar:
         file.truncate(good)
         before = time.perf_counter()
         for number, ids, ended in generate(model, [prompts[i] for i in todo], decoding, shape):
@@ -195,5 +195,5 @@ def _check(items: Sequence[Item], rows: Iterable[dict[str, Any]], path: Path) ->
             )
 
 
-def _bar(total: int, done: int, progress: bool) -> "tqdm[Any]":
-    return tqdm(total=total, initial=done, unit="item", mininterval=5, disable=not progress)
+def _bar(name: str, total: int, done: int, progress: bool) -> Bar:
+    return Bar(desc=name, total=total, initial=done, mininterval=5, disable=not progress)

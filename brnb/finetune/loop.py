@@ -182,9 +182,11 @@ class Finetuning:
         self.saved = self.clock.last
 
     def save_is_due(self) -> bool:
-        """Whether the training ends or `checkpoint_seconds` are over."""
+        """Whether the training ends, `checkpoint_seconds` are over, or a pause is wanted."""
         ends = self.step == self.steps
-        return ends or save_is_due(self.saved, self.step, self.params, self.world)
+        return ends or save_is_due(
+            self.saved, self.step, self.params, self.world, self.progress
+        )
 
     def due(self, every: int) -> bool:
         """Whether something that happens every so many steps does now, or the training ends."""
@@ -275,6 +277,7 @@ def finetune(
     training = Finetuning(model, train, params, folder, identity)
     if not shared:  # else the processes have just trained: that time is this one's
         training.history.earlier_seconds = training.history.spent
+    training.progress.offer_pause()
     with packed_attention(base_of(model)), training.progress, training.checkpoint:
         while training.step < training.steps:
             training.advance()
@@ -284,6 +287,7 @@ def finetune(
                 training.validate(validation)
             if training.save_is_due():
                 training.save()
+                training.progress.pause_if_asked()
     return training.history
 
 

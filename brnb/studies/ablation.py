@@ -11,6 +11,7 @@ from brnb.evaluate.intrinsic import bits_per_nat
 from brnb.evaluate.statistics import mean_and_deviation, student_interval
 from brnb.models.likelihood import likelihood
 from brnb.studies.noted import noted_training
+from brnb.train.progress import titled
 
 if TYPE_CHECKING:
     from brnb.evaluate.records import Record
@@ -75,7 +76,8 @@ def ablate_recipe(params: "AblationParams", rows: "Rows", folder: Path) -> Itera
     """
     seeds = range(params.seed, params.seed + params.ablation_seeds)
     for ingredient in (None, *params.ablation):
-        trained = [_train(params.without(ingredient, seed), rows, folder) for seed in seeds]
+        recipes = [params.without(ingredient, seed) for seed in seeds]
+        trained = [_train(titled(r, ingredient or "all", r.seed), rows, folder) for r in recipes]
         values = tuple(bits for _, bits in trained)
         yield AblationRow(ingredient, trained[0][0], values)
 

@@ -26,6 +26,7 @@ from brnb.text.finished import Document
 from brnb.text.pairs import Pair
 from brnb.train.device import pick_device
 from brnb.train.history import CURVES
+from brnb.train.progress import titled
 
 if TYPE_CHECKING:
     import numpy as np
@@ -149,7 +150,8 @@ def variant_losses(
         values = variant_params(params, ablation)
         base = locate(values.base, folder_of, "hf")
         start = locate(values.start, folder_of, "adapter") if values.start else None
-        variant = train_variant(values, splits, base, start, work, out / ablation.name)
+        shown = titled(values, ablation.name)
+        variant = train_variant(shown, splits, base, start, work, out / ablation.name)
         held_out = chat.from_pairs(variant.tokenizer, splits.validation, values.seq_len)
         measured[ablation.name] = losses(variant.model, held_out.examples, values.seq_len)
     return measured

@@ -17,6 +17,7 @@ from brnb.models.likelihood import likelihood
 from brnb.models.transformer import TransformerLM
 from brnb.ops.causal import attention_mask
 from brnb.studies.noted import noted_training
+from brnb.train.progress import titled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +109,7 @@ def _trained(
         }
 
     seeds = range(params.seed, params.seed + params.variant_seeds)
-    recipes = [params.training(form, seed) for seed in seeds]
+    recipes = [titled(params.training(form, seed), group, name, seed) for seed in seeds]
     notes = [noted_training(recipe, rows, folder, __name__, measure) for recipe in recipes]
     return VariantRow(
         group,

@@ -15,6 +15,7 @@ from brnb.models.moe import parameter_counts, token_training_flops
 from brnb.models.transformer import TransformerLM
 from brnb.train import fast
 from brnb.train.loop import train
+from brnb.train.progress import titled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,9 +117,8 @@ def _trained(
     rows: "Rows",
     folder: Path,
 ) -> FormTraining:
-    changes = {"seed": seed, "run_id": f"{told.run_id}-{form}"}
-    changes["evaluate_every"] = min(told.evaluate_every, told.steps)
-    params = told.model_copy(update=changes)
+    changes = {"seed": seed, "evaluate_every": min(told.evaluate_every, told.steps)}
+    params = titled(told.model_copy(update=changes), form, seed)
     torch.manual_seed(seed)
     model = TransformerLM(**params.choices(rows.tokenizer.vocab_size))
     text, held_out = rows.train.ids, rows.validation.ids

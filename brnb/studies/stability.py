@@ -13,6 +13,7 @@ from brnb.evaluate.intrinsic import bits_per_nat
 from brnb.models.likelihood import likelihood
 from brnb.models.transformer import Attention, TransformerLM
 from brnb.studies.noted import noted_training
+from brnb.train.progress import titled
 from brnb.train.swap import Swap, swapped
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def stability(params: "ArchitectureParams", rows: "Rows", folder: Path) -> "pd.D
                 changes = {"learning_rate": rate, "tokens": sweep.tokens}
                 recipe = params.training(form, seed, **changes)
                 measure = partial(_measured, rows=rows, window=params.seq_len)
-                note = noted_training(recipe, rows, folder, __name__, measure)
+                note = noted_training(titled(recipe, name, rate, seed), rows, folder, __name__, measure)
                 row = {"form": name, "learning_rate": rate, "seed": seed} | note | bounds
                 lost = note["loss"] is None or note["loss"] >= bounds["unigram"]
                 table.append(row | {"diverged": lost})

@@ -13,6 +13,7 @@ from brnb.train import fast
 from brnb.train.history import History
 from brnb.train.loop import train
 from brnb.train.params import TransformerParams
+from brnb.train.progress import titled
 
 if TYPE_CHECKING:
     from brnb.studies.params import ScalingParams, Size
@@ -62,11 +63,12 @@ def sweep(
     for size in params.sizes:
         for seed in range(params.seed, params.seed + params.repeats):
             choice = resized(base, size, params, seed)
+            named = titled(choice, f"{size.width} × {size.layers}", seed)
             torch.manual_seed(seed)
             model = TransformerLM(**choice.choices(rows.tokenizer.vocab_size))
             ids, held_out = rows.train.ids, rows.validation.ids
             history = train(
-                model, ids, held_out, choice, checkpoints, rows.identity, fast=fast.step_swaps
+                model, ids, held_out, named, checkpoints, rows.identity, fast=fast.step_swaps
             )
             loss = history.best["loss"]
             bits = loss * (len(held_out) - 1) / math.log(2)

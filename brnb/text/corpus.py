@@ -24,8 +24,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from tqdm import tqdm
-
+from brnb.progress import Bar
 from brnb.text.clean import RULES, Removed, clean_text, zero_digits
 from brnb.text.finished import CLEANINGS, SPLITS, Document, read_documents_of, split_file
 from brnb.text.hashing import HashSet, fraction, hash64
@@ -275,9 +274,7 @@ def _json_string(data: bytes, plain: bool) -> bytes:
 
 
 def _read_all(documents: Iterator[Document], one_pass: _Pass, progress: bool) -> CorpusReport:
-    with tqdm(
-        desc="corpus", unit="char", unit_scale=True, mininterval=5, disable=not progress
-    ) as bar:
+    with Bar(desc="corpus", unit="character", mininterval=5, disable=not progress) as bar:
         for document in documents:
             one_pass.take(document)
             bar.update(len(document.text))

@@ -1,13 +1,11 @@
 """All tokenizers of the thesis, trained and measured side by side."""
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from tqdm import tqdm
-
+from brnb.progress import Bar
 from brnb.text import finished
 from brnb.text.draw import draw_bytes
 from brnb.tokenizers import Tokenizer, load_tokenizer
@@ -59,7 +57,7 @@ def train_all(corpora: Path, folder: Path, params: TokenizerParams) -> list[str]
     """
     characters = [f"char_{cleaning}" for cleaning in params.characters]
     jobs: list[str | Subword] = [*params.characters, *params.subwords]
-    for job in (bar := tqdm(jobs, desc="tokenizers", file=sys.stderr)):
+    for job in (bar := Bar(jobs, desc="train", unit="tokenizer")):
         if isinstance(job, Subword):
             bar.set_postfix_str(job.name)
             stream = finished.texts(corpora, job.cleaning, "train")
@@ -79,7 +77,7 @@ def measure(corpora: Path, folder: Path, params: TokenizerParams) -> list[Tokeni
     kinds = {f"char_{c}": ("char", c) for c in params.characters}
     kinds |= {spec.name: (spec.kind, spec.cleaning) for spec in params.subwords}
     entries = []
-    for name, (kind, cleaning) in (bar := tqdm(kinds.items(), desc="measures", file=sys.stderr)):
+    for name, (kind, cleaning) in (bar := Bar(kinds.items(), desc="measure", unit="tokenizer")):
         bar.set_postfix_str(name)
         tokenizer = load_tokenizer(folder / name)
         texts = evaluation_texts(corpora, cleaning, params)

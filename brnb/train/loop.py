@@ -77,6 +77,7 @@ def train(
     history = training.history
     if not shared:  # else the processes have just trained: that time is this one's
         history.earlier_seconds = history.spent
+    training.progress.offer_pause()
     with training.progress, training.checkpoint:
         while True:
             if training.step % params.evaluate_every == 0 or training.step == params.steps:
@@ -88,8 +89,9 @@ def train(
             training.advance()
             if training.step % params.log_every == 0 or training.step == params.steps:
                 training.log()
-            if save_is_due(training.saved, training.step, params, training.world):
+            if training.save_is_due():
                 training.save()
+                training.progress.pause_if_asked()
         training.save()
     if keep == "best":
         training.load_best()
@@ -208,6 +210,10 @@ class Training:
         if self.world.rank > 0:
             self.checkpoint.load(torch.device("cpu"))
         self.checkpoint.load_best(self.model)
+
+    def save_is_due(self) -> bool:
+        """Whether `checkpoint_seconds` are over, or whoever watches wants to stop."""
+        return save_is_due(self.saved, self.step, self.params, self.world, self.progress)
 
     def save(self) -> None:
         """Keep everything that the next step depends on; every process has to take part."""

@@ -1,15 +1,18 @@
 """What the training loops share beside their steps: the bar, when to save, and what diverged."""
 
 import math
-import sys
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from tqdm import tqdm
+from brnb.progress import Bar
 
 if TYPE_CHECKING:
+    from brnb.params import Params
     from brnb.train.checkpoint import Checkpoint
     from brnb.train.parallel import World
+
+
+P = TypeVar("P", bound="Params")
 
 
 class Saving(Protocol):
@@ -28,29 +31,31 @@ class TrainingDiverged(RuntimeError):
     """The loss is no longer a number."""
 
 
-def token_bar(run: str, total: int, done: int, shown: bool) -> tqdm:
+def titled(params: P, *what: Any) -> P:
+    """Parameters of one of several trainings of a run, whose bar says which: ``v7 · muon · 13``.
+
+    The name of a run shapes no result (`brnb.params.NEUTRAL`).
+    """
+    name = " · ".join(str(word) for word in (params.run_id, *what))
+    return params.model_copy(update={"run_id": name})
+
+
+def token_bar(name: str, total: int, done: int, shown: bool) -> Bar:
     """Tokens per second and time left; TQDM_MININTERVAL spaces the lines of a batch log."""
-    return tqdm(
-        desc=run,
-        total=total,
-        initial=done,
-        unit="tok",
-        unit_scale=True,
-        smoothing=0.05,
-        file=sys.stderr,
-        disable=not shown,
-    )
+    return Bar(desc=name, total=total, initial=done, unit="token", disable=not shown)
 
 
-def save_is_due(saved: float, step: int, params: Saving, world: "World") -> bool:
+def save_is_due(saved: float, step: int, params: Saving, world: "World", bar: Bar) -> bool:
     """Whether `checkpoint_seconds` are over; several processes ask the first, when they log.
 
     Parameters
     ----------
     saved
         When the last checkpoint was made, in seconds of `time.perf_counter`.
+    bar
+        Of which somebody who watches may have pressed the button.
     """
-    over = time.perf_counter() - saved >= params.checkpoint_seconds
+    over = time.perf_counter() - saved >= params.checkpoint_seconds or bar.pause_is_asked
     if world.size == 1:
         return over
     return step % params.log_every == 0 and world.gather(over)[0]

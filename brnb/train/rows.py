@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
 
 from brnb.fingerprint import digest
+from brnb.progress import Bar
 from brnb.receipt import Artefact, describe, write_json
 from brnb.text import finished
 from brnb.tokenizers import load_tokenizer
@@ -142,7 +142,7 @@ def _encode(
     documents = 0
     data.parent.mkdir(parents=True, exist_ok=True)
     partial = {file: file.with_name(f"{file.name}.partial") for file in (data, sizes)}
-    progress = tqdm(desc=f"tokens · {data.stem}", unit=" documents", mininterval=1.0)
+    progress = Bar(desc=f"tokens · {data.stem}", unit="document", mininterval=1.0)
     with partial[data].open("wb") as f, partial[sizes].open("wb") as g, progress:
         for chunk in _chunks(iter(texts), 1000):
             for ids in tokenizer.encode_batch(chunk):
