@@ -81,7 +81,7 @@ def test_a_process_that_was_killed_goes_on_and_ends_with_the_same_bytes(tmp_path
     killed = tmp_path / "killed.jsonl"
     process = start(killed)
     while len(lines_of(killed)) < 3 and process.poll() is None:
-        time.sleep(0.002)
+        time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     finished = lines_of(killed)
