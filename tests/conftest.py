@@ -10,14 +10,17 @@ import pytest
 from hypothesis import settings
 from mini_project import FIRST, SECOND, execute, write_notebook
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # processes that share the cores: a thread for each
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 # No deadline for an example: the first one imports what it needs, and machines are shared.
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
 
 LONGEST = ("notebooks",)  # folders whose tests begin first: they would be what all others wait for
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A thread for each of the processes that share the cores: more would wait, spinning."""
+    if config.getoption("numprocesses", None):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # which they are started with
 
 
 @pytest.hookimpl(tryfirst=True)
