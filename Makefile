@@ -30,7 +30,7 @@ test: .venv/ready
 	mypy
 	lint-imports
 	brnb check
-	pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 drill: .venv/ready
 	BRNB_DRILL=100 pytest tests/faults -k 'not fuzz' -p no:xdist

@@ -1,5 +1,6 @@
 """A small project of two chapters, run without a kernel; how processes share the tests."""
 
+import fcntl
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -14,8 +15,6 @@ from mini_project import FIRST, SECOND, execute, write_notebook
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
 
-LONGEST = ("notebooks",)  # folders whose tests begin first: they would be what all others wait for
-
 
 def pytest_configure(config: pytest.Config) -> None:
     """A thread for each of the processes that share the cores: more would wait, spinning."""
@@ -23,14 +22,31 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # which they are started with
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give a file's tests to one process, so that what they share is made once, and begin with
-    those that take longest."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
+    """Begin with what takes longest, which all others would have to wait for at the end."""
+    items.sort(key=lambda item: item.path.parent.name != "notebooks")
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """``made_once("name", make)``: a folder that ``make(folder)`` fills, in one process for all.
+
+    Whoever of the processes that share the tests asks first makes it; the others wait.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def folder(name: str, make: Callable[[Path], Any]) -> Path:
+        path, made = shared / name, shared / f"{name}.made"
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not made.exists():
+                path.mkdir()
+                make(path)
+                made.touch()
+        return path
+
+    return folder
 
 
 @pytest.fixture(autouse=True)

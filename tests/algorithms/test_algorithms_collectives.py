@@ -6,8 +6,6 @@ from four_processes import LENGTH, SIZE, vector
 
 from brnb.algorithms.collectives import communication_efficiency
 
-pytestmark = pytest.mark.xdist_group("four")  # processes, started once
-
 BYTES = 4 * LENGTH
 
 

@@ -9,8 +9,6 @@ from torch import nn
 
 from brnb.algorithms.data_parallel import delayed_sgd
 
-pytestmark = pytest.mark.xdist_group("four")  # processes, started once
-
 
 def test_four_processes_train_as_one_does(four):
     model = nn.Sequential(*layers())

@@ -9,8 +9,6 @@ from torch import nn
 
 from brnb.algorithms.pipeline_parallel import gpipe_schedule, schedule_utilisation
 
-pytestmark = pytest.mark.xdist_group("four")  # processes, started once
-
 
 def test_four_stages_have_the_gradients_of_one_model(four):
     parts = layers()

@@ -1,13 +1,10 @@
 """Tensor parallelism against one process."""
 
-import pytest
 import torch
 import torch.nn.functional as F
 from four_processes import SIZE, block
 
 from brnb.algorithms.attention import multi_head_attention
-
-pytestmark = pytest.mark.xdist_group("four")  # processes, started once
 
 
 def test_four_processes_compute_what_one_does(four):

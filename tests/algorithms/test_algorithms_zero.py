@@ -8,8 +8,6 @@ from torch import nn
 
 from brnb.algorithms.zero import Zero
 
-pytestmark = pytest.mark.xdist_group("four")  # processes, started once
-
 SIZES = [6 * 9 + 9, 9 * 9 + 9, 9 * 9 + 9, 9 * 3 + 3]
 PADDED = sum(-(-size // SIZE) * SIZE for size in SIZES)  # M, with what makes four divide it
 

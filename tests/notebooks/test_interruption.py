@@ -11,15 +11,13 @@ import pytest
 from mini_project import states
 from thesis_copy import ENVIRONMENT, call
 
-pytestmark = pytest.mark.xdist_group("thesis")  # executed once, in one process
-
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 @pytest.fixture
-def project(thesis, tmp_path):
-    """A copy of the thesis."""
-    return shutil.copytree(thesis, tmp_path / "project")
+def project(executed, tmp_path):
+    """A copy of the executed thesis."""
+    return shutil.copytree(executed, tmp_path / "project")
 
 
 def set_v1(project, line):
@@ -51,7 +49,7 @@ def times_of_receipts(project):
     return {p.parent.name: p.stat().st_mtime_ns for p in paths if p.parent.name != "v1"}
 
 
-def test_a_killed_thesis_goes_on_where_it_was_and_ends_with_the_same_bits(thesis, project):
+def test_a_killed_thesis_goes_on_where_it_was_and_ends_with_the_same_bits(executed, project):
     for folder in ("reports/smoke/runs/v1", "work/smoke/v1"):
         shutil.rmtree(project / folder)
     set_v1(project, "checkpoint_seconds: 0.0\n")
@@ -73,7 +71,7 @@ def test_a_killed_thesis_goes_on_where_it_was_and_ends_with_the_same_bits(thesis
     assert again.returncode == 0, again.stderr[-3000:]
     assert {state for state, _ in states(project).values()} == {"done"}
     assert times_of_receipts(project) == before  # the same result again: who reads it stays done
-    whole, pieced = receipt_of(thesis), receipt_of(project)
+    whole, pieced = receipt_of(executed), receipt_of(project)
     assert pieced["resources"]["interruptions"] == 1
     assert pieced["resources"]["earlier_seconds"] > 0
     assert pieced["metrics"] == whole["metrics"]

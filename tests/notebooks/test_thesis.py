@@ -5,15 +5,12 @@ import re
 import shutil
 import subprocess
 
-import pytest
 import yaml
 from latex import needs_latex
 from mini_project import states
 from thesis_copy import ENVIRONMENT, ROOT, call
 
 from brnb import cli
-
-pytestmark = pytest.mark.xdist_group("thesis")  # executed once, in one process
 
 
 def test_all_chapters_are_done(thesis):
