@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pandas as pd
+from brnb.report.book import build_book
 from mini_project import FIRST, SECOND, execute, write_notebook
 from nbformat import v4
 from tiny_training import TRAIN, VALIDATION, prepare
@@ -22,7 +23,6 @@ from brnb.evaluate.records import write_record
 from brnb.finetune.packing import Example, pack
 from brnb.models.store import save
 from brnb.receipt import write_atomic
-from brnb.report.book import build_book
 from brnb.report.document import write_document
 from brnb.report.tables import write_table
 from brnb.text import corpus, finished
