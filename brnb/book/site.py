@@ -161,7 +161,7 @@ def _write_catalogue(pages: Path, lang: str) -> None:
 
 
 def _spell_out_translations(path: Path) -> None:
-    """Words for scripts as an assignment: Sphinx's own call evaluates a string, which is refused."""
+    """Words for scripts as an assignment; Sphinx's call evaluates a string, which is refused."""
     if not path.is_file():
         return
     call = path.read_text("utf-8").strip()
