@@ -133,6 +133,7 @@ def _settings(lang: str, banner: str | None) -> dict[str, Any]:
         "html_js_files": [("book.js", {"defer": "defer"})],
         "html_math_renderer": "mathml",
         "html_copy_source": False,
+        "html_show_search_summary": False,  # it would fetch pages, which none opened from disk may
         "html_show_copyright": False,
         "html_show_sphinx": False,
         "html_use_index": False,

@@ -27,11 +27,6 @@ class Tags(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    return build_book(project(tmp_path_factory.mktemp("book"))).parent
-
-
-@pytest.fixture(scope="module")
 def pages(site):
     return {path.name: path.read_text("utf-8") for path in sorted(site.glob("*.html"))}
 
