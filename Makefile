@@ -1,10 +1,11 @@
 # make thesis   run every chapter of a profile (PROFILE=smoke by default) and gather the results
 # make pdf      the LaTeX document of a profile's results, after make thesis (needs latexmk)
+# make book     build the site of all chapters again; make thesis does it too
 # make test     run the test suite
 # make drill    kill, flip, cut and fill disks at length, with a report (an hour; the tests do it short)
 # make fuzz     give every reader 100,000 damaged files
 # make test-gpu run every kernel against its definition, on a GPU
-# Both build .venv from requirements.lock first, if it is not there or the lock file changed: pinned,
+# All build .venv from requirements.lock first, if it is not there or the lock file changed: pinned,
 # with hashes.
 
 PROFILE ?= smoke
@@ -13,12 +14,16 @@ BIN := .venv/bin
 QUIET := --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: thesis pdf test drill fuzz test-gpu git lab check clean
+.PHONY: thesis book pdf test drill fuzz test-gpu git lab check clean
 
 thesis: .venv/ready
 	@brnb check
 	@snakemake --config profile=$(PROFILE)
 	@brnb report --profile $(PROFILE)
+	@brnb book --profile $(PROFILE)
+
+book: .venv/ready
+	@brnb book --profile $(PROFILE)
 
 pdf: .venv/ready
 	@brnb report --profile $(PROFILE)

@@ -11,7 +11,6 @@ ALLOWED = {
     "brnb/data.py": "the door",
     "brnb/fingerprint.py": "hashes what others read",
     "brnb/compress/llama_cpp.py": "of llama.cpp's extension, not of ours",
-    "brnb/report/book.py": "says by which code an HTML page was made",
 }
 
 

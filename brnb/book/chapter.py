@@ -89,9 +89,10 @@ def _add_code(page: Page, cell: Code, chapter: str, catalogue: Catalogue) -> Non
     tables = iter([name for name in cell.made if not name.startswith("fig")])
     dressed = []
     for output in cell.outputs:
-        made = next(figures if output.startswith("<img") else tables, None)
-        made = made if made and "{" not in made and "<" in output[:6] else None
-        dressed.append(catalogue.dress(output, made, page.name, chapter, cell.number))
+        shows = figures if output.startswith("<img") else tables if "<table" in output else iter([])
+        made = next(shows, "{")
+        known = None if "{" in made else made  # an f-string of more than the run's id
+        dressed.append(catalogue.dress(output, known, page.name, chapter, cell.number))
     inside = "\n".join(dressed) if cell.folded else ""
     anchor = "" if cell.kind == "injected" else f' id="cell-{cell.number}"'
     page.html(

@@ -118,8 +118,8 @@ class Catalogue:
         caption = f'<figcaption id="{exhibit.anchor}-caption">{name} {exhibit.caption}</figcaption>'
         above, below = (caption, "") if exhibit.kind == "table" else ("", caption)
         return (
-            f'<figure class="exhibit {exhibit.kind}-exhibit" id="{exhibit.anchor}">\n{above}{body}{below}\n'
-            f'<p class="origin">{self._origin(exhibit, run, cell)}</p></figure>'
+            f'<figure class="exhibit {exhibit.kind}-exhibit" id="{exhibit.anchor}">\n'
+            f'{above}{body}{below}\n<p class="origin">{self._origin(exhibit, run, cell)}</p></figure>'
         )
 
     def _origin(self, exhibit: Exhibit, run: str, cell: int) -> str:

@@ -2,12 +2,19 @@
 
 import html
 import json
+import re
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+
+_MATHML = {"math", "menclose", "mfrac", "mi", "mmultiscripts", "mn", "mo", "mover", "mpadded"}
+_MATHML |= {"mphantom", "mroot", "mrow", "mspace", "msqrt", "mstyle", "msub", "msubsup", "msup"}
+_MATHML |= {"mtable", "mtd", "mtext", "mtr", "munder", "munderover"}
+_BLOCK_END = re.compile(r"(</(?:t[dh]|summary|figcaption|p|pre)>)")
 
 
 class StoredHtml(SphinxDirective):
@@ -16,17 +23,16 @@ class StoredHtml(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Return the HTML as it is; the search index reads its text."""
-        stored = json.loads(
-            Path(self.env.doc2path(self.env.docname)).with_suffix(".json").read_text("utf-8")
-        )
-        return [nodes.raw("", stored[int(self.arguments[0])], format="html")]
+        """Return the HTML; the search index reads its text, cell by cell."""
+        path = Path(self.env.doc2path(self.env.docname)).with_suffix(".json")
+        stored = json.loads(path.read_text("utf-8"))[int(self.arguments[0])]
+        return [nodes.raw("", _BLOCK_END.sub(r"\1\n", stored), format="html")]
 
 
 def mathml(latex: str, display: str) -> str:
     """A formula as MathML, which browsers typeset by themselves.
 
-    What cannot be converted stays LaTeX, in a box for code.
+    What cannot be converted, or holds more than a formula, stays LaTeX in a box for code.
 
     Parameters
     ----------
@@ -36,9 +42,21 @@ def mathml(latex: str, display: str) -> str:
     from latex2mathml.converter import convert  # type: ignore[import-untyped]
 
     try:
-        return str(convert(latex, display=display))
+        formula = str(convert(latex, display=display))
     except Exception:  # the library raises whatever its parser meets
-        return f"<code>{html.escape(latex)}</code>"
+        formula = ""
+    return formula if _is_formula(formula) else f"<code>{html.escape(latex)}</code>"
+
+
+def _is_formula(text: str) -> bool:
+    """Whether this is MathML that leads nowhere and runs nothing; the library escapes no text."""
+    try:
+        elements = list(ElementTree.fromstring(text).iter())
+    except ElementTree.ParseError:
+        return False
+    names = {element.tag.rpartition("}")[2] for element in elements}
+    attributes = {name.lower() for element in elements for name in element.attrib}
+    return names <= _MATHML and not any(re.search(r"href|^on|src", name) for name in attributes)
 
 
 def _inline(translator: Any, node: nodes.math) -> None:

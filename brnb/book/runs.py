@@ -95,10 +95,10 @@ def _details(receipt: Receipt, lang: str) -> str:
         f'<tr><th scope="row">{html.escape(name)}</th><td>{html.escape(value)}</td></tr>'
         for name, value in facts(receipt, lang)
     )
-    file = link(f"files/receipts/{receipt.run}.json", "receipt.json")
+    run, file = receipt.run, link(f"files/receipts/{receipt.run}.json", "receipt.json")
     return (
-        f'<details class="receipt" id="run-{receipt.run}"><summary>{html.escape(receipt.run)}</summary>'
-        f'<p>{file}</p><div class="scroll" role="region" tabindex="0" aria-label="{receipt.run}">'
+        f'<details class="receipt" id="run-{run}"><summary>{run}</summary>\n<p>{file}</p>'
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{run}">'
         f"<table><tbody>\n{rows}\n</tbody></table></div></details>"
     )
 

@@ -133,6 +133,7 @@ def _settings(lang: str, banner: str | None) -> dict[str, Any]:
         "html_js_files": [("book.js", {"defer": "defer"})],
         "html_math_renderer": "mathml",
         "html_copy_source": False,
+        "html_show_search_summary": False,  # it would fetch pages, which none opened from disk may
         "html_show_copyright": False,
         "html_show_sphinx": False,
         "html_use_index": False,
@@ -161,7 +162,7 @@ def _write_catalogue(pages: Path, lang: str) -> None:
 
 
 def _spell_out_translations(path: Path) -> None:
-    """Words for scripts as an assignment: Sphinx's own call evaluates a string, which is refused."""
+    """Words for scripts as an assignment; Sphinx's call evaluates a string, which is refused."""
     if not path.is_file():
         return
     call = path.read_text("utf-8").strip()

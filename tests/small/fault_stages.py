@@ -18,6 +18,10 @@ from mini_project import FIRST, SECOND, execute, write_notebook
 from nbformat import v4
 from tiny_training import TRAIN, VALIDATION, prepare
 
+from brnb.book.chapter import chapter_page
+from brnb.book.executed import read_executed
+from brnb.book.exhibits import Catalogue
+from brnb.book.site import write_pages
 from brnb.evaluate.intrinsic import DocumentNats
 from brnb.evaluate.records import write_record
 from brnb.finetune.packing import Example, pack
@@ -95,7 +99,10 @@ def rendering(folder: Path) -> None:
     (folder / "executed").mkdir(parents=True, exist_ok=True)
     path = folder / "executed/v1.ipynb"
     nbformat.write(v4.new_notebook(cells=[v4.new_markdown_cell("# Um", id="a")]), path)
-    build_book([("v1", path)], folder, "pt")
+    page = chapter_page(
+        read_executed("v1", "04_v1", path), "Um", "done", Catalogue(folder, {}, "pt")
+    )
+    write_pages(folder / "pages", [page], [page], "pt")
     write_document(folder, "pt")
 
 

@@ -16,6 +16,7 @@ from mini_project import FIRST, write_notebook
 
 from brnb import yaml_file
 from brnb.audit import claims
+from brnb.book.executed import read_executed
 from brnb.evaluate import records
 from brnb.extrinsic import predictions, testsets
 from brnb.finetune.data import read_split
@@ -28,7 +29,6 @@ from brnb.rarity.configs import row_from_config
 from brnb.rarity.table import MODELS, read_models
 from brnb.receipt import Artefact, Receipt, Verifier, read_receipt, write_receipt
 from brnb.report import export
-from brnb.report.book import build_book
 from brnb.text import finished
 from brnb.text.pairs import Pair, read_pairs
 from brnb.text.reader import Quarantine, read_documents
@@ -178,7 +178,7 @@ def _settings(folder: Path) -> Iterator[tuple[str, Reader]]:
     yield "notebook", Reader("01.ipynb", notebook, lambda f: notebook_cells(f / "01.ipynb"))
     yield (
         "executed notebook",
-        Reader("01.ipynb", notebook, lambda f: build_book([("v1", f / "01.ipynb")], f, "pt")),
+        Reader("01.ipynb", notebook, lambda f: read_executed("v1", "01_v1", f / "01.ipynb")),
     )
     config = {"model_type": "llama", "num_attention_heads": 32, "num_key_value_heads": 8}
     config |= {"max_position_embeddings": 8192, "vocab_size": 100, "sliding_window": None}
