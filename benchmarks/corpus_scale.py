@@ -123,7 +123,7 @@ def ours(
 
 def encode_shard(tokenizer: Path, out: Path, file: Path) -> None:
     """One shard as a row of tokens."""
-    from brnb.train.parts import encode_file
+    from brnb.train.rows import encode_file
 
     encode_file(file, tokenizer, out / "tokens" / file.name, "bench")
 

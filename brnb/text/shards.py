@@ -38,7 +38,7 @@ from brnb.text.shard import Shard, ShardRules, way_of
 from brnb.text.shard_report import ShardReport, sum_of
 
 T = TypeVar("T")
-Map = Callable[..., Iterable[Any]]  # as the builtin: results in order
+_Map = Callable[..., Iterable[Any]]  # as the builtin: results in order
 
 
 def clean_shards(
@@ -97,7 +97,7 @@ def clean_shards(
 
 
 @contextmanager
-def _mapping(processes: int) -> Iterator[Map]:
+def _mapping(processes: int) -> Iterator[_Map]:
     """``map``, by so many processes; one is this one."""
     if processes == 1:
         yield map
@@ -160,7 +160,7 @@ def _check(total: ShardReport, max_malformed: float, folder: Path) -> None:
         )
 
 
-def _write(shards: Sequence[Shard], rules: ShardRules, run: Map) -> ShardReport:
+def _write(shards: Sequence[Shard], rules: ShardRules, run: _Map) -> ShardReport:
     """Find the duplicates of all shards, and write each shard without them."""
     keys = [np.load(shard.file("npy"), mmap_mode="r") for shard in shards]
     hashes = np.concatenate([part[:, 0] for part in keys])
