@@ -111,7 +111,8 @@ def ours(
     source: Path, tokenizer: Path, out: Path, cores: int, languages: tuple[str, ...] = ()
 ) -> float:
     """`clean_shards` and a row of tokens for each shard."""
-    from brnb.text.shards import ShardRules, clean_shards
+    from brnb.text.shard import ShardRules
+    from brnb.text.shards import clean_shards
 
     start = time.perf_counter()
     clean_shards(str(source), out / "clean", ShardRules(languages=languages), processes=cores)

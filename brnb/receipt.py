@@ -82,7 +82,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         If there is no room, or no permission; names the file. What was there is still there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # see `sweep`
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # see `sweep_partials`
     try:
         with partial.open("xb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
@@ -96,7 +96,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         raise
 
 
-def sweep(*folders: Path) -> list[Path]:
+def sweep_partials(*folders: Path) -> list[Path]:
     """Delete what `write_atomic` left of files in folders when it was killed; return it.
 
     Only for who alone writes there: nothing tells a dead process's part from a living one's.

@@ -27,10 +27,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from tqdm import tqdm
 
 from brnb.fingerprint import digest
 from brnb.locks import LockedError, hold_lock, release_lock
+from brnb.progress import Bar
 from brnb.receipt import write_json
 from brnb.text.near_duplicates import BANDS, first_of_clusters, first_of_equals
 from brnb.text.reader import expand, input_files
@@ -189,4 +189,4 @@ def _publish(
 
 
 def _progress(results: Iterable[T], what: str, shards: Sequence[Shard]) -> Iterable[T]:
-    return tqdm(results, what, len(shards), unit=" shards", mininterval=5)
+    return Bar(results, desc=what, total=len(shards), mininterval=5)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 PART_BYTES = 2**26
 
-Span = tuple[int, int]
+ByteSpan = tuple[int, int]
 """First byte of a part, and the one after its last."""
 
 
-def spans(file: Path) -> list[Span]:
+def spans(file: Path) -> list[ByteSpan]:
     """Cut a file at the first line ends after every `PART_BYTES`; at least one part."""
     size = file.stat().st_size
     cuts = [0]
@@ -27,7 +27,7 @@ def spans(file: Path) -> list[Span]:
     return list(pairwise(cuts))
 
 
-def texts_in(file: Path, span: Span) -> Iterator[str]:
+def texts_in(file: Path, span: ByteSpan) -> Iterator[str]:
     """Stream the texts of a part of a corpus file.
 
     Raises
@@ -47,7 +47,7 @@ def texts_in(file: Path, span: Span) -> Iterator[str]:
             start += len(line)
 
 
-def join(parts: Sequence[Path], file: Path) -> None:
+def concatenate(parts: Sequence[Path], file: Path) -> None:
     """Write files one after the other into one, whole and on disk, or not at all."""
     partial = file.with_name(f"{file.name}.partial")
     with partial.open("wb") as joined:

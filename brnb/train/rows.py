@@ -18,7 +18,7 @@ from brnb.progress import Bar
 from brnb.receipt import Artefact, describe, write_json
 from brnb.text import finished
 from brnb.tokenizers import load_tokenizer
-from brnb.train.parts import Span, join, spans, texts_in
+from brnb.train.parts import ByteSpan, concatenate, spans, texts_in
 
 if TYPE_CHECKING:
     from brnb.tokenizers import Tokenizer
@@ -111,18 +111,20 @@ def encode_file(file: Path, tokenizer: Path, path: Path, identity: str) -> Token
         tasks = repeat(file), cut, repeat(tokenizer), rows, repeat(identity)
         count = min(len(cut), int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
         with ProcessPoolExecutor(count, get_context("spawn")) as pool:
-            for _ in tqdm(pool.map(_encode_part, *tasks), f"tokens · {path.name}", len(cut)):
+            for _ in Bar(
+                pool.map(_encode_part, *tasks), desc=f"tokens · {path.name}", total=len(cut)
+            ):
                 pass
         *wanted, note = _files(path)
         note.unlink(missing_ok=True)
         for number, joined in enumerate(wanted):
-            join([_files(row)[number] for row in rows], joined)
+            concatenate([_files(row)[number] for row in rows], joined)
         _vouch(path, identity)
         shutil.rmtree(folder)
     return encode(texts_in(file, (0, cut[-1][1])), load_tokenizer(tokenizer), path, identity)
 
 
-def _encode_part(file: Path, span: Span, tokenizer: Path, path: Path, identity: str) -> None:
+def _encode_part(file: Path, span: ByteSpan, tokenizer: Path, path: Path, identity: str) -> None:
     encode(texts_in(file, span), load_tokenizer(tokenizer), path, identity)
 
 
