@@ -111,7 +111,8 @@ def ours(
     source: Path, tokenizer: Path, out: Path, cores: int, languages: tuple[str, ...] = ()
 ) -> float:
     """`clean_shards` and a row of tokens for each shard."""
-    from brnb.text.shards import ShardRules, clean_shards
+    from brnb.text.shard import ShardRules
+    from brnb.text.shards import clean_shards
 
     start = time.perf_counter()
     clean_shards(str(source), out / "clean", ShardRules(languages=languages), processes=cores)
@@ -123,7 +124,7 @@ def ours(
 
 def encode_shard(tokenizer: Path, out: Path, file: Path) -> None:
     """One shard as a row of tokens."""
-    from brnb.train.parts import encode_file
+    from brnb.train.rows import encode_file
 
     encode_file(file, tokenizer, out / "tokens" / file.name, "bench")
 

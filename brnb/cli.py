@@ -322,33 +322,19 @@ def export(
     _exit(not copied.ok)
 
 
-@app.command(
-    "clean-shards",
-    epilog="brnb clean-shards ~/crawl ~/clean --language pt --processes 16; "
-    "the same on every machine that shares the folder",
-)
+@app.command("clean-shards", epilog="the same on every machine that shares the folder")
 def clean_shards(
-    source: Annotated[str, typer.Argument(help="folder of JSONL, Parquet or text; a file a shard")],
+    source: Annotated[str, typer.Argument(help="folder of JSONL, Parquet or text")],
     folder: Annotated[Path, typer.Argument(help="where text/ and report.json go")],
     processes: Annotated[int, typer.Option(min=1, help="on this machine")] = 1,
-    language: Annotated[
-        list[str] | None, typer.Option(help="ISO 639-1 code of what stays; again for another")
-    ] = None,
-    min_chars: Annotated[int, typer.Option(help="shorter lines go")] = 20,
-    min_letters: Annotated[
-        float, typer.Option(help="lines with a lower share of letters go")
-    ] = 0.5,
-    mask: Annotated[bool, typer.Option("--mask", help="mask personal data")] = False,
-    max_malformed: Annotated[float, typer.Option(help="share above which nothing is made")] = 0.01,
+    language: Annotated[list[str], typer.Option(help="code of what stays: pt")] = [],  # noqa: B006
 ) -> None:
-    """Clean a source too large for chapter 02's one pass; exit 1 while others are still at it."""
-    from brnb.text import shards
+    """Clean a source too large for one pass of chapter 02; exit 1 while others are at it."""
+    from brnb.text import shard, shards
 
-    rules = shards.ShardRules(
-        min_chars, min_letters, tuple(language or ()), mask_personal_data=mask
-    )
-    report = shards.clean_shards(source, folder, rules, processes, max_malformed)
-    print(report or "other processes are at work on some shards: run the same command again")
+    rules = shard.ShardRules(languages=tuple(language))
+    report = shards.clean_shards(source, folder, rules, processes)
+    print(report or "others are at work on some shards: run the same command again")
     _exit(report is None)
 
 

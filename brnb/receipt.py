@@ -82,7 +82,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         If there is no room, or no permission; names the file. What was there is still there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # see `sweep`
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # see `sweep_partials`
     try:
         with partial.open("xb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
@@ -96,12 +96,13 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         raise
 
 
-def sweep(folder: Path) -> list[Path]:
-    """Delete what `write_atomic` left of files in a folder when it was killed; return it.
+def sweep_partials(*folders: Path) -> list[Path]:
+    """Delete what `write_atomic` left of files in folders when it was killed; return it.
 
     Only for who alone writes there: nothing tells a dead process's part from a living one's.
     """
-    left = [p for p in folder.rglob(".*") if _PARTIAL.fullmatch(p.name) and p.is_file()]
+    hidden = (path for folder in folders for path in folder.rglob(".*"))
+    left = [path for path in hidden if _PARTIAL.fullmatch(path.name) and path.is_file()]
     for path in left:
         path.unlink(missing_ok=True)
     return left

@@ -105,8 +105,7 @@ class Run(Generic[P]):
         self._resources: dict[str, Any] = {}
         self._started, self._clock = receipt.now(), time.perf_counter()
         hold_lock(self.work / "lock", f"run {self.id} of profile {params.profile}")
-        for folder in (self.work, self._place):  # of a process that was killed
-            receipt.sweep(folder)
+        receipt.sweep_partials(self.work, self._place)
         self._energy = energy.Meter()
         self._outputs = Outputs(self.pipeline.home(self.id), self.id)
         self.folder = self._outputs.folder

@@ -46,7 +46,7 @@ def test_what_a_killed_write_left_is_swept_and_nothing_else(tmp_path):
     done = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
     assert done.returncode == -signal.SIGKILL
     assert len(list((tmp_path / "deep").iterdir())) == 2
-    (left,) = receipt.sweep(tmp_path)
+    (left,) = receipt.sweep_partials(tmp_path)
     assert left.name.startswith(".receipt.json.")
     assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == [
         *(".cafe.01234567x", ".gitignore", "receipt.json"),

@@ -27,10 +27,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from tqdm import tqdm
 
 from brnb.fingerprint import digest
 from brnb.locks import LockedError, hold_lock, release_lock
+from brnb.progress import Bar
 from brnb.receipt import write_json
 from brnb.text.near_duplicates import BANDS, first_of_clusters, first_of_equals
 from brnb.text.reader import expand, input_files
@@ -38,7 +38,7 @@ from brnb.text.shard import Shard, ShardRules, way_of
 from brnb.text.shard_report import ShardReport, sum_of
 
 T = TypeVar("T")
-Map = Callable[..., Iterable[Any]]  # as the builtin: results in order
+_Map = Callable[..., Iterable[Any]]  # as the builtin: results in order
 
 
 def clean_shards(
@@ -97,7 +97,7 @@ def clean_shards(
 
 
 @contextmanager
-def _mapping(processes: int) -> Iterator[Map]:
+def _mapping(processes: int) -> Iterator[_Map]:
     """``map``, by so many processes; one is this one."""
     if processes == 1:
         yield map
@@ -160,7 +160,7 @@ def _check(total: ShardReport, max_malformed: float, folder: Path) -> None:
         )
 
 
-def _write(shards: Sequence[Shard], rules: ShardRules, run: Map) -> ShardReport:
+def _write(shards: Sequence[Shard], rules: ShardRules, run: _Map) -> ShardReport:
     """Find the duplicates of all shards, and write each shard without them."""
     keys = [np.load(shard.file("npy"), mmap_mode="r") for shard in shards]
     hashes = np.concatenate([part[:, 0] for part in keys])
@@ -189,4 +189,4 @@ def _publish(
 
 
 def _progress(results: Iterable[T], what: str, shards: Sequence[Shard]) -> Iterable[T]:
-    return tqdm(results, what, len(shards), unit=" shards", mininterval=5)
+    return Bar(results, desc=what, total=len(shards), mininterval=5)

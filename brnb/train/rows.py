@@ -3,9 +3,11 @@
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from brnb.progress import Bar
 from brnb.receipt import Artefact, describe, write_json
 from brnb.text import finished
 from brnb.tokenizers import load_tokenizer
+from brnb.train.parts import ByteSpan, concatenate, spans, texts_in
 
 if TYPE_CHECKING:
     from brnb.tokenizers import Tokenizer
@@ -69,7 +72,7 @@ def encode(texts: Iterable[str], tokenizer: "Tokenizer", path: Path, identity: s
     """
     data, sizes, note = _files(path)
     dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32)
-    if not is_encoded(path, identity):
+    if not _is_encoded(path, identity):
         note.unlink(missing_ok=True)  # first: from now on nobody vouches for what lies here
         if not _encode(texts, tokenizer, data, sizes, dtype):
             raise ValueError(f"no documents to encode into {path}: is the corpus empty?")
@@ -79,28 +82,50 @@ def encode(texts: Iterable[str], tokenizer: "Tokenizer", path: Path, identity: s
     return TokenRow(ids, len(document_bytes), document_bytes)
 
 
-def adopt(parts: Sequence[Path], path: Path, identity: str) -> None:
-    """Make one row of rows that `encode` wrote, one after the other.
+def encode_file(file: Path, tokenizer: Path, path: Path, identity: str) -> TokenRow:
+    """`encode` the documents of a corpus file; a large one in parts, by many processes.
+
+    The bytes are those that `encode` writes. Every part of `brnb.train.parts.PART_BYTES` is a row
+    of its own until all are there, so that parts that were done before a kill are not done again.
+    As many processes work as OMP_NUM_THREADS says, or as there are cores.
 
     Parameters
     ----------
-    parts
-        Their files without suffix, in order.
+    file
+        JSON lines with ``text``, as chapter 02 writes them.
+    tokenizer
+        Folder of the tokenizer.
     path, identity
-        As for `encode`, which maps the new row from now on.
+        As for `encode`.
+
+    Raises
+    ------
+    ValueError
+        If there is no document, or a line is damaged; names the file and the byte.
     """
-    *wanted, note = _files(path)
-    note.unlink(missing_ok=True)
-    for number, file in enumerate(wanted):
-        partial = file.with_name(f"{file.name}.partial")
-        with partial.open("wb") as joined:
-            for part in parts:
-                with _files(part)[number].open("rb") as piece:
-                    shutil.copyfileobj(piece, joined, 2**22)
-            joined.flush()
-            os.fsync(joined.fileno())
-        partial.replace(file)
-    _vouch(path, identity)
+    cut = spans(file)
+    if len(cut) > 1 and not _is_encoded(path, identity):
+        folder = path.with_name(f"{path.name}.parts")
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = [folder / f"{start}-{end}" for start, end in cut]
+        tasks = repeat(file), cut, repeat(tokenizer), rows, repeat(identity)
+        count = min(len(cut), int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
+        with ProcessPoolExecutor(count, get_context("spawn")) as pool:
+            for _ in Bar(
+                pool.map(_encode_part, *tasks), desc=f"tokens · {path.name}", total=len(cut)
+            ):
+                pass
+        *wanted, note = _files(path)
+        note.unlink(missing_ok=True)
+        for number, joined in enumerate(wanted):
+            concatenate([_files(row)[number] for row in rows], joined)
+        _vouch(path, identity)
+        shutil.rmtree(folder)
+    return encode(texts_in(file, (0, cut[-1][1])), load_tokenizer(tokenizer), path, identity)
+
+
+def _encode_part(file: Path, span: ByteSpan, tokenizer: Path, path: Path, identity: str) -> None:
+    encode(texts_in(file, span), load_tokenizer(tokenizer), path, identity)
 
 
 def _files(path: Path) -> tuple[Path, Path, Path]:
@@ -115,7 +140,7 @@ def _vouch(path: Path, identity: str) -> None:
     write_json(note, {"identity": identity, "files": listed})
 
 
-def is_encoded(path: Path, identity: str) -> bool:
+def _is_encoded(path: Path, identity: str) -> bool:
     """Whether a row's files are those of this identity, byte for byte, as their note says."""
     *files, note = _files(path)
     try:
@@ -208,8 +233,6 @@ def load_rows(corpora: Path, tokenizers: Path, params: "TrainParams", work: Path
     FileNotFoundError
         If there is no such tokenizer; names those that exist.
     """
-    from brnb.train.parts import encode_file  # it encodes parts by this module
-
     tokenizer, form = _tokenizer(tokenizers, params.tokenizer)
     text = {split: _content(corpora, params, split) for split in ("train", "validation")}
     held_out = finished.texts(corpora, params.cleaning, "validation")

@@ -1,4 +1,4 @@
-"""The profile for SLURM clusters: a dry run of all chapters, and what a stand-in for sbatch gets."""
+"""The profile for SLURM clusters: all chapters dry, and what a stand-in for sbatch gets."""
 
 import re
 

@@ -1,7 +1,6 @@
 """A large split in parts: the bytes of one pass, whatever was encoded before a stop."""
 
 import json
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brnb.tokenizers.char import CharTokenizer
-from brnb.train import parts
+from brnb.train import parts, rows
 from brnb.train.batches import Windows
 from brnb.train.parallel import World
-from brnb.train.parts import encode_file
-from brnb.train.rows import encode
+from brnb.train.rows import encode, encode_file
 
 TEXTS = [f"documento {number} com ação\ne duas linhas" for number in range(60)]
 
@@ -23,7 +21,7 @@ TEXTS = [f"documento {number} com ação\ne duas linhas" for number in range(60)
 def folder(tmp_path, monkeypatch):
     """A tokenizer and a corpus file of four parts; one process encodes them."""
     monkeypatch.setattr(parts, "PART_BYTES", 1000)
-    monkeypatch.setattr(parts, "ProcessPoolExecutor", InThisProcess)
+    monkeypatch.setattr(rows, "ProcessPoolExecutor", InThisProcess)
     CharTokenizer.train(TEXTS).save(tmp_path / "char")
     lines = (json.dumps({"doc_id": str(i), "text": t}) + "\n" for i, t in enumerate(TEXTS))
     (tmp_path / "train.jsonl").write_text("".join(lines))
@@ -72,7 +70,7 @@ def test_two_processes_make_it_too(folder, monkeypatch):
 
 
 def test_parts_that_are_done_are_not_encoded_again(folder, monkeypatch):
-    begun, texts = [], parts._texts
+    begun, texts = [], parts.texts_in
 
     def stopping(file, span):
         begun.append(span[0])
@@ -80,7 +78,7 @@ def test_parts_that_are_done_are_not_encoded_again(folder, monkeypatch):
             raise KeyboardInterrupt
         yield from texts(file, span)
 
-    monkeypatch.setattr(parts, "_texts", stopping)
+    monkeypatch.setattr(rows, "texts_in", stopping)
     with pytest.raises(KeyboardInterrupt):
         encoded(folder)
     encoded(folder)
@@ -110,11 +108,13 @@ def test_an_empty_file_is_an_error(folder):
 def test_every_line_is_in_one_part(tmp_path_factory, lengths, part_bytes):
     file = tmp_path_factory.mktemp("cuts") / "lines"
     file.write_bytes(b"".join(b"x" * length + b"\n" for length in lengths))
-    cuts = parts._cuts(file, part_bytes)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(parts, "PART_BYTES", part_bytes)
+        cut = parts.spans(file)
     data = file.read_bytes()
-    assert cuts[0] == 0
-    assert cuts[-1] == len(data)
-    assert all(a < b and data[b - 1 : b] == b"\n" for a, b in pairwise(cuts))
+    assert b"".join(data[start:end] for start, end in cut) == data
+    assert all(data[end - 1 : end] == b"\n" for _, end in cut)
+    assert all(start < end for start, end in cut)
 
 
 @given(
@@ -132,8 +132,8 @@ def test_a_pass_continued_by_other_numbers_of_processes_reads_each_window_once(
     for step in range(steps):
         size = sizes[step % len(sizes)]
         for rank in range(size):
-            rows = World(rank, size).rows(batch_size)
-            data = Windows(row, batch_size, seq_len, seed, device, rows)  # as after a restart
+            part = World(rank, size).rows(batch_size)
+            data = Windows(row, batch_size, seq_len, seed, device, part)  # as after a restart
             starts += data.batch(step).x[:, 0].tolist()
     first_pass = starts[:windows]
     assert len(set(first_pass)) == windows
