@@ -3,7 +3,6 @@
 import csv
 import html
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from brnb.audit.reproduction import Outcome, outcomes

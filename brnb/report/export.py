@@ -13,11 +13,11 @@ from typing import Any
 
 from brnb.pipeline import Pipeline
 from brnb.report import numbers, published
-from brnb.report.references import bibtex
+from brnb.report.references import bibliography, bibtex
 
 MANIFEST = "brnb-manifest.json"
 STYLES = ("brnb.sty", "brnbthesis.sty")
-GENERATED = ("numbers.tex", "published.tex", "references.bib")
+GENERATED = ("numbers.tex", "published.tex", "references.bib", "bibliography.tex")
 FOLDERS = ("figures", "tables", "algorithms")
 
 
@@ -77,6 +77,7 @@ def vouched(pipeline: Pipeline) -> dict[str, bytes]:
         "numbers.tex": numbers.render(recorded, lang).encode(),
         "published.tex": published.render(lang).encode(),
         "references.bib": bibtex().encode(),
+        "bibliography.tex": bibliography(lang).encode(),
     }
 
 

@@ -155,7 +155,7 @@ def test_what_a_failed_run_has_torn_is_not_handed_over(done, dest, capsys):
     assert cli.main(["export", str(dest), "--anyway"]) == 0
     assert set(content(dest)) == {
         *("brnb.sty", "brnbthesis.sty", "numbers.tex", "published.tex"),
-        *("references.bib", "tables/tab-x.csv"),
+        *("bibliography.tex", "references.bib", "tables/tab-x.csv"),
         MANIFEST,
     }
     assert r"\brnbdefine{first.length}{3,14}" in (dest / "numbers.tex").read_text()
