@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from brnb import data
 from brnb.report.figures import figure
 from brnb.report.labels import label
 from brnb.report.tables import frame
@@ -53,9 +54,14 @@ def tab21() -> "pd.DataFrame":
     return printed.assign(**{name: printed[name].map(Decimal) for name in CRITERIA[:3]})
 
 
-def tab06() -> "pd.DataFrame":
-    """Table 6, as published."""
-    return frame(load("economics", "tab06", "rows"))
+def tab06(lang: str) -> "pd.DataFrame":
+    """Table 6 as published, with what this project does about each risk and what shows it."""
+    here = data.read("chapters/risks.yaml")
+    rows = [
+        row | {"here": here[row["risk"]][lang], "shown_by": here[row["risk"]]["evidence"]}
+        for row in load("economics", "tab06", "rows")
+    ]
+    return frame(rows)
 
 
 def tab_decision(

@@ -13,9 +13,11 @@ from typing import Any
 
 from brnb.pipeline import Pipeline
 from brnb.report import numbers, published
+from brnb.report.references import bibliography, bibtex
 
 MANIFEST = "brnb-manifest.json"
 STYLES = ("brnb.sty", "brnbthesis.sty")
+GENERATED = ("numbers.tex", "published.tex", "references.bib", "bibliography.tex")
 FOLDERS = ("figures", "tables", "algorithms")
 
 
@@ -74,6 +76,8 @@ def vouched(pipeline: Pipeline) -> dict[str, bytes]:
     return files | {
         "numbers.tex": numbers.render(recorded, lang).encode(),
         "published.tex": published.render(lang).encode(),
+        "references.bib": bibtex().encode(),
+        "bibliography.tex": bibliography(lang).encode(),
     }
 
 
@@ -180,7 +184,7 @@ def _read_manifest(dest: Path) -> dict[str, str]:
 def _is_ours(name: str) -> bool:
     """Whether export could have written `name`: a damaged manifest must not reach other folders."""
     parts = PurePosixPath(name).parts
-    return parts in {(name,) for name in (*STYLES, "numbers.tex", "published.tex")} or (
+    return parts in {(name,) for name in (*STYLES, *GENERATED)} or (
         len(parts) == 2 and parts[0] in FOLDERS and parts[1] != ".."
     )
 

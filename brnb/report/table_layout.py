@@ -14,6 +14,7 @@ _SLACK = 3  # points that rounding of glyphs and bold type may take
 _UPRIGHT = ((r"\small", 10.95, 5.0), (r"\footnotesize", 10.0, 4.0), (r"\footnotesize", 10.0, 3.0))
 _SIDEWAYS = ((r"\small", 10.95, 5.0), (r"\footnotesize", 10.0, 3.0), (r"\scriptsize", 8.5, 3.0))
 _WRAPPED = 7  # em: narrower columns never wrap
+_EVENNESS = 0.7  # of shares: 1 gives a column of ten times the text ten times the width
 _SYLLABLES = 4.2  # em: the longest piece that hyphenation leaves of a word
 _WORD = re.compile(r"[^\W\d_]+[.,;:!?)]*")
 
@@ -59,7 +60,9 @@ def fit(headers: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequenc
                 return Layout(command, size, gap, [None] * len(headers), turned)
         rest = room / size - sum(wide for j, wide in enumerate(natural) if j not in least)
         if least and sum(least.values()) <= rest:
-            shares = _shares({j: natural[j] for j in least}, least, rest)
+            full = {j: natural[j] for j in least}
+            mean = {j: sum(width(text, 1) for text in columns[j]) / len(cells) for j in least}
+            shares = _shares(full, mean, least, rest)
             widths = [size * shares[j] if j in shares else None for j in range(len(headers))]
             return Layout(command, size, gap, widths, turned)
     return Layout(command, size, gap, [None] * len(headers), turned)
@@ -74,16 +77,19 @@ def _least(text: str) -> float:
     )
 
 
-def _shares(natural: dict[int, float], least: dict[int, float], room: float) -> dict[int, float]:
-    """Widths between the least and the natural one, in proportion to square roots.
+def _shares(
+    natural: dict[int, float], mean: dict[int, float], least: dict[int, float], room: float
+) -> dict[int, float]:
+    """Widths between the least and the natural one, more for columns that hold more text.
 
-    A column ten times longer gets three times the width, not all of it.
+    In proportion to a power of the mean width: one long cell does not take the others' room.
     """
+    weight = {j: max(mean[j], 1) ** _EVENNESS for j in natural}
     settled: dict[int, float] = {}
     while shared := natural.keys() - settled.keys():
         left = room - sum(settled.values())
-        total = sum(natural[j] ** 0.5 for j in shared)
-        share = {j: left * natural[j] ** 0.5 / total for j in shared}
+        total = sum(weight[j] for j in shared)
+        share = {j: left * weight[j] / total for j in shared}
         short = {j: least[j] for j in shared if share[j] < least[j]}
         full = {j: natural[j] for j in shared if share[j] > natural[j]}
         if not short and not full:

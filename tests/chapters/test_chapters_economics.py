@@ -1,8 +1,12 @@
 """What fits where, and what strategies are worth, against hand calculation."""
 
+from pathlib import Path
+
 import pytest
 
 from brnb.chapters import economics
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_where_the_approaches_of_table_5_fit():
@@ -38,3 +42,10 @@ def test_shares_are_the_same_for_the_same_seed():
     assert first.equals(second)
     assert first["best_share"].sum() == pytest.approx(100)
     assert first["utility"][1] == pytest.approx(0.285)  # 0.34 - 0.015 - 0.02 - 0.02
+
+
+def test_every_risk_of_table_6_has_an_answer_and_something_that_shows_it():
+    frame = economics.tab06("pt")
+    assert list(frame["risk"][:2]) == ["Falha de GPU", "Overflow de memória"]
+    for evidence in ", ".join(frame["shown_by"]).split(", "):
+        assert evidence.startswith("tab-") or (ROOT / evidence).is_file()

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -13,7 +14,10 @@ from brnb.report import figures
 from brnb.report.algorithms import write_algorithms
 from brnb.report.document import write_document
 from brnb.report.numbers import render
+from brnb.report.references import bibliography
 from brnb.report.tables import write_table
+
+TEMPLATE = Path(__file__).parents[2] / "reports/template"
 
 HOSTILE = [
     "a & b % c $ d # e _ f { } ~ ^ \\ < > | \" ' ` *", "[x] start", "* star", "\\end{document}",
@@ -147,3 +151,17 @@ def test_an_unknown_table_is_an_error(profile, tmp_path):
     )
     with pytest.raises(AssertionError, match=r"No table 'tab_x' in \./tables"):
         latexmk(tmp_path, "main.tex")
+
+
+@needs_latex
+def test_the_template_compiles_with_what_export_copies(profile, tmp_path):
+    write_document(profile, "pt")
+    source = (TEMPLATE / "dissertacao.tex").read_text("utf-8").replace("tab07", "tab02")
+    folder = tmp_path / "dissertacao"
+    shutil.copytree(profile, folder)
+    (folder / "dissertacao.tex").write_text(source, encoding="utf-8")
+    (folder / "bibliography.tex").write_text(bibliography("pt"), encoding="utf-8")
+    text, log = latexmk(folder, "dissertacao.tex")
+    assert "perplexidade de 4,58; a dissertação publica 4,58" in text
+    assert "HOCHREITER, S.; SCHMIDHUBER, J. Long short-term memory." in text
+    assert not re.search(r"undefined|Package brnb Warning", log)

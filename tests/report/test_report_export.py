@@ -154,7 +154,8 @@ def test_what_a_failed_run_has_torn_is_not_handed_over(done, dest, capsys):
     assert not dest.exists()
     assert cli.main(["export", str(dest), "--anyway"]) == 0
     assert set(content(dest)) == {
-        *("brnb.sty", "brnbthesis.sty", "numbers.tex", "published.tex", "tables/tab-x.csv"),
+        *("brnb.sty", "brnbthesis.sty", "numbers.tex", "published.tex"),
+        *("bibliography.tex", "references.bib", "tables/tab-x.csv"),
         MANIFEST,
     }
     assert r"\brnbdefine{first.length}{3,14}" in (dest / "numbers.tex").read_text()
