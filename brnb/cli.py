@@ -150,7 +150,9 @@ def verify(profile: Profile = "smoke") -> None:
     "brnb where versions/v6-release-candidate/"
 )
 def where(
-    id: Annotated[str, typer.Argument(help="of a table, a figure, a number, or a path of the dissertation")],
+    id: Annotated[
+        str, typer.Argument(help="of a table, a figure, a number, or a path of the dissertation")
+    ],
     profile: Profile = "smoke",
 ) -> None:
     """Which run, cell and function make a table, a figure or a number, and from what."""

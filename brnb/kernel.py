@@ -15,7 +15,6 @@ from brnb import fingerprint, progress
 from brnb.params import literals
 from brnb.sources import normalise
 
-
 INTERRUPTED = {
     "pt": "Interrompido. Execute esta célula de novo: um treinamento continua do último checkpoint.\n"
     "Para recomeçar do zero, apague antes a pasta {work}.",

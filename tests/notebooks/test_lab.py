@@ -1,4 +1,4 @@
-"""A chapter in the real JupyterLab, in a real browser: it opens, Run All runs it, and it is read."""
+"""A chapter in the real JupyterLab, in a real browser: it opens, and Run All runs it."""
 
 import json
 

@@ -58,7 +58,8 @@ def write_notebook(
         cell["id"] = f"cell-{number}"
         if cell["cell_type"] == "code":
             cell |= {"outputs": [], "execution_count": None}
-    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
     path.write_text(json.dumps(notebook), encoding="utf-8")
 
 
