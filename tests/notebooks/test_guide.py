@@ -91,8 +91,6 @@ def test_another_corpus_and_base_run_by_parameters_alone(study):
     runs = study / "reports/study/runs"
     corpus = json.loads((runs / "corpus/receipt.json").read_text())
     assert corpus["metrics"]["documents_read"] == len(PLACES) ** 3
-    adapted = json.loads(
-        (runs / "sft_qlora_llama31_8b_instruct_canarim10k/hf/config.json").read_text()
-    )
-    assert adapted["hidden_size"] == 32
+    merged = runs / "sft_qlora_llama31_8b_instruct_canarim10k/hf/config.json"
+    assert json.loads(merged.read_text())["hidden_size"] == 32
     assert (study / "reports/study/tables/tab12.csv").is_file()
