@@ -28,7 +28,9 @@ def jupyter_lab(project: Path) -> Iterator[str]:
     kernels.mkdir(parents=True, exist_ok=True)
     shutil.copy(project / "profiles/ipython_kernel_config.py", kernels)
     settings = {"JUPYTER_CONFIG_PATH": str(project / "profiles/jupyter")}
-    settings |= {"IPYTHONDIR": str(kernels.parent), "JUPYTER_RUNTIME_DIR": str(project / "work")}
+    # Nothing of whoever runs the tests: settings, the tabs that were open last.
+    own = {"IPYTHONDIR": "ipython", "JUPYTER_CONFIG_DIR": "config"}
+    settings |= {name: str(project / "work" / folder) for name, folder in own.items()}
     options = [f"--ServerApp.port={port}", f"--IdentityProvider.token={TOKEN}", "--no-browser"]
     options += ["--ServerApp.ip=127.0.0.1", "--allow-root", "--LabApp.expose_app_in_browser=True"]
     with (project / "work/lab.log").open("wb") as log:
@@ -74,13 +76,17 @@ def browser_page() -> Iterator[Any]:
 def run_all(page: Any, address: str, timeout: float = 5 * MINUTES) -> None:
     """Open a notebook, execute all its cells, and wait for the last."""
     page.goto(address)
-    indicator = page.locator(".jp-NotebookPanel .jp-Notebook-ExecutionIndicator")
-    indicator.and_(page.locator("[data-status=idle]")).wait_for()
-    page.evaluate("() => void jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.wait_for_function(READY)
+    page.evaluate("() => void window.jupyterapp.commands.execute('notebook:run-all-cells')")
     page.wait_for_function(FINISHED, timeout=timeout)
 
 
-CELLS = "jupyterapp.shell.currentWidget.content.model.cells"
+READY = """() => {
+  const panel = window.jupyterapp?.shell.currentWidget;
+  const kernel = panel?.sessionContext?.session?.kernel;
+  return panel?.content?.isVisible && panel.sessionContext.isReady && kernel?.status === 'idle';
+}"""
+CELLS = "window.jupyterapp.shell.currentWidget.content.model.cells"
 FINISHED = f"""() => {{
   const cells = Array.from({CELLS}).filter(cell => cell.type === 'code');
   const failed = cells.some(cell => cell.outputs.toJSON().some(o => o.output_type === 'error'));
