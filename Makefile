@@ -55,8 +55,10 @@ git: .venv/ready
 	git config filter.nbstripout.smudge cat
 	pre-commit install
 
+# JupyterLab in Portuguese, for this machine only and with a token; params/ and reports/ are beside.
 lab: .venv/ready
-	jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.allow_remote_access=False notebooks
+	JUPYTER_CONFIG_PATH='$(CURDIR)/profiles/jupyter' jupyter lab --ServerApp.ip=127.0.0.1 \
+		--ServerApp.allow_remote_access=False --LabApp.default_url=/lab/tree/notebooks
 
 check: .venv/ready
 	brnb check

@@ -171,9 +171,14 @@ def freeze(
     print(write(Pipeline(profile), name, folder))
 
 
-@app.command(epilog="brnb where tab-v1-legibility; brnb where v1.val_ppl")
+@app.command(
+    epilog="brnb where tab-v1-legibility; brnb where v1.val_ppl; "
+    "brnb where versions/v6-release-candidate/"
+)
 def where(
-    id: Annotated[str, typer.Argument(help="of a table, a figure or a number")],
+    id: Annotated[
+        str, typer.Argument(help="of a table, a figure, a number, or a path of the dissertation")
+    ],
     profile: Profile = "smoke",
 ) -> None:
     """Which run, cell and function make a table, a figure or a number, and from what."""

@@ -16,8 +16,8 @@ from brnb.params import literals
 from brnb.sources import normalise
 
 INTERRUPTED = {
-    "pt": "Interrompido. Execute esta célula de novo: um treinamento continua do último checkpoint.\n"
-    "Para recomeçar do zero, apague antes a pasta {work}.",
+    "pt": "Interrompido. Execute esta célula de novo: um treinamento continua do último "
+    "checkpoint.\nPara recomeçar do zero, apague antes a pasta {work}.",
     "en": "Interrupted. Run this cell again: a training goes on from its last checkpoint.\n"
     "To begin anew, delete the folder {work} first.",
 }
@@ -71,8 +71,9 @@ def unclean(notebook: Path, code: Mapping[str, str], executed: Iterable[str]) ->
 def watch(failed: Callable[[str], None], lang: str, work: Path) -> None:
     """Call `failed` with the exception of every cell that raises one, if this is a kernel.
 
-    An interrupt says in two lines how to go on, or to begin anew without what is in `work`, instead of a traceback through the libraries. When
-    papermill shuts a kernel down it interrupts it first, which is no error worth a line.
+    An interrupt says in two lines how to go on, or to begin anew without what is in `work`, instead
+    of a traceback through the libraries. When papermill shuts a kernel down it interrupts it first,
+    which is no error worth a line.
     """
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if shell is None:

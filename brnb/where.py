@@ -7,6 +7,7 @@ import ast
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from brnb.chapters.names import function_names
@@ -15,6 +16,7 @@ from brnb.params import ParameterError
 from brnb.pipeline import Pipeline
 from brnb.receipt import read_receipt
 from brnb.sources import read_source
+from brnb.thesis import load
 
 
 @dataclass(frozen=True)
@@ -43,16 +45,19 @@ class Origin:
         return "\n".join([self.id, *(f"  {name:<11} {value}" for name, value in lines.items())])
 
 
-def where(pipeline: Pipeline, id: str) -> list[Origin]:
+def where(pipeline: Pipeline, id: str) -> list["Origin | Counterpart"]:
     """Every run of a profile that makes this artefact or number (``v1.val_ppl``).
 
-    Receipts say it of runs that have finished, the notebooks' cells of the others.
+    Receipts say it of runs that have finished, the notebooks' cells of the others. A path of the
+    dissertation's own repository (``versions/…``) leads to the run that stands in its place.
 
     Raises
     ------
     ParameterError
         If no run makes it; names the nearest artefact.
     """
+    if "/" in id:
+        return [_counterpart(pipeline, id)]
     listed = {run: _listed(pipeline, run) for run in pipeline.runs}
     runs = [run for run, ids in listed.items() if id in ids]
     runs = runs or [run for run in pipeline.runs if _cell(pipeline, run, id)]
@@ -60,6 +65,30 @@ def where(pipeline: Pipeline, id: str) -> list[Origin]:
         known = {name for ids in listed.values() for name in ids}
         raise ParameterError(f"no run of profile {pipeline.profile} makes {id!r}{_near(id, known)}")
     return [_origin(pipeline, run, id) for run in runs]
+
+
+@dataclass(frozen=True)
+class Counterpart:
+    """What stands here in the place of a path of the dissertation's repository."""
+
+    path: str
+    run: str
+    files: list[Path]  # relative to the project
+
+    def __str__(self) -> str:
+        lines = [f"  {'file':<11} {file}" for file in self.files]
+        return "\n".join([self.path, f"  {'run':<11} {self.run}", *lines])
+
+
+def _counterpart(pipeline: Pipeline, path: str) -> Counterpart:
+    known = load("artefact_paths")
+    for entry in known:
+        if fnmatch(path, entry["path"]) or path.rstrip("/") == entry["path"].rstrip("/*"):
+            run = entry["run"]
+            home = pipeline.reports.relative_to(pipeline.root)
+            return Counterpart(path, run, [home / f.format(run=run) for f in entry["files"]])
+    near = _near(path, {entry["path"] for entry in known})
+    raise ParameterError(f"the dissertation names no {path!r}{near}")
 
 
 def _near(id: str, known: set[str]) -> str:

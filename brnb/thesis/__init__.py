@@ -25,6 +25,8 @@ Each YAML file of this folder is one set of facts, and every fact carries its pl
     Algorithms 1-22: their steps, and what runs and what checks them here.
 ``full_cost``, ``roadmap``
     What the full cost of C.2.1.1 and the roadmaps leave open, as assumptions of this project.
+``artefact_paths``
+    The files that the dissertation names, and the runs and files here in their place.
 ``register/…``
     Every numbered equation and what computes it, see `brnb.theory.register`.
 ``prompts``

@@ -8,6 +8,7 @@ from typing import Any
 from mini_schema import MiniParams
 
 from brnb.parameter_cells import documented
+from brnb.params import Params
 from brnb.pipeline import Pipeline
 
 FIRST = """
@@ -39,10 +40,12 @@ receipt = run.close()
 """
 
 
-def write_notebook(path: Path, code: str, parameters: dict[str, Any]) -> None:
+def write_notebook(
+    path: Path, code: str, parameters: dict[str, Any], schema: type[Params] = MiniParams
+) -> None:
     """Write a notebook: a parameters cell, a prose cell, and the code split at ``#%%``."""
     values = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
-    first = documented(values, MiniParams)
+    first = documented(values, schema)
     cells = [
         {"cell_type": "code", "source": first, "metadata": {"tags": ["parameters"]}},
         {"cell_type": "markdown", "source": "# Prosa", "metadata": {}},
@@ -55,7 +58,8 @@ def write_notebook(path: Path, code: str, parameters: dict[str, Any]) -> None:
         cell["id"] = f"cell-{number}"
         if cell["cell_type"] == "code":
             cell |= {"outputs": [], "execution_count": None}
-    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
     path.write_text(json.dumps(notebook), encoding="utf-8")
 
 
