@@ -19,9 +19,7 @@ from brnb.report.labels import find_label, format_number, label
 _FEW = 8  # names of a kind that are printed
 
 
-def opening(
-    pipeline: Pipeline, run: str, lang: str, count: int, changed: Mapping[str, Any]
-) -> str:
+def opening(pipeline: Pipeline, run: str, lang: str, count: int, changed: Mapping[str, Any]) -> str:
     """Title of a chapter, what its profile is for, what it needs and makes, how long it takes.
 
     Parameters
@@ -49,7 +47,9 @@ def closing(result: receipt.Receipt, home: Path, lang: str) -> str:
     named = {kind: sorted(set(names)) for kind, names in sorted(files.items()) if kind != "runs"}
     lines = {kind: _names(names) for kind, names in named.items()}
     if result.numbers:
-        lines["numbers"] = f"{len(result.numbers)} (\\brnb{{{next(iter(sorted(result.numbers)))}}}…)"
+        lines["numbers"] = (
+            f"{len(result.numbers)} (\\brnb{{{next(iter(sorted(result.numbers)))}}}…)"
+        )
     left = sorted({name.partition("/")[2].partition("/")[0] for name in files.get("runs", ())})
     lines["run_files"] = f"runs/{result.run}: {_names([*left, 'receipt.json'])}"
     spent = _time(result.seconds, lang)

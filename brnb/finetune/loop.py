@@ -184,9 +184,7 @@ class Finetuning:
     def save_is_due(self) -> bool:
         """Whether the training ends, `checkpoint_seconds` are over, or a pause is wanted."""
         ends = self.step == self.steps
-        return ends or save_is_due(
-            self.saved, self.step, self.params, self.world, self.progress
-        )
+        return ends or save_is_due(self.saved, self.step, self.params, self.world, self.progress)
 
     def due(self, every: int) -> bool:
         """Whether something that happens every so many steps does now, or the training ends."""

@@ -60,7 +60,9 @@ def stability(params: "ArchitectureParams", rows: "Rows", folder: Path) -> "pd.D
                 changes = {"learning_rate": rate, "tokens": sweep.tokens}
                 recipe = params.training(form, seed, **changes)
                 measure = partial(_measured, rows=rows, window=params.seq_len)
-                note = noted_training(titled(recipe, name, rate, seed), rows, folder, __name__, measure)
+                note = noted_training(
+                    titled(recipe, name, rate, seed), rows, folder, __name__, measure
+                )
                 row = {"form": name, "learning_rate": rate, "seed": seed} | note | bounds
                 lost = note["loss"] is None or note["loss"] >= bounds["unigram"]
                 table.append(row | {"diverged": lost})
