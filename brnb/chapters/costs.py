@@ -15,6 +15,7 @@ from brnb.thesis import load
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from brnb.theory.trainings import FinishedTraining
@@ -199,7 +200,7 @@ def fig_cost_pareto(
     low, high = axis.get_ylim()
     if high - low < NARROWEST:  # two equal results should look equal
         axis.set_ylim((low + high - NARROWEST) / 2, (low + high + NARROWEST) / 2)
-    axis.set_xscale("log")
+    _plain_log(axis)
     axis.set_xlabel(label("usd" if priced else unit, lang))
     axis.set_ylabel(label("bits_per_byte", lang))
     fig.legend(loc="outside lower center", ncols=3, fontsize=8)
@@ -210,3 +211,13 @@ def _time_unit(trainings: Sequence["FinishedTraining"]) -> tuple[str, int]:
     """Label and seconds of the unit in which the shortest training is not far below one."""
     short = min((run.seconds for run in trainings), default=0) < SHORT
     return ("training_seconds", 1) if short else ("training_hours", 3600)
+
+
+def _plain_log(axis: "Axes") -> None:
+    """A logarithmic axis whose ticks are numbers at 1, 2 and 5 of a decade: they do not collide."""
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.xaxis.set_major_formatter(ScalarFormatter())
+    axis.xaxis.set_minor_formatter(NullFormatter())
