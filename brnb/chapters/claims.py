@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PARTS = {"14": "A", "15": "B", "16": "B", "17": "B", "18": "B", "19": "B", "20": "C", "21": "C"}
-COLOURS = ("#2e7d32", "#9ccc65", "#c62828", "#ef6c00", "#6a1b9a", "#9e9e9e")  # as KINDS
+COLOURS = ("#029e73", "#56b4e9", "#d55e00", "#de8f05", "#cc78bc", "#cccccc")  # as KINDS
+HATCHES = ("", "..", "//", "xx", "\\\\", "")  # the same in grey print
 
 
 def part(claim: Claim) -> str:
@@ -61,11 +62,17 @@ def fig_verdicts(audited: Audit, lang: str) -> "Figure":
     """Claims by part and verdict, as stacked bars."""
     table = tab_verdicts(audited, lang).iloc[:-1]
     drawn, axes = figure(height=0.35 * len(table) + 1.4)
-    left = [0] * len(table)
-    for kind, colour in zip(VERDICT_KINDS, COLOURS, strict=True):
+    left, look = [0] * len(table), {"edgecolor": "white", "linewidth": 0.4}
+    for kind, colour, hatch in zip(VERDICT_KINDS, COLOURS, HATCHES, strict=True):
         word = verdict_word(kind, lang)
         counts = [int(count) for count in table[word.capitalize()]]
-        axes.barh(list(table["part"]), counts, left=left, color=colour, label=word)
+        axes.barh(
+            list(table["part"]),
+            counts,
+            left=left,
+            label=word,
+            **look | {"color": colour, "hatch": hatch},
+        )
         left = [start + count for start, count in zip(left, counts, strict=True)]
     axes.invert_yaxis()
     axes.set_xlabel(label("claims", lang))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from brnb.chapters.costs import PHASES
 from brnb.chapters.planner import WITHIN
 from brnb.report.labels import label
 from brnb.report.sentences import listed, sentence
@@ -80,6 +81,27 @@ def unpriced(costs: Sequence["RunCost"], lang: str) -> list[str]:
         runs = [cost.run for cost in costs if cost.gpu == gpu and cost.usd is None]
         lines.append(sentence("say_unpriced_gpu", lang, gpu=gpu, runs=listed(runs, lang)))
     return lines
+
+
+def say_shares(times: "pd.DataFrame", lang: str) -> str:
+    """Which phase takes most of the dissertation's hours, and which most of ours.
+
+    `times` is that of `brnb.chapters.costs.tab01`; runs without published hours do not count.
+    """
+    both = times[times["hours_published"].notna()]
+    said = []
+    for source in ("published", "ours"):
+        hours = both[f"hours_{source}"].map(lambda value: float(value or 0)).fillna(0)
+        phases = {
+            phase: float(hours[both["run"].str.startswith(starts)].sum())
+            for phase, starts in PHASES.items()
+        }
+        longest = max(phases, key=lambda phase: phases[phase])
+        total = sum(phases.values())
+        said.append((label(longest, lang), phases[longest] / total if total else None))
+    (theirs, their_share), (ours, our_share) = said
+    shares = {"their_share": their_share, "our_share": our_share}
+    return sentence("say_shares", lang, theirs=theirs, ours=ours, **shares)
 
 
 def say_spread(lists: "pd.DataFrame", lang: str) -> str:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from brnb.report.figures import figure, look
-from brnb.report.labels import label
+from brnb.report.labels import format_number, label
 from brnb.report.tables import AsPrinted, frame
 from brnb.theory import thesis_tables
 from brnb.theory.costs import CostRow, RunCost, exact, hardware_id, receipt_cost
@@ -15,12 +15,24 @@ from brnb.thesis import load
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from brnb.theory.trainings import FinishedTraining
 
 Usage = Iterable[Mapping[str, Any]]
 FRONTS = {"early": ("0.6", "--"), "v6": ("black", "-")}  # of each cleaning: colour and line
+PHASES = {
+    "character_rnn": ("v1", "v2", "v3"),
+    "subword_rnn": ("v4",),
+    "transformers": ("v5", "v6"),
+    "phase_cpt": ("cpt_",),
+    "phase_sft": ("sft_",),
+    "phase_evaluation": ("eval_",),
+}
+"""Phases of the dissertation by how the ids of their runs begin."""
+HATCHES = ("", "//", "..", "xx", "", "--")
+SHORT = 360  # seconds: trainings below this are drawn in seconds
 NARROWEST = 0.2  # bits per byte that the axis spans at least
 
 
@@ -130,22 +142,57 @@ def tab_price_lists() -> "pd.DataFrame":
     return frame(rows)
 
 
+def fig_cost_shares(times: "pd.DataFrame", lang: str) -> "Figure":
+    """Where the hours go: the dissertation's and ours, each stacked by phase and adding up to 100%.
+
+    Parameters
+    ----------
+    times
+        Of `tab01`: ``run``, ``hours_published`` and ``hours_ours``; runs without published hours
+        are left out of both bars.
+    lang
+        "pt" or "en".
+    """
+    both = times[times["hours_published"].notna()]
+    fig, axis = figure(2.3)
+    names = []
+    for row, source in enumerate(("published", "ours")):
+        hours = both[f"hours_{source}"].map(lambda value: float(value or 0)).fillna(0)
+        total, left = float(hours.sum()), 0.0
+        for place, (phase, starts) in enumerate(PHASES.items()):
+            part = float(hours[both["run"].str.startswith(starts)].sum())
+            share = 100 * part / total if total else 0.0
+            style = {"color": f"C{place}", "hatch": HATCHES[place], "edgecolor": "white"}
+            text = None if row else label(phase, lang)
+            axis.barh([row], [share], left=[left], height=0.6, label=text, **style)
+            left += share
+        shown = format_number(total, lang, 1 if total >= 1 else 3, "h")
+        names.append(f"{label(source, lang)} ({shown})")
+    axis.set_yticks(range(len(names)), names)
+    axis.invert_yaxis()
+    axis.set(xlim=(0, 100), xlabel=label("share_of_hours", lang))
+    axis.grid(visible=False, axis="y")
+    fig.legend(loc="outside lower center", ncols=3, fontsize=8)
+    return fig
+
+
 def fig_cost_pareto(
     trainings: Sequence["FinishedTraining"], usd: Mapping[str, Decimal | None], lang: str
 ) -> "Figure":
     """Bits per byte against the cost of every run, with the front of each cleaning.
 
-    The cost is money where every run has a price, else hours. Bits per byte of two cleanings are
+    The cost is money where every run has a price, else time. Bits per byte of two cleanings are
     of two texts: each has a front of its own.
     """
     fig, axis = figure(3.8)
     shown = [run for run in trainings if run.bits_per_byte is not None]
     prices = {run.run: usd.get(run.run) for run in shown}
     priced = bool(shown) and None not in prices.values()
+    unit, scale = _time_unit(shown)
     for cleaning, (color, line) in FRONTS.items():
         points = []
         for run in (run for run in shown if run.cleaning == cleaning):
-            x = float(prices[run.run] or 0) if priced else run.seconds / 3600
+            x = float(prices[run.run] or 0) if priced else run.seconds / scale
             points.append((x, float(run.bits_per_byte or 0)))
             style = look(run.run) | {"linestyle": "none"}
             axis.plot(*points[-1], label=run.run, markersize=6, **style)
@@ -158,8 +205,24 @@ def fig_cost_pareto(
     low, high = axis.get_ylim()
     if high - low < NARROWEST:  # two equal results should look equal
         axis.set_ylim((low + high - NARROWEST) / 2, (low + high + NARROWEST) / 2)
-    axis.set_xscale("log")
-    axis.set_xlabel(label("usd" if priced else "training_hours", lang))
+    _plain_log(axis)
+    axis.set_xlabel(label("usd" if priced else unit, lang))
     axis.set_ylabel(label("bits_per_byte", lang))
     fig.legend(loc="outside lower center", ncols=3, fontsize=8)
     return fig
+
+
+def _time_unit(trainings: Sequence["FinishedTraining"]) -> tuple[str, int]:
+    """Label and seconds of the unit in which the shortest training is not far below one."""
+    short = min((run.seconds for run in trainings), default=0) < SHORT
+    return ("training_seconds", 1) if short else ("training_hours", 3600)
+
+
+def _plain_log(axis: "Axes") -> None:
+    """A logarithmic axis whose ticks are numbers at 1, 2 and 5 of a decade: they do not collide."""
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.xaxis.set_major_formatter(ScalarFormatter())
+    axis.xaxis.set_minor_formatter(NullFormatter())

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from brnb.latency.study import TimedContestant
 
 FAMILIES = {"dense": "C0", "moe": "C1"}
+HATCHES = ("", "//", "..", "\\\\", "xx")
 
 
 def tab_moe_models(lang: str) -> "pd.DataFrame":
@@ -138,7 +139,7 @@ def fig_moe_efficiency(summary: "pd.DataFrame", lang: str) -> "Figure":
 
 
 def _bars(summary: "pd.DataFrame", column: str, title: str, lang: str) -> "Figure":
-    """A bar a model, grouped by benchmark, coloured by family; intervals where there are some."""
+    """A bar a model, grouped by benchmark, coloured by family, hatched by model for grey print; intervals too."""
     benchmarks = [name for name in BENCHMARKS if (summary["benchmark"] == name).any()]
     models = list(dict.fromkeys(summary["model"]))
     fig, axis = figure(3.0)
@@ -153,7 +154,9 @@ def _bars(summary: "pd.DataFrame", column: str, title: str, lang: str) -> "Figur
             ends = [values - low, high - values]
         shade = 0.45 + 0.55 * (1 - place / len(models))
         look = {"color": FAMILIES[rows["family"].iloc[0]], "alpha": shade}
-        axis.bar(at, values, 0.9 * width, yerr=ends, capsize=1.5, label=model, **look)
+        look |= {"hatch": HATCHES[place % len(HATCHES)], "edgecolor": "white", "ecolor": "black"}
+        name = find_label(model, lang) or model
+        axis.bar(at, values, 0.9 * width, yerr=ends, capsize=1.5, label=name, **look)
     axis.set_xticks(range(len(benchmarks)), [_name(name, lang) for name in benchmarks])
     axis.set_ylabel(title)
     axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from brnb.report.figures import figure, look
+from brnb.report.figures import MARKERS, figure
 from brnb.report.labels import label
 from brnb.report.tables import frame
 
@@ -93,19 +93,22 @@ def tab_quantization_speed(rows: Sequence["SchemeRow"], lang: str) -> "pd.DataFr
 def fig_quantization_frontier(rows: Sequence["SchemeRow"], lang: str) -> "Figure":
     """What each scheme adds to the bits per byte against the size of its file, model by model."""
     models = list(dict.fromkeys(row.model for row in rows))
-    fig, panels = figure(3.6, ncols=len(models), sharey=True, squeeze=False)
+    fig, panels = figure(4.4, ncols=len(models), sharey=True, squeeze=False)
     for axes, model in zip(panels[0], models, strict=True):
         for i, row in enumerate(row for row in rows if row.model == model):
             spread = [[row.change - row.low], [row.high - row.change]]
-            style = look(model) | {"linestyle": "none", "markersize": 4}
+            style = {"linestyle": "none", "markersize": 5, "color": f"C{i % 8}", "linewidth": 1}
+            style |= {"marker": MARKERS[i % len(MARKERS)], "label": label(row.scheme, lang)}
+            if i >= len(MARKERS):
+                style["markerfacecolor"] = "white"
             axes.errorbar([row.disk / 1e6], [row.change], yerr=spread, capsize=2, **style)
-            axes.annotate(
-                label(row.scheme, lang), (row.disk / 1e6, row.change), fontsize=6,
-                xytext=(3, 3 + 6 * (i % 3)), textcoords="offset points",
-            )  # fmt: skip
         axes.axhline(0, color="black", linestyle="--", linewidth=0.8)
         axes.set(title=model, xlabel=label("disk_mb", lang))
-    panels[0][0].set_ylabel(label("change", lang))
+    unit = label("bits_per_byte", lang).lower()
+    panels[0][0].set_ylabel(f"{label('change', lang)} ({unit})")
+    named = max(panels[0], key=lambda axes: len(axes.containers))
+    handles, names = named.get_legend_handles_labels()
+    fig.legend(handles, names, loc="outside lower center", ncols=5, fontsize=8)
     return fig
 
 

@@ -103,11 +103,12 @@ def fig_scaling_law(
         if name in predictions:
             prediction = predictions[name]
             at = (prediction.parameters, prediction.predicted)
-            axis.plot(*at, "x", color=color, markersize=8, markeredgewidth=1.5)
+            told = f"{label('predicted_loss', lang)}: {label(name, lang).lower()}"
+            cross = {"color": color, "marker": "xP"[place % 2], "markersize": 8, "ls": "none"}
+            axis.plot(*at, label=told, **cross)
     losses = [t.loss for t in trained]
     look = {"markerfacecolor": "none", "color": "black", "markersize": 5}
     axis.plot(sizes, losses, "o", label=label("trainings", lang), **look)
-    axis.plot([], [], "x", color="0.4", label=label("predicted_loss", lang))
     axis.set_xscale("log")
     _few_ticks(axis)
     axis.set_xlabel(label("non_embedding", lang))
@@ -156,7 +157,11 @@ def fig_scaling_exponents(fits: Mapping[str, "Fit"], lang: str) -> "Figure":
     axis.set_yticks(range(len(names)), names)
     axis.invert_yaxis()
     known = [*published.values(), *(fit.law.exponent for fit in fits.values())]
-    axis.set_xlim(0, 2 * max(known))  # an interval that says nothing runs out of the figure
+    edge = 2 * max(known)  # an interval that says nothing runs out of the figure: an arrow says so
+    axis.set_xlim(0, edge)
+    for row, fit in enumerate(fits.values()):
+        if fit.interval("exponent")[1] > edge:
+            axis.plot([edge], [row], ">", color="C0", clip_on=False)
     axis.set_xlabel(label("exponent", lang))
     axis.grid(visible=False, axis="y")
     return fig

@@ -8,7 +8,7 @@ from brnb.chapters import claims_words
 def test_verdicts_are_counted_and_named():
     counts = {"confirmed": 6, "rounding": 1, "wrong": 3, "not checkable": 0}
     assert claims_words.say_verdicts(counts, "pt") == (
-        "Das 10 afirmações, 60% se confirmam; as demais: 1 arredondamento e 3 errada."
+        "Das 10 afirmações, 60% se confirmam; as demais: arredondamento (1) e errada (3)."
     )
 
 
@@ -17,7 +17,7 @@ def test_the_errata_by_verdict():
         "place": ["002:eq:4.8", "x", "y"], "verdict": ["errada", "fato falso", "errada"]
     })  # fmt: skip
     assert claims_words.say_errata(errata, "pt") == (
-        "A errata tem 3 linhas: 2 errada e 1 fato falso. A de maiores consequências é 002:eq:4.8."
+        "A errata tem 3 linhas: errada (2) e fato falso (1). A de maiores consequências é 002:eq:4.8."
     )
 
 

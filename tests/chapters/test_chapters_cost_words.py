@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from brnb.chapters import cost_words
+from brnb.chapters.costs import fig_cost_shares
 from brnb.theory.costs import receipt_cost
 from brnb.theory.trainings import FinishedTraining
 
@@ -115,3 +116,27 @@ def test_cost_grows_with_size():
 def test_a_decision_that_holds_and_one_that_does_not(shares, said):
     table = pd.DataFrame({"strategy": ["A", "B"], "utility": [0.3, 0.2], "best_share": shares})
     assert said in cost_words.say_decision(table, "pt")
+
+
+def test_the_longest_phase_of_each():
+    times = pd.DataFrame({
+        "run": ["v1", "v6_rc16k_v5b", "cpt_x", "v7"], "hours_published": [1.0, 6.0, 3.0, None],
+        "hours_ours": [3.0, 1.0, None, 99.0],
+    })  # fmt: skip
+    assert cost_words.say_shares(times, "pt") == (
+        "Na dissertação, a fase mais longa é Transformers (v5 e v6), com 60% das horas; nas nossas "
+        "execuções, Caracteres (v1–v3), com 75%."
+    )
+
+
+def test_the_bars_of_hours_start_at_zero_and_add_up():
+    times = pd.DataFrame({
+        "run": ["v1", "v6_rc16k_v5b"], "hours_published": [1.0, 3.0], "hours_ours": [0.5, 0.5]
+    })  # fmt: skip
+    axis = fig_cost_shares(times, "pt").axes[0]
+    theirs = [bar for bars in axis.containers for bar in bars if bar.get_y() < 0.5]
+    assert min(bar.get_x() for bar in theirs) == 0
+    assert sum(bar.get_width() for bar in theirs) == pytest.approx(100)
+    assert [text.get_text() for text in axis.get_yticklabels()][
+        0
+    ] == "Publicado (4,0\N{NO-BREAK SPACE}h)"

@@ -243,3 +243,19 @@ def test_lexicon_covers_what_documents_say(docs: list[dict]) -> None:
             total += len(inner)
             known += sum(word in lexicon for word in inner)
     assert known == total
+
+
+def test_few_sentences_end_in_who_says_so() -> None:
+    tag = re.compile(
+        r"(, (segundo|informou|de acordo com|lembra|explica) [A-Z]|, como notici|, conforme a ata)"
+        r".*\.$"
+    )
+    sentences = [s for d in sample.documents(300, 11) for p in d["text"]["paragraphs"] for s in p]
+    assert sum(bool(tag.search(s)) for s in sentences) <= 0.1 * len(sentences)
+
+
+def test_money_has_two_decimals_or_is_in_millions() -> None:
+    one_decimal = re.compile(r"R\$ [\d.]+,\d(?!\d)(?! (mi|bi)lh)")
+    for entry in sample.documents(300, 11):
+        for paragraph in entry["text"]["paragraphs"]:
+            assert not [s for s in paragraph if one_decimal.search(s)]

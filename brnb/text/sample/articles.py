@@ -13,13 +13,15 @@ from brnb.text.sample.phrase import Phrase
 from brnb.text.sample.world import key, world
 
 COMMON = ("opiniao", "debate", "futuro")
-OPENER_SHARE, CLOSER_SHARE = 0.2, 0.3
+OPENER_SHARE, CLOSER_SHARE = 0.3, 0.16
 _HOSTS = ["gazeta-do-vale", "folha-da-serra", "tribuna-do-rio", "jornal-da-praca"]
 # Sentences that begin with their subject may follow an opener such as "além disso,".
 # A sentence that already says who says so, or what comes of it, is left as it is.
 _ATTRIBUTED = re.compile(
     r"[“:?]|[Ss]egundo |[Cc]onforme|acordo com|diss|diz |afirm|inform|estima|lembr|avali|ponde|reve"
     r"|garant|observ|apont|mostr|consider|sustent|acredit|pergunt|defend|indic|alert|explic|elogi"
+    r"|[Pp]ara [oa] |[Pp]ara [A-Z]|[Rr]esta |cont[oa]u|declar|coment|recomend|promet|cobr|pediu"
+    r"|anunci|respond|escreveu|relat|critic|brinc|protest|lament|conforme"
 )
 _ARTICLES = ("O ", "A ", "Os ", "As ", "Um ", "Uma ")
 

@@ -9,7 +9,8 @@ A template is a line of text with slots:
 ``{work#foi|foram}``             agreement in number
 ``{city2}``                      another pick of the same kind
 ``{city.river.do}``              an attribute of an entity, in one of its forms
-``{int:3:90} {dec:1:4}``         1.234 and 3,4; also ``pct``, ``money`` (in millions), ``year``
+``{int:3:90} {dec:1:4}``         1.234 and 3,4; also ``pct``, ``money`` (in millions), ``year``,
+``{price:4:19}``                 R$ 12,90: reais and centavos
 ``{count:1:9:gol:gols}``         a number and the noun in the right number
 ``{day} {time}``                 12 de março; 14h30
 ``[ontem|hoje]``                 one of the alternatives, which may hold slots
@@ -30,6 +31,7 @@ from brnb.text.sample.phrase import (
     decimal,
     integer,
     money,
+    price,
 )
 
 Clause = Callable[["Scene"], str]
@@ -210,6 +212,7 @@ _NUMBERS: Mapping[str, Callable[..., Clause]] = {
     "int": _number(lambda x: integer(int(x))),
     "year": _number(lambda x: str(int(x))),
     "dec": _number(decimal, step=0.1),
+    "price": _number(price, step=0.01),
     "pct": _number(lambda x: f"{decimal(x).removesuffix(',0')}%", step=0.5),
     "money": _number(money, step=0.1),
     "count": _count,

@@ -63,6 +63,12 @@ def decimal(value: float) -> str:
     return f"{value:.1f}".replace(".", ",")
 
 
+def price(reais: float) -> str:
+    """Reais and centavos: ``12.9`` as ``R$ 12,90``."""
+    whole, cents = divmod(round(100 * reais), 100)
+    return f"R$ {integer(whole)},{cents:02d}"
+
+
 def money(millions: float) -> str:
     """Reais in words, singular below two: ``R$ 1,4 milhão``, ``R$ 3,2 bilhões``."""
     value, one, many = (

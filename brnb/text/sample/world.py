@@ -200,7 +200,7 @@ class InventedWorld:
         )
 
     def _work(self) -> Phrase:
-        head, low, high = self._pick("work").split("=")
+        head, low, high, *millions = self._pick("work").split("=")
         length = int(low) + (int(high) - int(low)) * self._scene.random()
         return phrase(
             self._unique(lambda: f"{head} {self._pick('work_tail')}"),
@@ -209,7 +209,7 @@ class InventedWorld:
                 integer(int(length)) if length >= 20 else decimal(length).removesuffix(",0"),
                 gender=0,
             ),
-            cost=self._money(60, 6400),
+            cost=self._money(*map(int, millions)),
             deadline=self._year(2027, 2036),
             contractor=self._company_of("construção civil", "metalurgia", "energia", "logística"),
         )
