@@ -69,7 +69,9 @@ def tab_corpus_cleanings(report: CorpusReport) -> "pd.DataFrame":
     """
     rows = []
     for cleaning, parts in report.kept.items():
-        sizes = {name: sum(getattr(a, name) for a in parts.values()) for name in ("characters", "bytes")}
+        sizes = {
+            name: sum(getattr(a, name) for a in parts.values()) for name in ("characters", "bytes")
+        }
         rows.append({"cleaning": cleaning} | sizes)
     largest = max(row["bytes"] for row in rows)
     return frame([row | {"byte_share": row["bytes"] / largest} for row in rows])

@@ -110,7 +110,11 @@ def tab_portuguese_cost(
         rows.append(
             {"tokenizer": cost.vocabulary, "tokens_per_word": cost.portuguese}
             | {"english_tokens_per_word": cost.english, "premium": cost.premium}
-            | {"context_words": cost.context_words, "tflop": cost.tflop, "usd_per_million": cost.usd}
+            | {
+                "context_words": cost.context_words,
+                "tflop": cost.tflop,
+                "usd_per_million": cost.usd,
+            }
         )
     return frame(rows)
 

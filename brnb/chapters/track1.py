@@ -87,7 +87,9 @@ def tab_yardstick(
                 "bits_per_byte": record.result.bits_per_byte,
                 "ci_low": low,
                 "ci_high": high,
-                "validation_bits_per_byte": None if validation is None else validation.bits_per_byte,
+                "validation_bits_per_byte": None
+                if validation is None
+                else validation.bits_per_byte,
             }
         )
     return frame(rows)
@@ -115,7 +117,9 @@ def chosen_gap(records: Iterable["Record"]) -> tuple[float, float]:
     """
     gaps = [r.result.bits_per_byte - r.validation.bits_per_byte for r in records if r.validation]
     if not gaps:
-        raise ValueError("no run has results on both splits: run the chapters of the versions again")
+        raise ValueError(
+            "no run has results on both splits: run the chapters of the versions again"
+        )
     return sum(gaps) / len(gaps), max(map(abs, gaps))
 
 
@@ -156,7 +160,8 @@ def tab_nucleus(measured: Mapping[tuple[str, float], "Legibility"]) -> "pd.DataF
     names = ("short_piece_ratio", "short_piece_limit", "empty_samples", "guardrails_pass")
     names += ("repetition", "dictionary_share")
     rows = [
-        {"run": run, "top_p": AsPrinted(str(top_p))} | {name: getattr(legible, name) for name in names}
+        {"run": run, "top_p": AsPrinted(str(top_p))}
+        | {name: getattr(legible, name) for name in names}
         for (run, top_p), legible in measured.items()
     ]
     return frame(rows)

@@ -64,9 +64,7 @@ def tab_run(
     return beside_published(table, [record], params.lang)
 
 
-def beside_published(
-    table: str, measured: Iterable["records.Record"], lang: str
-) -> "pd.DataFrame":
+def beside_published(table: str, measured: Iterable["records.Record"], lang: str) -> "pd.DataFrame":
     """Three rows a run of one published table: the dissertation's as printed, ours on the test
     split, and ours on validation.
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from brnb.evaluate.statistics import ratio_interval
 from brnb.models.likelihood import likelihood, token_nats
+
 if TYPE_CHECKING:
     from brnb.train.rows import ResultText, Rows, TokenRow
 
@@ -81,7 +82,9 @@ class DocumentNats:
             If the documents are not the same.
         """
         if not np.array_equal(self.bytes, other.bytes):
-            raise ValueError("the two runs were not evaluated on the same documents: run both again")
+            raise ValueError(
+                "the two runs were not evaluated on the same documents: run both again"
+            )
         return DocumentNats(self.nats - other.nats, self.bytes, self.registers)
 
     def interval(self, resamples: int, seed: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -128,9 +131,7 @@ class Evaluation:
     documents: DocumentNats | None
 
 
-def evaluate_splits(
-    model: nn.Module, rows: "Rows", text: "ResultText", window: int
-) -> Evaluation:
+def evaluate_splits(model: nn.Module, rows: "Rows", text: "ResultText", window: int) -> Evaluation:
     """Evaluate a model that stays as it is on both held-out splits.
 
     Parameters

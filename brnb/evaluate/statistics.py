@@ -8,7 +8,6 @@ hold on others like these? The bootstrap interval and the sign-flip test below a
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -189,7 +188,8 @@ def few_pairs(differences: npt.ArrayLike, confidence: float) -> tuple[float, flo
     """Interval of the mean of few differences of scores in [0, 1], such as right and wrong answers.
 
     As if two more items had been seen, half a gain, half a loss and one tie: Wald's interval for
-    paired proportions so adjusted (Agresti & Min, 2005, Statistics in Medicine 24).
+    paired proportions so adjusted (Agresti & Min, 2005, Statistics in Medicine 24), with Student's
+    quantile in place of the normal one.
 
     Parameters
     ----------
@@ -198,11 +198,13 @@ def few_pairs(differences: npt.ArrayLike, confidence: float) -> tuple[float, flo
     confidence
         Level of the interval.
     """
+    from scipy.stats import t
+
     values = _finite("differences", differences)
     count = len(values) + 2
     mean = values.sum() / count
     variance = (np.square(values).sum() + 1) / count - mean**2
-    reach = NormalDist().inv_cdf((1 + confidence) / 2) * math.sqrt(variance / count)
+    reach = float(t.ppf((1 + confidence) / 2, count - 1)) * math.sqrt(variance / count)
     return max(-1.0, float(mean - reach)), min(1.0, float(mean + reach))
 
 

@@ -9,7 +9,10 @@ from brnb.params import ParameterError, Positive, nearest, validate
 from brnb.train.params import TransformerParams
 
 ChoiceValues = dict[str, Any]  # choices by name, as `Choices` takes them, and values of `OPTIMIZED`
-OPTIMIZED = ("learning_rate", "warmup_steps")  # what a form may need to train at all, a post-norm's too
+OPTIMIZED = (
+    "learning_rate",
+    "warmup_steps",
+)  # what a form may need to train at all, a post-norm's too
 NOMINAL_VOCABULARY = 256  # to check forms before a tokenizer is known
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from brnb.params import Name, Positive
+from brnb.params import Name, Positive, validate
 from brnb.train.params import RecurrentParams, TrainParams, TransformerParams
 
 Architecture = Literal["lstm", "transformer"]
@@ -56,8 +56,8 @@ class Factorial(BaseModel):
         shared |= {"validation_documents": self.documents, "temperature": 0.7, "top_p": 0.95}
         values: dict[str, Any] = shared
         if architecture == "lstm":
-            return RecurrentParams(**values, cell="lstm", **self.lstm)
-        return TransformerParams(**values, **LLAMA, **self.transformer)
+            return validate(RecurrentParams, values | {"cell": "lstm"} | self.lstm, "factorial")
+        return validate(TransformerParams, values | LLAMA | self.transformer, "factorial")
 
     @model_validator(mode="after")
     def _both_architectures_can_be_built(self) -> Self:

@@ -1,4 +1,4 @@
-"""The laws of Hoffmann et al. (2022) on our own trainings: IsoFLOP parabolas and a parametric fit."""
+"""The laws of Hoffmann et al. (2022) on our trainings: IsoFLOP parabolas and a parametric fit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -191,7 +191,9 @@ def fit_hoffmann(trained: Sequence["Budgeted"], draws: int, seed: int) -> Hoffma
         vertices += [] if vertex is None else [vertex]
     predicted = held_out.loss([o.parameters for o in last], [o.tokens for o in last])
     measured = np.array([one.loss for one in last])
-    return HoffmannFit(law, parabolas(trained), np.array(laws), np.array(vertices), measured, predicted)
+    return HoffmannFit(
+        law, parabolas(trained), np.array(laws), np.array(vertices), measured, predicted
+    )
 
 
 def _fit(trained: Sequence["Budgeted"], start: ParametricLaw | None = None) -> ParametricLaw:

@@ -75,7 +75,9 @@ def train_budgets(
         affordable = [b for b in plan.flops if study.steps(size, b) >= plan.least_steps]
         if not affordable:
             continue
-        tried = [study.train(size, affordable[0], rate, params.seed) for rate in plan.learning_rates]
+        tried = [
+            study.train(size, affordable[0], rate, params.seed) for rate in plan.learning_rates
+        ]
         rate = plan.learning_rates[min(range(len(tried)), key=lambda i: tried[i].validation)]
         is_end = size in (plan.sizes[0], plan.sizes[-1])
         seeds = range(params.seed, params.seed + (plan.seeds_at_ends if is_end else 1))

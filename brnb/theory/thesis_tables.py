@@ -58,7 +58,9 @@ def feasibility_table() -> "pd.DataFrame":
                 "gb_recomputed": peak.total / 1e9,
                 "viable_published": row["viable"],
                 "viable_recomputed": viable,
-                "agrees": None if row["viable"] == "Depende" else (row["viable"] == "Sim") == viable,
+                "agrees": None
+                if row["viable"] == "Depende"
+                else (row["viable"] == "Sim") == viable,
                 "remark": row["remark"],
             }
         )

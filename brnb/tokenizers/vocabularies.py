@@ -34,7 +34,9 @@ def published_vocabularies() -> list[Vocabulary]:
     import quicktok
 
     encodings = {name: quicktok.get_encoding(told) for name, told in PUBLISHED.items()}
-    return [Vocabulary(name, e.encode_ordinary, partial(_pieces, e)) for name, e in encodings.items()]
+    return [
+        Vocabulary(name, e.encode_ordinary, partial(_pieces, e)) for name, e in encodings.items()
+    ]
 
 
 def _pieces(encoding: Any, text: str) -> list[str]:

@@ -13,8 +13,9 @@ TRIALS = 300  # the standard error of a coverage of 0.95 is 0.013
 
 
 def test_few_pairs_are_agresti_and_mins_interval():
-    # 3 gains and 1 loss among 12: (3 - 1) / 14, variance ((4 + 1) / 14 - (2 / 14)^2) / 14
-    reach = 1.959963985 * math.sqrt((5 / 14 - (2 / 14) ** 2) / 14)
+    # 3 gains and 1 loss among 12: (3 - 1) / 14, variance ((4 + 1) / 14 - (2 / 14)^2) / 14, and
+    # Student's quantile of 13 degrees of freedom
+    reach = 2.160369 * math.sqrt((5 / 14 - (2 / 14) ** 2) / 14)
     assert few_pairs([1] * 3 + [-1] + [0] * 8, 0.95) == pytest.approx(
         (2 / 14 - reach, 2 / 14 + reach)
     )
@@ -58,12 +59,12 @@ def test_prompts_that_differ_widen_nothing():
 def test_documents_of_skewed_sizes_are_covered():
     random = np.random.default_rng(5)
     inside = 0
-    for trial in range(TRIALS):
-        sizes = random.lognormal(0, 1.5, 300)
-        bits = sizes * random.normal(2.0, 0.6, 300)
-        low, high = ratio_interval(bits, sizes, 400, trial, 0.95)
+    for trial in range(150):
+        sizes = random.lognormal(0, 1.5, 150)
+        bits = sizes * random.normal(2.0, 0.6, 150)
+        low, high = ratio_interval(bits, sizes, 300, trial, 0.95)
         inside += low <= 2.0 <= high
-    assert inside / TRIALS >= 0.91
+    assert inside / 150 >= 0.9
     assert ratio_interval([2.0, 4.0], [1.0, 2.0], 100, 0, 0.95) == (2.0, 2.0)
 
 
@@ -72,11 +73,11 @@ def test_six_trainings_cover_their_law():
     law = Law(0.0, 12.0, 0.07)
     random = np.random.default_rng(7)
     inside = ahead = 0
-    for trial in range(120):
+    for trial in range(60):
         losses = law.loss(sizes) * (1 + random.normal(0, 0.01, 6))
-        fit = fit_law(sizes, losses, floor=False, resamples=200, confidence=0.95, seed=trial)
+        fit = fit_law(sizes, losses, floor=False, resamples=120, confidence=0.95, seed=trial)
         low, high = fit.interval("exponent")
         inside += low <= 0.07 <= high
         low, high = fit.band(4e8)
         ahead += low[0] <= law.loss(4e8) <= high[0]
-    assert min(inside, ahead) / 120 >= 0.9  # 0.85 before
+    assert min(inside, ahead) / 60 >= 0.88  # 0.85 before

@@ -55,7 +55,10 @@ def test_a_draw_is_of_the_smallest_hashes_whatever_the_order(texts, size):
 
 def test_parts_of_a_work_stay_together_and_registers_are_counted(tmp_path):
     said = [
-        {"doc_id": f"obra{n % 12}/{n:03d}", "text": f"Parte {n} da obra que fala da cidade {n * 7}."}
+        {
+            "doc_id": f"obra{n % 12}/{n:03d}",
+            "text": f"Parte {n} da obra que fala da cidade {n * 7}.",
+        }
         for n in range(120)
     ]
     (tmp_path / "romances.jsonl").write_text("".join(json.dumps(d) + "\n" for d in said))
