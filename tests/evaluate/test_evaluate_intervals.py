@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from brnb.evaluate.statistics import compare, few_pairs, ratio_interval, welch_interval
+from brnb.evaluate.intervals import ratio_interval, welch_interval
+from brnb.evaluate.statistics import compare, few_pairs
 from brnb.studies.law import Law, fit_law
 
 TRIALS = 300  # the standard error of a coverage of 0.95 is 0.013

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from brnb.models.transformer import TransformerLM
-from brnb.studies.contest import Entry, flop_per_token, leads
+from brnb.studies.contest import RaceEntry, flop_per_token, leads
 from brnb.studies.contest_params import Contest
 
 SHAPE = {"width": 8, "layers": 2, "heads": 2, "kv_heads": 2, "hidden": 16, "context": 32}
@@ -21,7 +21,7 @@ def test_operations_count_what_multiplies(tied):
 
 
 def entry(rival, budget, seed, bits):
-    return Entry(rival, budget, seed, {}, 1, 1, 1, 1.0, 1.0, bits, bits)
+    return RaceEntry(rival, budget, seed, {}, 1, 1, 1, 1.0, 1.0, bits, bits)
 
 
 def test_leads_are_paired_by_seed():

@@ -4,7 +4,12 @@ import pytest
 
 from brnb.text.finished import Document
 from brnb.tokenizers.char import CharTokenizer
-from brnb.tokenizers.portuguese import by_register, language_cost, lost_characters, tokens_per_word
+from brnb.tokenizers.portuguese import (
+    language_cost,
+    lost_characters,
+    texts_by_register,
+    tokens_per_word,
+)
 from brnb.tokenizers.vocabularies import Vocabulary
 
 LETTERS = Vocabulary("letters", lambda text: list(map(ord, text)))
@@ -34,4 +39,4 @@ def test_lost_characters_are_those_outside_the_vocabulary():
 
 def test_registers_stand_in_order_with_their_texts():
     documents = [Document("1", "", "um", "", "lei"), Document("2", "", "dois", "", "fala")]
-    assert by_register(documents) == {"fala": ["dois"], "lei": ["um"]}
+    assert texts_by_register(documents) == {"fala": ["dois"], "lei": ["um"]}
