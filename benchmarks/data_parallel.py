@@ -87,7 +87,8 @@ def parameters(shape: dict[str, Any], processes: int) -> TransformerParams:
     values |= {"batch_size": shape["batch_size"] * processes, "kv_heads": shape["heads"]}
     return TransformerParams(
         profile="bench", run_id="bench", seed=1, lang="en", tokenizer="none", cleaning="v6",
-        tokens=10**9, learning_rate=1e-3, final_learning_rate=0.1, warmup_steps=100, weight_decay=0.1,
+        tokens=10**9, learning_rate=1e-3, final_learning_rate=0.1, warmup_steps=100,
+        weight_decay=0.1,
         grad_clip=1.0, device=DEVICE, log_every=100, evaluate_every=100,
         checkpoint_seconds=60.0, validation_documents=1, sample_tokens=1, sample_seeds=1,
         temperature=1.0, top_p=1.0, tied=True, dropout=0.0, **{"precision": "auto"} | values,

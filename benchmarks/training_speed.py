@@ -174,7 +174,13 @@ def check_gradients(s: Shape) -> float:
 def losses(s: Shape, row: np.ndarray, precision: str, seed: int = 1) -> float:
     """Mean of the last losses of a short training by the loop; the seed orders its batches."""
     tokens = PARITY_STEPS * s.B * s.T
-    params = s.params(tokens=tokens, warmup_steps=PARITY_STEPS // 10, precision=precision, seed=seed, evaluate_every=1)
+    params = s.params(
+        tokens=tokens,
+        warmup_steps=PARITY_STEPS // 10,
+        precision=precision,
+        seed=seed,
+        evaluate_every=1,
+    )
     with tempfile.TemporaryDirectory() as folder:
         training = Training(s.model(), row, params, Path(folder), "parity", s.fast)
         training.progress.disable = True

@@ -22,7 +22,7 @@ ROOMS = """
 08_v5_transformer       text tokenizers ops models train generate evaluate
 09_v6_release_candidate text tokenizers ops models train generate evaluate
 10_v7_modern_recipe     text tokenizers ops models train generate evaluate studies
-11_track1_results       text tokenizers     models train generate evaluate studies theory
+11_track1_results       text tokenizers ops models train generate evaluate studies theory
 12_cpt_qlora            text            ops        train bases finetune theory
 13_sft_qlora            text            ops        train bases finetune theory
 14_eval_intrinsic text tokenizers ops train bases finetune theory evaluate studies

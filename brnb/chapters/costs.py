@@ -37,8 +37,8 @@ NARROWEST = 0.2  # bits per byte that the axis spans at least
 
 
 def tab01(costs: Iterable[RunCost]) -> "pd.DataFrame":
-    """Table 1: GPU and hours of every run, as printed, by the other tables, and ours, each with where
-    it is written down."""
+    """Table 1: GPU and hours of every run, as printed, by the other tables, and ours, each
+    with where it is written down."""
     return _as_printed(_printed(thesis_tables.training_times(costs)))
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from brnb.studies.ablation import Race, Worth
-    from brnb.studies.contest import Entry, Lead
+    from brnb.studies.contest import Lead, RaceEntry
     from brnb.train.history import History
 
 
@@ -40,9 +40,9 @@ def _share(row: Mapping[str, Any], first: Mapping[str, Any]) -> float | None:
     return row["seconds"] / first["seconds"] if row["seconds"] and first["seconds"] else None
 
 
-def tab_v7_contest(entries: Sequence["Entry"], lang: str) -> "pd.DataFrame":
-    """One row a budget and rival: what tuning chose, sizes, and bits per byte on test over seeds."""
-    groups: dict[tuple[str, str], list[Entry]] = {}
+def tab_v7_contest(entries: Sequence["RaceEntry"], lang: str) -> "pd.DataFrame":
+    """One row a budget and rival: what tuning chose, sizes, bits per byte on test over seeds."""
+    groups: dict[tuple[str, str], list[RaceEntry]] = {}
     for one in entries:
         groups.setdefault((one.budget, one.rival), []).append(one)
     rows = []

@@ -229,7 +229,7 @@ def tab_hoffmann(fit: "HoffmannFit", confidence: float, lang: str) -> "pd.DataFr
     from brnb.evaluate.statistics import percentiles
     from brnb.studies.hoffmann import size_exponent
 
-    published = load("scaling", "chinchilla")
+    published = load("scaling", "hoffmann_2022")
     alpha, beta = float(published["alpha"]), float(published["beta"])
     vertex = size_exponent(fit.curves)
     enough = vertex is not None and len(fit.vertex_draws) > 1

@@ -16,9 +16,9 @@ from brnb.tokenizers.fragmentation import GUARDRAILS, Fragmentation, most_fragme
 from brnb.tokenizers.params import TokenizerParams
 from brnb.tokenizers.portuguese import (
     THESIS_WORDS,
-    by_register,
     language_cost,
     lost_characters,
+    texts_by_register,
     tokens_per_word,
 )
 from brnb.tokenizers.suite import TokenizerEntry, evaluation_texts
@@ -87,7 +87,7 @@ def tab_vocabulary_registers(
     """Tokens a word of every vocabulary on each register of the v6 cleaning, one row a register."""
     known = vocabularies(entries, "v6")
     held_out = corpus_documents(corpora, "v6", "validation")
-    texts = by_register(islice(held_out, params.evaluation_documents))
+    texts = texts_by_register(islice(held_out, params.evaluation_documents))
     rows = [
         {"register": register, "documents": len(group)}
         | {one.name: tokens_per_word(one, group) for one in known}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brnb.text.hashing import fraction
-from brnb.tokenizers.fragmentation import GUARDRAILS, Limits, guardrail_counts
+from brnb.tokenizers.fragmentation import GUARDRAILS, GuardrailLimits, guardrail_counts
 
 if TYPE_CHECKING:
     from brnb.tokenizers import Tokenizer
@@ -17,8 +17,8 @@ RESAMPLES = 2000
 
 def calibrated_limits(
     tokenizer: "Tokenizer", texts: Sequence[str], *, tokens: int, samples: int, seed: int
-) -> Limits:
-    """Limits that 95% of sets of human excerpts pass, as many and as long as a run's samples.
+) -> GuardrailLimits:
+    """GuardrailLimits that 95% of sets of human excerpts pass, as many and as long as a run's samples.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def calibrated_limits(
         part, whole = np.array([count[name] for count in counts], dtype=float).T
         ratios = part[drawn].sum(axis=1) / np.maximum(1, whole[drawn].sum(axis=1))
         limits[name] = float(np.quantile(ratios, PASSES))
-    return Limits(**limits)
+    return GuardrailLimits(**limits)
 
 
 def _excerpt(tokenizer: "Tokenizer", text: str, tokens: int, seed: int) -> list[int]:

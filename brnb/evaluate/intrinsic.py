@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import nn
 
-from brnb.evaluate.statistics import ratio_interval
+from brnb.evaluate.intervals import ratio_interval
 from brnb.models.likelihood import likelihood, token_nats
 
 if TYPE_CHECKING:

@@ -10,8 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from brnb.evaluate.statistics import welch_interval
-from brnb.tokenizers.fragmentation import FIXED, GUARDRAILS, WORD, Limits, fragmentation_of_ids
+from brnb.evaluate.intervals import welch_interval
+from brnb.tokenizers.fragmentation import (
+    FIXED,
+    GUARDRAILS,
+    WORD,
+    GuardrailLimits,
+    fragmentation_of_ids,
+)
 
 if TYPE_CHECKING:
     from brnb.tokenizers import Tokenizer
@@ -94,7 +100,7 @@ def legibility(
     tokenizer: "Tokenizer",
     samples: Iterable[Sequence[int]],
     known: frozenset[str],
-    limits: Limits = FIXED,
+    limits: GuardrailLimits = FIXED,
 ) -> Legibility:
     """Measure generated samples.
 

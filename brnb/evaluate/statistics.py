@@ -8,8 +8,6 @@ hold on others like these? The bootstrap interval and the sign-flip test below a
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +18,8 @@ EXACT_UP_TO = 16
 """Differences up to which the sign-flip test goes through all sign patterns."""
 
 FEW = 50
-"""Items below which a bootstrap of right and wrong answers covers too little: 0.49 to 0.73 where 0.95
-is said, for 12 to 20 items, because the items at hand may hold no change at all."""
+"""Items below which a bootstrap of right and wrong answers covers too little: 0.49 to 0.73 where
+0.95 is said, for 12 to 20 items, because the items at hand may hold no change at all."""
 
 BLOCK = 2**20  # numbers drawn at once: 8 MB
 
@@ -189,7 +187,8 @@ def few_pairs(differences: npt.ArrayLike, confidence: float) -> tuple[float, flo
     """Interval of the mean of few differences of scores in [0, 1], such as right and wrong answers.
 
     As if two more items had been seen, half a gain, half a loss and one tie: Wald's interval for
-    paired proportions so adjusted (Agresti & Min, 2005, Statistics in Medicine 24).
+    paired proportions so adjusted (Agresti & Min, 2005, Statistics in Medicine 24), with Student's
+    quantile in place of the normal one.
 
     Parameters
     ----------
@@ -198,77 +197,14 @@ def few_pairs(differences: npt.ArrayLike, confidence: float) -> tuple[float, flo
     confidence
         Level of the interval.
     """
+    from scipy.stats import t
+
     values = _finite("differences", differences)
     count = len(values) + 2
     mean = values.sum() / count
     variance = (np.square(values).sum() + 1) / count - mean**2
-    reach = NormalDist().inv_cdf((1 + confidence) / 2) * math.sqrt(variance / count)
+    reach = float(t.ppf((1 + confidence) / 2, count - 1)) * math.sqrt(variance / count)
     return max(-1.0, float(mean - reach)), min(1.0, float(mean + reach))
-
-
-def welch_interval(
-    before: Sequence[npt.ArrayLike], after: Sequence[npt.ArrayLike], confidence: float
-) -> tuple[float, float, float]:
-    """Change of a mean over groups that both sides share, such as prompts, and its interval.
-
-    The change is the mean over groups of the differences of their means; every group of a side has
-    a variance of its own (Welch, 1947; degrees of freedom by Satterthwaite, 1946). It is a change
-    on these groups: a few of them say nothing of others.
-
-    Parameters
-    ----------
-    before, after
-        Values of each group, at least two.
-    confidence
-        Level of the interval.
-
-    Returns
-    -------
-    change, low, high
-    """
-    from scipy.stats import t
-
-    old, new = ([_finite("values", group) for group in side] for side in (before, after))
-    change = float(np.mean([b.mean() - a.mean() for a, b in zip(old, new, strict=True)]))
-    parts = np.array([g.var(ddof=1) / len(g) for g in [*old, *new]]) / len(old) ** 2
-    if not parts.sum():
-        return change, change, change
-    freedom = parts.sum() ** 2 / sum(
-        part**2 / (len(group) - 1) for part, group in zip(parts, [*old, *new], strict=True)
-    )
-    reach = float(t.ppf((1 + confidence) / 2, freedom)) * math.sqrt(parts.sum())
-    return change, change - reach, change + reach
-
-
-def ratio_interval(
-    parts: npt.ArrayLike, wholes: npt.ArrayLike, resamples: int, seed: int, confidence: float
-) -> tuple[float, float]:
-    """Studentised bootstrap of a ratio of sums, sum(parts) / sum(wholes), over items.
-
-    Items are drawn with replacement; every draw is measured in its own standard error (Efron &
-    Tibshirani, 1993, ch. 12), so that skewed sizes, as those of documents, are covered too.
-    """
-    x, y = _finite("parts", parts), _finite("wholes", wholes)
-    count = len(x)
-    random = np.random.default_rng(seed)
-    drawn = random.multinomial(count, np.full(count, 1 / count), size=resamples)
-    ratio, error = _ratios(np.ones((1, count)), x, y)
-    ratios, errors = _ratios(drawn, x, y)
-    if not error[0]:
-        return float(ratio[0]), float(ratio[0])
-    told = errors > 0  # a draw of one item again and again has no error
-    low, high = percentiles((ratios[told] - ratio[0]) / errors[told], confidence)
-    return float(ratio[0] - high * error[0]), float(ratio[0] - low * error[0])
-
-
-def _ratios(weights: npt.NDArray[Any], x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Ratio and its standard error (of the linearised ratio) for each row of weights."""
-    total = weights @ y
-    ratios = (weights @ x) / total
-    squares = weights @ x**2 - 2 * ratios * (weights @ (x * y)) + ratios**2 * (weights @ y**2)
-    count = len(x)
-    errors = np.sqrt(np.maximum(squares, 0.0) * count / max(1, count - 1)) / total
-    return ratios, errors
 
 
 def _shares(scores: Floats) -> bool:

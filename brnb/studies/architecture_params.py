@@ -53,7 +53,7 @@ class ArchitectureParams(TransformerParams):
     """A base, and what differs from it: each variant with as many parameters and tokens."""
 
     variants: dict[str, dict[str, ChoiceValues]] = Field(
-        description="by group, by name: choices that differ from the base's, learning_rate, warmup_steps"
+        description="by group, by name: choices unlike the base's, learning_rate, warmup_steps"
     )
     variant_seeds: Annotated[int, Field(ge=3)] = Field(description="trainings a variant")
     confidence: float = Field(gt=0.5, lt=1, description="of the intervals")

@@ -21,7 +21,7 @@ from brnb.train.rows import load_result_text, load_rows
 
 if TYPE_CHECKING:
     from brnb.models.transformer import TransformerLM
-    from brnb.studies.contest_params import Change, Contest
+    from brnb.studies.contest_params import Contest, Trial
     from brnb.train.loop import Training
     from brnb.train.params import TransformerParams
     from brnb.train.rows import ResultText, Rows
@@ -33,7 +33,7 @@ QUIET = {"log_every": 10**9, "evaluate_every": 1, "checkpoint_seconds": 1e9}
 
 
 @dataclass(frozen=True)
-class Entry:
+class RaceEntry:
     """One training of the race.
 
     Attributes
@@ -53,7 +53,7 @@ class Entry:
     rival: str
     budget: str
     seed: int
-    chosen: "Change"
+    chosen: "Trial"
     batch_size: int
     parameters: int
     tokens: int
@@ -82,7 +82,7 @@ def hold_contest(
     corpora: Path,
     tokenizers: Path,
     work: Path,
-) -> list[Entry]:
+) -> list[RaceEntry]:
     """Tune both rivals and race them; trainings that are finished are only read back.
 
     Parameters
@@ -112,9 +112,9 @@ def hold_contest(
         tokens = int(float(f"{contest.tokens * rate[budget]:.{FIGURES}g}"))
         tokens = contest.tokens if budget == "tokens" else tokens
         for seed, note in zip(seeds, raced, strict=True):
-            entries.append(Entry("challenger", budget, seed, chosen["challenger"], **note))
+            entries.append(RaceEntry("challenger", budget, seed, chosen["challenger"], **note))
             other = ring.train("baseline", chosen["baseline"], tokens, seed)
-            entries.append(Entry("baseline", budget, seed, chosen["baseline"], **other))
+            entries.append(RaceEntry("baseline", budget, seed, chosen["baseline"], **other))
     return entries
 
 
@@ -130,7 +130,7 @@ class _Ring:
         self.rows: Rows = load_rows(corpora, tokenizers, told, work)
         self.text: ResultText = load_result_text(corpora, tokenizers, told, work)
 
-    def tune(self, name: str) -> "Change":
+    def tune(self, name: str) -> "Trial":
         """The candidate of the lowest validation loss."""
         tokens, seed = self.contest.tuning_tokens, self.rivals[name].seed
         tried = [
@@ -139,7 +139,7 @@ class _Ring:
         ]
         return self.contest.candidates[name][min(tried)[1]]
 
-    def train(self, name: str, change: "Change", tokens: int, seed: int) -> dict[str, Any]:
+    def train(self, name: str, change: "Trial", tokens: int, seed: int) -> dict[str, Any]:
         """One training, measured in the end."""
         told = self._told(name, change, tokens, seed)
 
@@ -157,7 +157,7 @@ class _Ring:
 
         return noted_training(told, self.rows, self.work / "notes", __name__, measure)
 
-    def _told(self, name: str, change: "Change", tokens: int, seed: int) -> "TransformerParams":
+    def _told(self, name: str, change: "Trial", tokens: int, seed: int) -> "TransformerParams":
         base = self.rivals[name]
         short = {"tokens": tokens, "seed": seed, "validation_documents": self.contest.documents}
         return validate(type(base), base.model_dump() | short | QUIET | change, f"contest: {name}")
@@ -169,7 +169,7 @@ def _median(notes: Sequence[Mapping[str, Any]], name: str) -> float:
 
 @dataclass(frozen=True)
 class Lead:
-    """Challenger less baseline at a budget, in bits per byte, paired by seed (Student's interval)."""
+    """Challenger less baseline in bits per byte at a budget, by seed, with Student's interval."""
 
     budget: str
     change: float
@@ -177,7 +177,7 @@ class Lead:
     high: float
 
 
-def leads(entries: Sequence[Entry]) -> list[Lead]:
+def leads(entries: Sequence[RaceEntry]) -> list[Lead]:
     """The challenger's lead at each budget; below zero it is ahead."""
     found = []
     for budget in BUDGETS:

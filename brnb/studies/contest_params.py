@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from brnb.params import Positive
 
-Change = dict[str, Any]
+Trial = dict[str, Any]
 
 
 class Contest(BaseModel):
@@ -14,7 +14,7 @@ class Contest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    candidates: dict[str, list[Change]] = Field(
+    candidates: dict[str, list[Trial]] = Field(
         description="by rival, baseline or challenger: parameters to try, rate, warm-up and batch"
     )
     tuning_tokens: Positive = Field(description="of every trial")

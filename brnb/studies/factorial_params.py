@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from brnb.params import Name, Positive
+from brnb.params import Name, Positive, validate
 from brnb.train.params import RecurrentParams, TrainParams, TransformerParams
 
-Architecture = Literal["lstm", "transformer"]
+ArchitectureName = Literal["lstm", "transformer"]
 COMMON = {"final_learning_rate": 0.1, "weight_decay": 0.1, "grad_clip": 1.0, "dropout": 0.0}
 LLAMA = {"norm": "rmsnorm", "position": "rope", "mlp": "swiglu", "bias": False, "tied": True}
 SHORT = {"log_every": 10**9, "evaluate_every": 1, "checkpoint_seconds": 1e9}
@@ -28,7 +28,7 @@ class Factorial(BaseModel):
     warmup_steps: Annotated[int, Field(ge=0)] = Field(
         description="steps with a rising learning rate"
     )
-    learning_rates: dict[Architecture, list[float]] = Field(
+    learning_rates: dict[ArchitectureName, list[float]] = Field(
         description="by architecture: peaks to choose from on validation, for every tokenizer"
     )
     lstm: dict[str, int] = Field(description="hidden_size, layers, embedding_size")
@@ -56,8 +56,8 @@ class Factorial(BaseModel):
         shared |= {"validation_documents": self.documents, "temperature": 0.7, "top_p": 0.95}
         values: dict[str, Any] = shared
         if architecture == "lstm":
-            return RecurrentParams(**values, cell="lstm", **self.lstm)
-        return TransformerParams(**values, **LLAMA, **self.transformer)
+            return validate(RecurrentParams, values | {"cell": "lstm"} | self.lstm, "factorial")
+        return validate(TransformerParams, values | LLAMA | self.transformer, "factorial")
 
     @model_validator(mode="after")
     def _both_architectures_can_be_built(self) -> Self:

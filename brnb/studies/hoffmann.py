@@ -1,4 +1,4 @@
-"""The laws of Hoffmann et al. (2022) on our own trainings: IsoFLOP parabolas and a parametric fit."""
+"""The laws of Hoffmann et al. (2022) on our trainings: IsoFLOP parabolas and a parametric fit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -11,7 +11,7 @@ from brnb.models.load import load_language_model
 from brnb.text.clean import early
 from brnb.thesis import load
 from brnb.tokenizers import load_tokenizer
-from brnb.tokenizers.fragmentation import Limits
+from brnb.tokenizers.fragmentation import GuardrailLimits
 
 if TYPE_CHECKING:
     from brnb.tokenizers import Tokenizer
@@ -62,5 +62,5 @@ def _judged(
     """Measures by the limits that the run itself was judged by."""
     if run is None:
         return legibility(tokenizer, ids, words)
-    limits = Limits(run.fallback_limit, run.short_piece_limit)
+    limits = GuardrailLimits(run.fallback_limit, run.short_piece_limit)
     return legibility(tokenizer, ids, words, limits)

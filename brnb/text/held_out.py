@@ -39,8 +39,9 @@ def part_held_out(folder: Path, seed: int, threshold: float) -> dict[str, list[i
     documents = {split: list(_read(folder, split)) for split in HELD_OUT}
     repeated = near_duplicates(
         (document.text for document in _read(folder, "train")),
-        *([document.text for document in documents[split]] for split in HELD_OUT),
-        threshold=threshold,
+        [document.text for document in documents["test"]],
+        [document.text for document in documents["validation"]],
+        threshold,
     )
     for split, gone in zip(HELD_OUT, repeated, strict=True):
         order = [place for place in drawn_order(documents[split], seed) if place not in gone]

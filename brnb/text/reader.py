@@ -11,8 +11,8 @@ a file or a folder     ``.jsonl`` and ``.json`` (one record a line) and ``.txt``
 Records follow the BrWaC schema, ``{doc_id, title, uri, text: {title, paragraphs: [[sentence]]}}``,
 or are flat: ``text`` (or ``content``, ``raw_content``), and if there, ``doc_id`` (or ``id``) and
 ``title``. A record may name its ``register``, the kind of text; else it is the name of the file
-without its suffixes. Plain text follows BERT's convention: a line is a paragraph, a blank line ends the
-document. Nothing is held but the record at hand.
+without its suffixes. Plain text follows BERT's convention: a line is a paragraph, a blank line
+ends the document. Nothing is held but the record at hand.
 """
 
 import itertools

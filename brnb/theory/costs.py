@@ -82,8 +82,8 @@ class RunCost:
     """Cost of one run. What is not known is None, and `why` says why there is no price.
 
     `hours` are those of the clock; money and energy are those of all `gpus`. `kwh_method` says who
-    counted: ``codecarbon``, ``nvml``, or ``power_limit`` where nobody did. `receipt` is the file that
-    tells all this, and the commit of the code that ran; with a + if other code was in its place.
+    counted: ``codecarbon``, ``nvml``, or ``power_limit`` where nobody did. `receipt` is the file
+    that tells all this, and the commit of the code; with a + if it was changed since.
     """
 
     run: str

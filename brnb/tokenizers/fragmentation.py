@@ -40,14 +40,14 @@ calibrated on held-out text (`brnb.evaluate.calibration`), and these stand for c
 
 
 @dataclass(frozen=True)
-class Limits:
+class GuardrailLimits:
     """Largest guardrail ratios that pass."""
 
     fallback_ratio: float
     short_piece_ratio: float
 
 
-FIXED = Limits(**GUARDRAILS)
+FIXED = GuardrailLimits(**GUARDRAILS)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Fragmentation:
     unk_ratio: float
     continued_word_share: float
 
-    def broken_guardrails(self, limits: Limits = FIXED) -> list[str]:
+    def broken_guardrails(self, limits: GuardrailLimits = FIXED) -> list[str]:
         """Names of the `GUARDRAILS` that are exceeded; an empty list is a pass (Table 10)."""
         return [name for name in GUARDRAILS if getattr(self, name) > getattr(limits, name)]
 

@@ -28,7 +28,7 @@ def tokens_per_word(vocabulary: Vocabulary, texts: Iterable[str]) -> float:
     return tokens / words
 
 
-def by_register(documents: Iterable[Document]) -> dict[str, list[str]]:
+def texts_by_register(documents: Iterable[Document]) -> dict[str, list[str]]:
     """Texts of each register, in order of name."""
     texts: dict[str, list[str]] = defaultdict(list)
     for document in documents:

@@ -3,10 +3,18 @@
 from decimal import Decimal
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from brnb.chapters.track1 import tab10, tab_track1_hours, tab_yardstick
-from brnb.evaluate.intrinsic import Intrinsic
+from brnb.chapters.track1 import (
+    best_by_cleaning,
+    chosen_gap,
+    tab10,
+    tab_track1_hours,
+    tab_track1_registers,
+    tab_yardstick,
+)
+from brnb.evaluate.intrinsic import DocumentNats, Intrinsic
 from brnb.evaluate.legibility import Legibility
 from brnb.evaluate.records import Record
 from brnb.thesis import load
@@ -14,14 +22,32 @@ from brnb.train.history import History
 
 
 def test_guardrails_show_both_verdicts_and_what_is_missing():
-    found = Legibility(0.0, 0.05, 0.0, 0.9, 1.0, 40, True)
+    found = Legibility(0.0, 0.05, 0.0, 0.9, 1.0, 40, 0, 0.01, 0.08, True)
     frame = tab10({"v1": None, "v6_rc16k_v5b": found}, "en")
-    rows = frame[["run", "short_piece_ratio", "guardrails_pass"]].to_numpy().tolist()
-    assert rows == [
-        ["v1", None, None],
-        ["v6_rc16k_v5b", 0.149, False],
-        ["v6_rc16k_v5b", 0.05, True],
+    columns = ["run", "short_piece_limit", "empty_samples", "guardrails_pass"]
+    assert frame[columns].to_numpy().tolist() == [
+        ["v1", None, None, None],
+        ["v6_rc16k_v5b", None, None, False],
+        ["v6_rc16k_v5b", 0.08, 0, True],
     ]
+    assert str(frame["short_piece_ratio"][1]) == "0.149"
+
+
+def test_the_best_of_each_cleaning_is_told_apart_and_by_register():
+    nats = np.log(2) * np.array([8.0, 16.0, 4.0])
+    documents = DocumentNats(nats, np.array([8.0, 8.0, 8.0]), ("lei", "lei", "fala"))
+    records = [
+        Record(name, {"cleaning": cleaning}, Intrinsic(1, 2, 0.5, bits, 9, 1), History(),
+               None, None, documents, Intrinsic(1, 2, 0.5, bits - 0.1, 9, 1))
+        for name, cleaning, bits in (("a", "early", 1.2), ("b", "early", 1.1), ("c", "v6", 1.3))
+    ]  # fmt: skip
+    assert {c: r.run for c, r in best_by_cleaning(records).items()} == {"early": "b", "v6": "c"}
+    assert chosen_gap(records) == (pytest.approx(0.1), pytest.approx(0.1))
+    frame = tab_track1_registers(records, 100, 1, 0.95)
+    assert frame[["run", "register", "bits_per_byte"]].to_numpy().tolist() == [
+        ["b", "fala", pytest.approx(0.5)], ["b", "lei", pytest.approx(1.5)],
+        ["c", "fala", pytest.approx(0.5)], ["c", "lei", pytest.approx(1.5)],
+    ]  # fmt: skip
 
 
 def test_the_yardstick_ends_with_the_best():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from brnb.evaluate.calibration import calibrated_limits
 from brnb.evaluate.legibility import (
     Legibility,
     contrast,
@@ -10,6 +11,7 @@ from brnb.evaluate.legibility import (
     portuguese,
     repeated,
 )
+from brnb.tokenizers.char import CharTokenizer
 
 V4 = """o seu nome se refere à borda de uma vida em círculo, é o que se o mais alto, para o
 momento, o que quer, com o seu papel, o que o sol não se é o maior que se pode. o sequestro de
@@ -85,16 +87,37 @@ def test_samples_without_words_have_no_shares():
     assert found.sample_words == 0
     assert found.dictionary_share is found.repetition is found.language_share is None
     assert found.short_piece_ratio is None
-    assert found.guardrails_pass
+    assert (found.empty_samples, found.guardrails_pass) == (2, False)
+
+
+def test_human_text_passes_limits_of_its_own_vocabulary_and_spelling_does_not():
+    tokenizer = CharTokenizer.train(["uma casa"], name="char")
+    texts = ["casa do rio"] * 10
+    told = {"tokens": 9, "samples": 10, "seed": 1}
+    assert calibrated_limits(tokenizer, texts, **told).short_piece_ratio == 1.0
+    pieces = Pieces(" casa", "s", " rio")
+
+    class Words(Pieces):
+        def encode(self, text):  # one word in ten is cut in two
+            return ([4] * 9 + [2, 3]) * 20
+
+    words = Words(" casa", "s", " rio")
+    limits = calibrated_limits(words, ["x", "y"], tokens=110, samples=10, seed=1)
+    assert limits.short_piece_ratio == pytest.approx(1 / 11, rel=0.05)
+    assert limits.fallback_ratio == 0.0
+    spelt = legibility(pieces, [[2, 3] * 50], frozenset(), limits)
+    assert (spelt.guardrails_pass, spelt.short_piece_limit) == (False, limits.short_piece_ratio)
+    with pytest.raises(ValueError, match="there is none"):
+        calibrated_limits(words, [], **told)
 
 
 def test_a_change_is_seen_where_there_is_one_and_missing_values_are_left_out():
     def single(share, repetition):
-        return Legibility(0.0, 0.1, repetition, share, None, 10, True)
+        return Legibility(0.0, 0.1, repetition, share, None, 10, 0, 0.01, 0.1, True)
 
-    before = [single(0.9 + 0.001 * i, None) for i in range(10)]
-    after = [single(0.5 + 0.001 * i, 0.1) for i in range(10)]
-    found = contrast(before, after, resamples=500, seed=0)
+    before = {p: [single(0.9 + 0.001 * i, None) for i in range(5)] for p in ("a", "b")}
+    after = {p: [single(0.5 + 0.001 * i, 0.1) for i in range(5)] for p in ("a", "b")}
+    found = contrast(before, after)
     assert set(found) == {"fallback_ratio", "short_piece_ratio", "dictionary_share"}
     change, low, high = found["dictionary_share"]
     assert change == pytest.approx(-0.4)

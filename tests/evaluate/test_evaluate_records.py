@@ -18,7 +18,10 @@ from brnb.train.history import History
 METRICS = {
     "loss": 2.0, "perplexity": 7.4, "accuracy": 0.25, "bits_per_byte": 1.5, "tokens": 100,
     "documents": 2, "fallback_ratio": 0.0, "short_piece_ratio": 0.2, "repetition": None,
-    "dictionary_share": 0.9, "language_share": 1.0, "sample_words": 40, "guardrails_pass": False,
+    "dictionary_share": 0.9, "language_share": 1.0, "sample_words": 40, "empty_samples": 1,
+    "fallback_limit": 0.01, "short_piece_limit": 0.1, "guardrails_pass": False,
+    "validation_loss": 1.9, "validation_perplexity": 6.7, "validation_accuracy": 0.26,
+    "validation_bits_per_byte": 1.4, "validation_tokens": 90, "validation_documents": 3,
 }  # fmt: skip
 RESULT = Intrinsic(2.0, 7.4, 0.25, 1.5, 100, 2)
 SAMPLES = [Sample("o rio", 13, "corre\u2028não \x85para", [3, 4]), Sample("a", 14, "", [])]
@@ -28,7 +31,7 @@ SAMPLES = [Sample("o rio", 13, "corre\u2028não \x85para", [3, 4]), Sample("a", 
 def folder(tmp_path):
     """Folder of a run `v2` that finished."""
     history = History(validation=[{"step": 1, "tokens": 10, "loss": 2.0}], tokens=10)
-    documents = DocumentNats(np.array([1.25, 1 / 3]), np.array([4.0, 2.0]))
+    documents = DocumentNats(np.array([1.25, 1 / 3]), np.array([4.0, 2.0]), ("fala, lida", "lei"))
     records.write_record(tmp_path, history, SAMPLES, documents)
     resources = {"tokens": 30, "pass_tokens": 20, "parameters": 5, "training_seconds": 7200.0}
     found = receipt.Receipt(
@@ -46,7 +49,9 @@ def test_a_record_comes_back(folder):
     assert (found.run, found.result, found.samples) == ("v2", RESULT, SAMPLES)
     assert found.documents.nats.tolist() == [1.25, 1 / 3]
     assert found.documents.bytes.tolist() == [4.0, 2.0]
-    assert found.legibility == Legibility(0.0, 0.2, None, 0.9, 1.0, 40, False)
+    assert found.documents.registers == ("fala, lida", "lei")
+    assert found.validation == Intrinsic(1.9, 6.7, 0.26, 1.4, 90, 3)
+    assert found.legibility == Legibility(0.0, 0.2, None, 0.9, 1.0, 40, 1, 0.01, 0.1, False)
     assert found.history.validation == [{"step": 1, "tokens": 10, "loss": 2.0}]
     assert (found.history.seconds, found.history.tokens) == (7200.0, 30)
 

@@ -39,8 +39,8 @@ def document(index: int, seed: int = 0) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``doc_id``, ``title``, ``register``, ``uri`` and ``text`` with ``title`` and ``paragraphs``, a list of
-        lists of sentences, as in BrWaC (Wagner Filho et al., 2018).
+        ``doc_id``, ``title``, ``register``, ``uri`` and ``text`` with ``title`` and
+        ``paragraphs``, a list of lists of sentences, as in BrWaC (Wagner Filho et al., 2018).
 
     Raises
     ------
