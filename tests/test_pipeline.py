@@ -46,6 +46,12 @@ def test_a_circle_through_a_pattern_is_found(tmp_path, pipeline):
         Pipeline("smoke", tmp_path)
 
 
+def test_a_run_that_repeats_a_chapter_has_artefacts_of_its_own():
+    lab = Pipeline("lab", PROJECT)
+    assert lab.artefact("eval_extrinsic_smollm2", "tab13") == "tab13-smollm2"
+    assert lab.artefact("eval_trilha2_extrinsic_3seeds", "tab13") == "tab13"
+
+
 @pytest.mark.parametrize("profile", ["smoke", "lab", "paper"])
 def test_costs_are_of_every_run(profile):
     pipeline = Pipeline(profile, PROJECT)
@@ -70,6 +76,7 @@ def test_track_1_compares_every_version(profile):
         ("runs:\n  v1: {notebook: 'a$(touch X)b'}", "is not a name"),
         ("runs:\n  v1: {notebook: ../x}", "is not a name"),
         ("runs:\n  v1: {notebook: a, needs: 3}", "needs = 3 is not a list of runs"),
+        ("runs:\n  v1: {notebook: a, suffix: a/b}", "suffix = 'a/b' is not a name"),
         ("runs:\n  v1: {notebook: a, threads: many}", "threads = 'many' is not a number"),
     ],
 )

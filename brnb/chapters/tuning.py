@@ -36,7 +36,7 @@ def tab_noise(counts: Mapping[str, int], lang: str) -> "pd.DataFrame":
 def noise_sentence(counts: Mapping[str, int], lang: str) -> str:
     """Say how many pairs were looked at, and which kind of noise is the most frequent."""
     kind, count = max(((k, n) for k, n in counts.items() if k != "pairs"), key=lambda row: row[1])
-    return label("noise_sentence", lang).format(
+    return label("noise_sentence" if count else "no_noise", lang).format(
         pairs=format_number(counts["pairs"], lang),
         kind=label(f"noise_{kind}", lang),
         count=format_number(count, lang),

@@ -63,7 +63,7 @@ def test_a_model_is_written_out_once_and_whole(installed, monkeypatch):
 
 
 def test_names_for_tables():
-    assert model_name("run:v6_instruct") == "v6_instruct"
+    assert model_name("run:sft_v6_instruct") == "sft_v6_instruct"
     assert model_name(SMOLLM2) == "SmolLM2-135M-Instruct.Q4_1"
     assert model_name("meta-llama/Llama-3.1-8B") == "Llama-3.1-8B"
 

@@ -54,3 +54,5 @@ def test_ids_lead_to_names():
     assert "tab_legibility" in function_names("v6_130m", "tab-v6_130m-legibility")
     cpt = "cpt_qlora_llama31_8b_brwac10k"
     assert function_names(cpt, "fig-cpt-loss") == ["fig_cpt_loss", "fig_loss"]
+    assert "tab13" in function_names("eval_extrinsic_smollm2", "tab13-smollm2")
+    assert "fig_loss" in function_names("sft_v6_instruct", "fig-sft-loss-instruct")

@@ -33,6 +33,12 @@ def test_a_caption_with_a_run_in_its_id_is_a_pattern():
     assert find_label("tab-nothing", "pt") is None
 
 
+def test_a_caption_of_a_run_on_another_base_says_so():
+    assert label("tab13-smollm2", "en") == f"{label('tab13', 'en')} Base: SmolLM2-135M-Instruct."
+    assert label("fig-sft-loss-instruct", "en").startswith(label("fig-sft-loss", "en"))
+    assert find_label("tab-nothing-smollm2", "en") is None
+
+
 def test_no_label_appears_twice():
     file = Path(brnb.report.labels.__file__).with_name("labels.yaml")
     lines = file.read_text(encoding="utf-8").splitlines()
