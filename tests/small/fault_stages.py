@@ -13,7 +13,6 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pandas as pd
-from brnb.report.book import build_book
 from mini_project import FIRST, SECOND, execute, write_notebook
 from nbformat import v4
 from tiny_training import TRAIN, VALIDATION, prepare
