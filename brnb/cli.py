@@ -4,10 +4,7 @@ Running itself is papermill's and Snakemake's work.
 """
 
 import json
-import shutil
 import sys
-import textwrap
-from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -16,10 +13,8 @@ import typer
 
 import brnb
 from brnb.params import ParameterError
-from brnb.pipeline import Pipeline, Status, find_root
-
-COLOURS = {"done": "green", "stale": "yellow", "failed": "red", "missing": "bright_black"}
-LINES = 4  # of a run's causes that `status` prints
+from brnb.pipeline import Pipeline, find_root
+from brnb.status_text import status_text, visible
 
 app = typer.Typer(
     help=__doc__.split("\n")[0],
@@ -56,14 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
     except SystemExit as end:
         return int(end.code or 0)
     except (OSError, ValueError) as error:
-        print(f"brnb: {_visible(str(error))}", file=sys.stderr)
+        print(f"brnb: {visible(str(error))}", file=sys.stderr)
         return 2
     return 0
-
-
-def _visible(text: str) -> str:
-    """A text that commands no terminal: whatever does not print is written out."""
-    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def _exit(problems: bool) -> NoReturn:
@@ -99,41 +89,8 @@ def status(
     if as_json:
         print(json.dumps([state.asdict() for state in states], indent=1, ensure_ascii=False))
     else:
-        _print_states(states)
+        typer.echo(status_text(states))
     _exit(bool(run) and states[0].state != "done")
-
-
-def _print_states(states: list[Status]) -> None:
-    """A line for each run, its causes below it, and the sum."""
-    wide = max(len(state.run) for state in states)
-    print(f"{'run':<{wide}}  state     seconds")
-    for state in states:
-        seconds = "" if state.seconds is None else f"{state.seconds:.1f}"
-        name = typer.style(f"{state.state:<8}", fg=COLOURS[state.state])
-        head = f"{state.run:<{wide}}  {state.state:<8} {seconds:>8}"
-        below = _wrapped(_visible(state.why), len(head))
-        beside = f"  {below.pop().strip()}" if below and not below[0].startswith("    ") else ""
-        typer.echo(f"{state.run:<{wide}}  {name} {seconds:>8}{beside}".rstrip())
-        print("".join(f"{line}\n" for line in below), end="")
-    counts = Counter[str](state.state for state in states)
-    spent = sum(state.seconds or 0 for state in states)
-    summed = ", ".join(f"{counts[name]} {name}" for name in COLOURS if counts[name])
-    print(f"{len(states)} run{'s' * (len(states) > 1)}: {summed}; {spent:.1f} s in all")
-
-
-def _wrapped(why: str, head: int) -> list[str]:
-    """Causes as lines that are indented, or one that is not if it fits beside the `head`."""
-    columns = shutil.get_terminal_size().columns
-    if head + 2 + len(why) <= columns:
-        return [why]
-    return textwrap.wrap(
-        why,
-        columns,
-        initial_indent="    ",
-        subsequent_indent="    ",
-        max_lines=LINES,
-        placeholder=" … (--json says all)",
-    )
 
 
 @app.command(epilog="brnb verify --profile paper || echo damaged; brnb verify deposito-2026")

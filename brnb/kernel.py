@@ -68,7 +68,7 @@ def unclean(notebook: Path, code: Mapping[str, str], executed: Iterable[str]) ->
     return [reason for reason, holds in reasons.items() if holds]
 
 
-def watch(failed: Callable[[str], None], lang: str, work: Path) -> None:
+def watch_cells(failed: Callable[[str], None], lang: str, work: Path) -> None:
     """Call `failed` with the exception of every cell that raises one, if this is a kernel.
 
     An interrupt says in two lines how to go on, or to begin anew without what is in `work`, instead

@@ -29,13 +29,14 @@ def opening(pipeline: Pipeline, run: str, lang: str, count: int, changed: Mappin
     """
     path = pipeline.notebook(run)
     lines = {
-        "profile": find_label(f"profile_{pipeline.profile}", lang) or pipeline.profile,
         "needs": _names(pipeline.needs(run)) or label("needs_none", lang),
         "makes": _counted(_made(path, run), lang),
         "duration": "; ".join(_durations(pipeline, run, lang)),
         "values_in_force": _values(count, changed, lang),
     }
-    return "\n".join([f"{_title(path)} · {run}", *_aligned(lines, lang)])
+    profile = pipeline.profile
+    worth = find_label(f"profile_{profile}", lang) or f"{label('profile', lang)} {profile}."
+    return "\n".join([f"{_title(path)} · {run}", worth, *_aligned(lines, lang)])
 
 
 def closing(result: receipt.Receipt, home: Path, lang: str) -> str:

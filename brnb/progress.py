@@ -102,7 +102,7 @@ class Bar(tqdm):
         Raises
         ------
         Paused
-            Is answered as an interrupt is (`brnb.kernel.watch`).
+            Is answered as an interrupt is (`brnb.kernel.watch_cells`).
         """
         if self.pause_is_asked:
             raise Paused

@@ -6,7 +6,6 @@
 >>> run.close()                                                         # doctest: +SKIP
 """
 
-import fcntl
 import json
 import math
 import os
@@ -111,7 +110,7 @@ class Run(Generic[P]):
         self.folder = self._outputs.folder
         (self.pipeline.reports / "notebooks").mkdir(parents=True, exist_ok=True)
         self._note()
-        kernel.watch(self._failed, params.lang, self.work)
+        kernel.watch_cells(self._failed, params.lang, self.work)
         self._greet()
 
     def _choose_home(self) -> None:
@@ -274,6 +273,8 @@ class Run(Generic[P]):
         RunError
             If the run is closed already, or needs a run that it never asked for.
         """
+        from brnb.report import numbers
+
         if not self._outputs.aside.is_dir():
             raise RunError(f"{self.id} is closed: Run All opens it again")
         unused = set(self.pipeline.needs(self.id)) - self._asked
@@ -286,7 +287,8 @@ class Run(Generic[P]):
         self._outputs.publish(result, home)
         (self._place / "started.json").unlink(missing_ok=True)
         self.folder = self.pipeline.folder(self.id)
-        self._collect_numbers(home)
+        lock = self.pipeline.root / "work" / self.params.profile / "numbers.lock"
+        numbers.gather(home, self.params.lang, lock)
         release_lock(self.work / "lock")
         self._say_goodbye(result, home)
         return result
@@ -326,18 +328,6 @@ class Run(Generic[P]):
             numbers=self._numbers,
             artefacts=self._outputs.describe(),
         )
-
-    def _collect_numbers(self, home: Path) -> None:
-        """Gather the numbers of all receipts of the profile into numbers.tex."""
-        from brnb.report import numbers
-
-        lock = self.pipeline.root / "work" / self.params.profile / "numbers.lock"
-        with lock.open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            recorded: dict[str, dict[str, Any]] = {}
-            for path in sorted((home / "runs").glob("*/receipt.json")):
-                recorded |= receipt.read_receipt(path).numbers
-            receipt.write_atomic(home / "numbers.tex", numbers.render(recorded, self.params.lang))
 
     def _say_goodbye(self, result: receipt.Receipt, home: Path) -> None:
         for name in result.unread:

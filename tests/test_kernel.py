@@ -19,7 +19,7 @@ def shell(monkeypatch):
     shell.failures = []
     shell.kernel = SimpleNamespace(log=logging.getLogger("test kernel"))
     monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
-    kernel.watch(shell.failures.append, "pt", Path.cwd() / "work/smoke/v1")
+    kernel.watch_cells(shell.failures.append, "pt", Path.cwd() / "work/smoke/v1")
     return shell
 
 

@@ -18,7 +18,7 @@ def test_a_chapter_says_what_it_is_needs_and_makes():
     lines = [line.strip() for line in said.splitlines()]
     assert lines[0].startswith("04 · ")
     assert lines[0].endswith(" · v1")
-    assert re.fullmatch("perfil +smoke: texto gerado .* não resultados", lines[1])
+    assert lines[1] == "Perfil smoke: mostra o mecanismo, não resultados."
     assert re.fullmatch("precisa de +corpus, tokenizer", lines[2])
     assert "fig-v1-loss" in lines[3]
     assert re.search(r"lab \d+,\d\s(s|min|h) \(NVIDIA H200\)", lines[4])  # reports/lab is in git

@@ -1,9 +1,12 @@
 """Numbers of the running text: ``\\brnb{v1.val_ppl}`` in LaTeX prints what the run measured."""
 
+import fcntl
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from brnb import receipt
 from brnb.report.labels import format_number
 from brnb.report.latex import escape
 
@@ -40,3 +43,16 @@ def render(numbers: Mapping[str, Mapping[str, Any]], lang: str) -> str:
         text = format_number(entry["value"], lang, entry.get("decimals"), entry.get("unit"))
         lines.append(rf"\brnbdefine{{{id}}}{{{escape(text)}}}")
     return "\n".join(lines) + "\n"
+
+
+def gather(home: Path, lang: str, lock: Path) -> None:
+    """Write ``numbers.tex`` of the numbers in all receipts of a profile, or of a scratch folder.
+
+    Runs that end at the same time do it one after the other.
+    """
+    with lock.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        recorded: dict[str, dict[str, Any]] = {}
+        for path in sorted((home / "runs").glob("*/receipt.json")):
+            recorded |= receipt.read_receipt(path).numbers
+        receipt.write_atomic(home / "numbers.tex", render(recorded, lang))
