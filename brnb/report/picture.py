@@ -35,9 +35,7 @@ class Picture:
         return {"image/png": encoded}, {"image/png": {"alt": self.alt}}
 
 
-def write_picture(
-    folder: Path, id: str, figure: "Figure", lang: str, profile: str
-) -> Picture:
+def write_picture(folder: Path, id: str, figure: "Figure", lang: str, profile: str) -> Picture:
     """Write a figure's files, close it, and return it for display.
 
     If the labels have a caution for the profile (``caution_smoke``), it stands on the figure.
