@@ -107,8 +107,9 @@ def build(folder: Path, params: CorpusParams, progress: bool = True) -> CorpusRe
     """Write the corpus of `params` into `folder`; memory does not grow with the text.
 
     The work is done in ``folder/partial`` and moved into place when complete; a build that fails
-    leaves its quarantine there and an earlier corpus as it was. Only the hashes of the documents
-    seen are held (`HashSet`: 12 to 24 bytes a document).
+    leaves its quarantine there and an earlier corpus as it was. The hashes of the documents seen
+    are held (`HashSet`: 12 to 24 bytes a document), and in the end the held-out splits, which a
+    second pass over the training text compares with it: give them small shares of a large corpus.
 
     Parameters
     ----------
