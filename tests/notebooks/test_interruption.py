@@ -27,8 +27,8 @@ def set_v1(project, line):
 
 
 def wait_for(condition):
-    """Look until it holds, for two minutes."""
-    deadline = time.monotonic() + 120
+    """Look until it holds; for ten minutes, since a busy machine is slow to start a kernel."""
+    deadline = time.monotonic() + 600
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -57,10 +57,12 @@ def test_a_killed_thesis_goes_on_where_it_was_and_ends_with_the_same_bits(execut
     running = subprocess.Popen(
         ["snakemake"], cwd=project, env=ENVIRONMENT, start_new_session=True, **QUIET
     )
-    wait_for(lambda: list((project / "work/smoke/v1/checkpoints").glob("*.pt")))
-    time.sleep(0.5)
-    kernel = kernel_of(project)
-    os.killpg(running.pid, signal.SIGKILL)
+    try:
+        wait_for(lambda: list((project / "work/smoke/v1/checkpoints").glob("*.pt")))
+        time.sleep(0.5)
+        kernel = kernel_of(project)
+    finally:
+        os.killpg(running.pid, signal.SIGKILL)
     os.kill(kernel, signal.SIGKILL)  # it has a process group of its own
     running.wait()
     state, why = states(project)["v1"]
