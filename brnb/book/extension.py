@@ -39,7 +39,7 @@ def mathml(latex: str, display: str) -> str:
     display
         "inline" or "block".
     """
-    from latex2mathml.converter import convert  # type: ignore[import-untyped]
+    from latex2mathml.converter import convert
 
     try:
         formula = str(convert(latex, display=display))

@@ -47,7 +47,7 @@ def _table(
 ) -> str:
     rows = []
     for run in runs:
-        used = summary(receipts[run]) if run in receipts else {}
+        used = _used(receipts[run]) if run in receipts else {}
         numbers = [format_number(used.get(id), lang, _DECIMALS.get(id)) for id in _NUMBERS]
         state = html.escape(find_label(states[run], lang) or states[run])
         known = link(f"files/receipts/{run}.json", commit(receipts[run])) if used else "–"
@@ -65,7 +65,7 @@ def _columns(lang: str) -> list[Column]:
     return [*columns, Column(word("commit", lang))]
 
 
-def summary(receipt: Receipt) -> dict[str, Any]:
+def _used(receipt: Receipt) -> dict[str, Any]:
     """Device, size, speed, memory in GB, energy in Wh and US dollars of a run; None if unknown."""
     used = receipt.resources
     peak, joules = used.get("peak_gpu_memory") or used.get("peak_memory"), used.get("energy_joules")
@@ -93,7 +93,7 @@ def _comparison(lang: str) -> str:
 def _details(receipt: Receipt, lang: str) -> str:
     rows = "\n".join(
         f'<tr><th scope="row">{html.escape(name)}</th><td>{html.escape(value)}</td></tr>'
-        for name, value in facts(receipt, lang)
+        for name, value in _told(receipt, lang)
     )
     run, file = receipt.run, link(f"files/receipts/{receipt.run}.json", "receipt.json")
     return (
@@ -103,7 +103,7 @@ def _details(receipt: Receipt, lang: str) -> str:
     )
 
 
-def facts(receipt: Receipt, lang: str) -> Iterator[tuple[str, str]]:
+def _told(receipt: Receipt, lang: str) -> Iterator[tuple[str, str]]:
     """Everything in a receipt that two runs can be compared by, as name and text."""
     yield label("seconds", lang), format_number(receipt.seconds, lang, 1)
     for part in _PARTS:
