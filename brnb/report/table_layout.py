@@ -10,9 +10,11 @@ from brnb.report.type_widths import width
 
 _LINE, _TURNED = 16 / 2.54 * 72.27, 23.5 / 2.54 * 72.27  # points: of an upright page, of a turned
 _SLACK = 3  # points that rounding of glyphs and bold type may take
-# Command, size in points, and \tabcolsep; the first that fits.
-_UPRIGHT = ((r"\small", 10.95, 5.0), (r"\footnotesize", 10.0, 4.0), (r"\footnotesize", 10.0, 3.0))
-_SIDEWAYS = ((r"\small", 10.95, 5.0), (r"\footnotesize", 10.0, 3.0), (r"\scriptsize", 8.5, 3.0))
+# Lines and their steps, each with sizes: command, points of the type, \tabcolsep. The first size at
+# which a table fits as it is, else the last of the step with columns that wrap, else the next step.
+_BODY = ((r"\small", 10.95, 5.0), (r"\footnotesize", 10.0, 4.0), (r"\footnotesize", 10.0, 3.0))
+_FINE = ((r"\scriptsize", 8.5, 3.0),)
+_STEPS = ((_LINE, _BODY), (_LINE, _FINE), (_TURNED, _BODY), (_TURNED, _FINE))
 _WRAPPED = 7  # em: narrower columns never wrap
 _EVENNESS = 0.7  # of shares: 1 gives a column of ten times the text ten times the width
 _SYLLABLES = 4.2  # em: the longest piece that hyphenation leaves of a word
@@ -52,7 +54,7 @@ def fit(headers: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequenc
         for j, wide in enumerate(natural)
         if not numeric[j] and wide > _WRAPPED
     }
-    for line, sizes in ((_LINE, _UPRIGHT), (_TURNED, _SIDEWAYS)):
+    for line, sizes in _STEPS:
         turned = line == _TURNED
         for command, size, gap in sizes:
             room = line - 2 * gap * (len(headers) - 1) - _SLACK
@@ -61,7 +63,9 @@ def fit(headers: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequenc
         rest = room / size - sum(wide for j, wide in enumerate(natural) if j not in least)
         if least and sum(least.values()) <= rest:
             full = {j: natural[j] for j in least}
-            mean = {j: sum(width(text, 1) for text in columns[j]) / len(cells) for j in least}
+            mean = {
+                j: sum(width(text, 1) for text in columns[j]) / max(1, len(cells)) for j in least
+            }
             shares = _shares(full, mean, least, rest)
             widths = [size * shares[j] if j in shares else None for j in range(len(headers))]
             return Layout(command, size, gap, widths, turned)

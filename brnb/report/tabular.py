@@ -11,6 +11,7 @@ from brnb.report.table_layout import Layout, breakable, fit, height
 from brnb.report.type_widths import width
 
 _LINES = {False: 40, True: 24}  # more of them do not fit on one upright, one turned page
+_TOGETHER = 4  # rows of a group that no page break parts
 _NUMBER = re.compile(r"[−-]?[\d.,]*\d")
 
 
@@ -86,10 +87,12 @@ def _groups(cells: Sequence[Sequence[str]], numeric: Sequence[bool]) -> list[int
 
 
 def _row_end(groups: Sequence[int], i: int) -> str:
-    """End of row `i`: room after a group, and no page break inside of it."""
+    """End of row `i`: room after a group, and no page break inside of a small one."""
     if not groups or i + 1 == len(groups):
         return r" \\"
-    return r" \\*" if groups[i] == groups[i + 1] else r" \\ \addlinespace"
+    if groups[i] != groups[i + 1]:
+        return r" \\ \addlinespace"
+    return r" \\*" if groups.count(groups[i]) <= _TOGETHER else r" \\"
 
 
 def _padding(column: Sequence[str], numeric: bool, point: str) -> list[str]:
