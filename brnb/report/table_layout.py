@@ -22,7 +22,7 @@ _WORD = re.compile(r"[^\W\d_]+[.,;:!?)]*")
 
 
 @dataclass(frozen=True)
-class Layout:
+class TableLayout:
     """Size and widths in points; a width of None is a column as wide as its widest cell."""
 
     command: str
@@ -32,7 +32,9 @@ class Layout:
     turned: bool
 
 
-def fit(headers: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequence[bool]) -> Layout:
+def fit_table(
+    headers: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequence[bool]
+) -> TableLayout:
     """Choose the largest type at which a table fits, upright before sideways.
 
     Parameters
@@ -59,7 +61,7 @@ def fit(headers: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequenc
         for command, size, gap in sizes:
             room = line - 2 * gap * (len(headers) - 1) - _SLACK
             if size * sum(natural) <= room:
-                return Layout(command, size, gap, [None] * len(headers), turned)
+                return TableLayout(command, size, gap, [None] * len(headers), turned)
         rest = room / size - sum(wide for j, wide in enumerate(natural) if j not in least)
         if least and sum(least.values()) <= rest:
             full = {j: natural[j] for j in least}
@@ -68,8 +70,8 @@ def fit(headers: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequenc
             }
             shares = _shares(full, mean, least, rest)
             widths = [size * shares[j] if j in shares else None for j in range(len(headers))]
-            return Layout(command, size, gap, widths, turned)
-    return Layout(command, size, gap, [None] * len(headers), turned)
+            return TableLayout(command, size, gap, widths, turned)
+    return TableLayout(command, size, gap, [None] * len(headers), turned)
 
 
 def _least(text: str) -> float:
@@ -114,7 +116,7 @@ def _anywhere(piece: str) -> str:
     return piece if word else BREAK.join(piece)
 
 
-def height(row: Sequence[str], layout: Layout) -> int:
+def height(row: Sequence[str], layout: TableLayout) -> int:
     """In lines, of which a wrapped cell takes several."""
     return (
         max(
