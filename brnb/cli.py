@@ -114,8 +114,8 @@ def verify(
     _exit(bool(result.problems))
 
 
-@app.command(epilog="brnb freeze deposito-2026 --folder ~/dissertacao --profile paper")
-def freeze(
+@app.command("freeze", epilog="brnb freeze deposito-2026 --folder ~/dissertacao --profile paper")
+def freeze_results(
     name: Annotated[str, typer.Argument(help="of this state, e.g. deposito-2026")],
     folder: Annotated[
         Path | None, typer.Option(help="what was submitted; default reports/<profile>")
@@ -123,7 +123,7 @@ def freeze(
     profile: Profile = "smoke",
 ) -> None:
     """Write the SHA-256 of everything submitted; `brnb verify NAME` checks it years later."""
-    from brnb.report.freeze import freeze as write
+    from brnb.report.freeze import freeze_results as write
 
     print(write(Pipeline(profile), name, folder))
 

@@ -70,7 +70,7 @@ def write_document(
     ]
     path = profile_folder / "document.tex"
     write_atomic(path, "\n".join(parts))
-    write_atomic(profile_folder / "published.tex", published.render(lang))
+    write_atomic(profile_folder / "published.tex", published.render_published(lang))
     write_atomic(profile_folder / "references.bib", bibtex())
     for name in STYLES:
         style = resources.files("brnb.report").joinpath(name).read_bytes()

@@ -75,7 +75,7 @@ def vouched(pipeline: Pipeline) -> dict[str, bytes]:
     lang = str(pipeline.params(pipeline.runs[0])["lang"])
     return files | {
         "numbers.tex": numbers.render(recorded, lang).encode(),
-        "published.tex": published.render(lang).encode(),
+        "published.tex": published.render_published(lang).encode(),
         "references.bib": bibtex().encode(),
         "bibliography.tex": bibliography(lang).encode(),
     }

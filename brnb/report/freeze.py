@@ -20,7 +20,7 @@ _FOLDERS = {".git", ".unfinished", "scratch", "__pycache__"}
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FrozenComparison:
     """What is no longer as it was frozen, one line each, and what to do about it."""
 
     name: str
@@ -54,7 +54,7 @@ def manifest_path(pipeline: Pipeline, name: str) -> Path:
     return pipeline.root / "reports" / "frozen" / f"{name}.json"
 
 
-def freeze(pipeline: Pipeline, name: str, folder: Path | None = None) -> Path:
+def freeze_results(pipeline: Pipeline, name: str, folder: Path | None = None) -> Path:
     """Write the manifest of a folder as it is now, with the receipts that it rests on.
 
     Parameters
@@ -93,7 +93,7 @@ def freeze(pipeline: Pipeline, name: str, folder: Path | None = None) -> Path:
     return path
 
 
-def verify_frozen(pipeline: Pipeline, name: str, folder: Path | None = None) -> Comparison:
+def verify_frozen(pipeline: Pipeline, name: str, folder: Path | None = None) -> FrozenComparison:
     """Compare a folder with what was frozen under a name.
 
     Raises
@@ -116,7 +116,9 @@ def verify_frozen(pipeline: Pipeline, name: str, folder: Path | None = None) -> 
     }
     verifier = receipt.Verifier(Path("unused"), anew=True)
     found = ((file, verifier.problem(folder / file, facts)) for file, facts in listed.items())
-    return Comparison(name, len(listed), [f"{folder / f} is {why}" for f, why in found if why])
+    return FrozenComparison(
+        name, len(listed), [f"{folder / f} is {why}" for f, why in found if why]
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def published_numbers() -> dict[str, dict[str, Any]]:
     return entries
 
 
-def render(lang: str) -> str:
+def render_published(lang: str) -> str:
     """The text of ``published.tex``, which ``brnb.sty`` reads beside ``numbers.tex``."""
     entries = published_numbers()
     if lang == "pt":

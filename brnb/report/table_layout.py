@@ -10,9 +10,11 @@ from brnb.report.type_widths import width
 
 _LINE, _TURNED = 16 / 2.54 * 72.27, 23.5 / 2.54 * 72.27  # points: of an upright page, of a turned
 _SLACK = 3  # points that rounding of glyphs and bold type may take
-# Command, size in points, and \tabcolsep; the first that fits.
-_UPRIGHT = ((r"\small", 10.95, 5.0), (r"\footnotesize", 10.0, 4.0), (r"\footnotesize", 10.0, 3.0))
-_SIDEWAYS = ((r"\small", 10.95, 5.0), (r"\footnotesize", 10.0, 3.0), (r"\scriptsize", 8.5, 3.0))
+# Lines and their steps, each with sizes: command, points of the type, \tabcolsep. The first size at
+# which a table fits as it is, else the last of the step with columns that wrap, else the next step.
+_BODY = ((r"\small", 10.95, 5.0), (r"\footnotesize", 10.0, 4.0), (r"\footnotesize", 10.0, 3.0))
+_FINE = ((r"\scriptsize", 8.5, 3.0),)
+_STEPS = ((_LINE, _BODY), (_LINE, _FINE), (_TURNED, _BODY), (_TURNED, _FINE))
 _WRAPPED = 7  # em: narrower columns never wrap
 _EVENNESS = 0.7  # of shares: 1 gives a column of ten times the text ten times the width
 _SYLLABLES = 4.2  # em: the longest piece that hyphenation leaves of a word
@@ -20,7 +22,7 @@ _WORD = re.compile(r"[^\W\d_]+[.,;:!?)]*")
 
 
 @dataclass(frozen=True)
-class Layout:
+class TableLayout:
     """Size and widths in points; a width of None is a column as wide as its widest cell."""
 
     command: str
@@ -30,7 +32,9 @@ class Layout:
     turned: bool
 
 
-def fit(headers: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequence[bool]) -> Layout:
+def fit_table(
+    headers: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequence[bool]
+) -> TableLayout:
     """Choose the largest type at which a table fits, upright before sideways.
 
     Parameters
@@ -52,20 +56,22 @@ def fit(headers: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequenc
         for j, wide in enumerate(natural)
         if not numeric[j] and wide > _WRAPPED
     }
-    for line, sizes in ((_LINE, _UPRIGHT), (_TURNED, _SIDEWAYS)):
+    for line, sizes in _STEPS:
         turned = line == _TURNED
         for command, size, gap in sizes:
             room = line - 2 * gap * (len(headers) - 1) - _SLACK
             if size * sum(natural) <= room:
-                return Layout(command, size, gap, [None] * len(headers), turned)
+                return TableLayout(command, size, gap, [None] * len(headers), turned)
         rest = room / size - sum(wide for j, wide in enumerate(natural) if j not in least)
         if least and sum(least.values()) <= rest:
             full = {j: natural[j] for j in least}
-            mean = {j: sum(width(text, 1) for text in columns[j]) / len(cells) for j in least}
+            mean = {
+                j: sum(width(text, 1) for text in columns[j]) / max(1, len(cells)) for j in least
+            }
             shares = _shares(full, mean, least, rest)
             widths = [size * shares[j] if j in shares else None for j in range(len(headers))]
-            return Layout(command, size, gap, widths, turned)
-    return Layout(command, size, gap, [None] * len(headers), turned)
+            return TableLayout(command, size, gap, widths, turned)
+    return TableLayout(command, size, gap, [None] * len(headers), turned)
 
 
 def _least(text: str) -> float:
@@ -110,7 +116,7 @@ def _anywhere(piece: str) -> str:
     return piece if word else BREAK.join(piece)
 
 
-def height(row: Sequence[str], layout: Layout) -> int:
+def height(row: Sequence[str], layout: TableLayout) -> int:
     """In lines, of which a wrapped cell takes several."""
     return (
         max(

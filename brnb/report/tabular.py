@@ -7,10 +7,11 @@ from itertools import groupby
 
 from brnb.report.labels import MISSING
 from brnb.report.latex import escape, printable
-from brnb.report.table_layout import Layout, breakable, fit, height
+from brnb.report.table_layout import TableLayout, breakable, fit_table, height
 from brnb.report.type_widths import width
 
 _LINES = {False: 40, True: 24}  # more of them do not fit on one upright, one turned page
+_TOGETHER = 4  # rows of a group that no page break parts
 _NUMBER = re.compile(r"[−-]?[\d.,]*\d")
 
 
@@ -49,7 +50,7 @@ def tabular(
     padding = [_padding([r[j] for r in cells], n, point) for j, n in enumerate(numeric)]
     padded = [[c + padding[j][i] for j, c in enumerate(row)] for i, row in enumerate(cells)]
     split = [_split_header(printable(h), [r[j] for r in padded]) for j, h in enumerate(headers)]
-    layout = fit(["\n".join(lines) for lines in split], padded, numeric)
+    layout = fit_table(["\n".join(lines) for lines in split], padded, numeric)
     split = [_wrap_header(s, layout, j) for j, s in enumerate(split)]
     head = " & ".join(map(_header, split, numeric)) + r" \\"
     body = []
@@ -62,9 +63,7 @@ def tabular(
             texts[0] = ""
         body.append(" & ".join(texts) + _row_end(groups, i))
     title = rf"\caption{{{escape(caption)}}}\label{{tab:{id}}}"
-    below = (
-        [rf"\par\smallskip\parbox{{\linewidth}}{{\footnotesize {escape(note)}}}"] if note else []
-    )
+    below = [_note(note)] if note else []
     lines = sum(height(row, layout) for row in cells) + len(set(groups)) // 2
     make = _longtable if lines > _LINES[layout.turned] else _table
     table = make(
@@ -86,10 +85,12 @@ def _groups(cells: Sequence[Sequence[str]], numeric: Sequence[bool]) -> list[int
 
 
 def _row_end(groups: Sequence[int], i: int) -> str:
-    """End of row `i`: room after a group, and no page break inside of it."""
+    """End of row `i`: room after a group, and no page break inside of a small one."""
     if not groups or i + 1 == len(groups):
         return r" \\"
-    return r" \\*" if groups[i] == groups[i + 1] else r" \\ \addlinespace"
+    if groups[i] != groups[i + 1]:
+        return r" \\ \addlinespace"
+    return r" \\*" if groups.count(groups[i]) <= _TOGETHER else r" \\"
 
 
 def _padding(column: Sequence[str], numeric: bool, point: str) -> list[str]:
@@ -108,7 +109,7 @@ def _split_header(header: str, column: Sequence[str]) -> list[str]:
     return textwrap.wrap(header, width=room, break_long_words=False) or [""]
 
 
-def _wrap_header(lines: list[str], layout: Layout, j: int) -> list[str]:
+def _wrap_header(lines: list[str], layout: TableLayout, j: int) -> list[str]:
     """Lines of a header above a column that wraps."""
     wide = layout.widths[j]
     if wide is None:
@@ -123,7 +124,7 @@ def _wrap_header(lines: list[str], layout: Layout, j: int) -> list[str]:
     return wrapped
 
 
-def _columns(layout: Layout, numeric: Sequence[bool]) -> str:
+def _columns(layout: TableLayout, numeric: Sequence[bool]) -> str:
     kinds = [
         ("r" if right else "l")
         if wide is None
@@ -147,12 +148,16 @@ def _cell(text: str, padding: str, wide: float | None, bold: bool) -> str:
     return rf"{tex}\phantom{{{padding}}}" if padding else tex
 
 
-def _size(layout: Layout) -> str:
+def _note(text: str) -> str:
+    return rf"\par\smallskip\noindent\parbox{{\linewidth}}{{\footnotesize {escape(text)}}}"
+
+
+def _size(layout: TableLayout) -> str:
     return rf"{layout.command}\setlength{{\tabcolsep}}{{{layout.gap:g}pt}}"
 
 
 def _table(
-    layout: Layout,
+    layout: TableLayout,
     columns: str,
     title: str,
     head: str,
@@ -181,7 +186,7 @@ def _table(
 
 
 def _longtable(
-    layout: Layout,
+    layout: TableLayout,
     columns: str,
     title: str,
     head: str,

@@ -7,7 +7,7 @@ import pytest
 
 from brnb import cli
 from brnb.pipeline import Pipeline
-from brnb.report.freeze import freeze, manifest_path, verify_frozen
+from brnb.report.freeze import freeze_results, manifest_path, verify_frozen
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def project(tmp_path, monkeypatch):
 
 def test_the_manifest_holds_every_file_and_verify_finds_what_changed(project):
     pipeline, thesis = Pipeline("smoke", project), project / "dissertacao"
-    path = freeze(pipeline, "deposito-2026", thesis)
+    path = freeze_results(pipeline, "deposito-2026", thesis)
     manifest = json.loads(path.read_text())
     assert manifest["files"] == {
         "tables/tab01.tex": [2, hashlib.sha256(b"um").hexdigest()],
@@ -46,9 +46,9 @@ def test_the_manifest_holds_every_file_and_verify_finds_what_changed(project):
 
 def test_what_is_frozen_is_never_overwritten_and_an_edited_manifest_is_named(project):
     pipeline, thesis = Pipeline("smoke", project), project / "dissertacao"
-    path = freeze(pipeline, "a", thesis)
+    path = freeze_results(pipeline, "a", thesis)
     with pytest.raises(FileExistsError, match="choose another name"):
-        freeze(pipeline, "a", thesis)
+        freeze_results(pipeline, "a", thesis)
     path.write_text(path.read_text().replace("tese.tex", "nova.tex"))
     with pytest.raises(ValueError, match="was changed since it was written: git checkout"):
         verify_frozen(pipeline, "a", thesis)
@@ -65,7 +65,7 @@ def test_names_and_folders_that_are_not_there_are_told(project):
         manifest_path(pipeline, "../b")
     (project / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match="run make thesis and make pdf"):
-        freeze(pipeline, "b", project / "empty")
+        freeze_results(pipeline, "b", project / "empty")
 
 
 def test_the_command_line_freezes_and_verifies(project, capsys):

@@ -1,10 +1,10 @@
 """Numbers of the dissertation in the running text, as it prints them."""
 
-from brnb.report.published import published_numbers, render
+from brnb.report.published import published_numbers, render_published
 
 
 def test_ids_name_table_row_and_column_and_values_keep_their_decimals():
-    text = render("pt")
+    text = render_published("pt")
     for id, printed in {
         "published.tab07.v1.ppl": "4,58",
         "published.tab09.v5_main.tokens": "6,00",
@@ -20,7 +20,7 @@ def test_ids_name_table_row_and_column_and_values_keep_their_decimals():
     base = "published.tab12.cpt_qlora_llama31_8b_brwac10k"
     assert rf"\brnbdefine{{{base}.base.ppl}}{{10,72}}" in text
     assert rf"\brnbdefine{{{base}.adapted.ppl}}{{8,66}}" in text
-    assert r"\brnbdefine{published.tab07.v1.ppl}{4.58}" in render("en")
+    assert r"\brnbdefine{published.tab07.v1.ppl}{4.58}" in render_published("en")
 
 
 def test_every_table_of_results_is_there():

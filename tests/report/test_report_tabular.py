@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from brnb.report.table_layout import fit
+from brnb.report.table_layout import fit_table
 from brnb.report.tabular import tabular
 from brnb.report.type_widths import width
 
@@ -45,7 +45,7 @@ def test_what_is_too_wide_for_a_page_is_turned_and_never_scaled():
 
 def test_columns_that_wrap_are_never_narrower_than_their_longest_piece():
     cells = [["Registradores", "palavra " * 40, "1" * 20], ["a", "b " * 50, "12345678"]]
-    layout = fit(["A", "B", "C"], cells, [False, False, False])
+    layout = fit_table(["A", "B", "C"], cells, [False, False, False])
     total = sum(w or 0 for w in layout.widths)
     natural = [width(c, layout.size) for c in ("Registradores", "", "1" * 20)]
     free = sum(n for n, w in zip(natural, layout.widths, strict=True) if w is None)

@@ -1,0 +1,41 @@
+"""The document has the dissertation's order, and every artefact exactly once."""
+
+from pathlib import Path
+
+import yaml
+
+from brnb import data
+from brnb.pipeline import Pipeline
+from brnb.report.outline import outline
+
+ROOT = Path(__file__).parents[2]
+DECLARED = yaml.safe_load((ROOT / "params/pipeline.yaml").read_text("utf-8"))["runs"]
+
+
+def test_every_run_has_a_name_and_every_notebook_a_chapter():
+    assert DECLARED.keys() <= data.read("report/run_names.yaml").keys()
+    placed = [name for chapter in data.read("report/outline.yaml") for name in chapter["notebooks"]]
+    assert sorted(placed) == sorted({spec["notebook"] for spec in DECLARED.values()})
+
+
+def test_published_tables_come_in_their_order():
+    first = [id for chapter in data.read("report/outline.yaml") for id in chapter.get("first", [])]
+    assert [id for id in first if id.startswith("tab")] == [f"tab{n:02d}" for n in range(1, 22)]
+
+
+def test_artefacts_stand_under_the_headings_of_their_cells_and_nothing_is_lost(tmp_path):
+    pipeline = Pipeline("smoke")
+    pipeline.reports = tmp_path
+    for id in ("tab07", "tab-v1", "tab-v1-samples", "tab-cleaning", "tab-new", "tab01"):
+        (tmp_path / "tables").mkdir(exist_ok=True)
+        (tmp_path / "tables" / f"{id}.tex").write_text("x")
+    chapters = {chapter.title: chapter for chapter in outline(pipeline, "pt")}
+    assert [s.ids for s in chapters["Trilha 1: caracteres (v1–v3)"].sections] == [
+        ["tab07"],
+        ["tab-v1", "tab-v1-samples"],
+    ]
+    assert chapters["Trilha 1: caracteres (v1–v3)"].sections[1].title == "v1"
+    corpus = chapters["Corpus"].sections
+    assert [(s.ids, s.title is not None) for s in corpus] == [(["tab-cleaning"], True)]
+    assert chapters["Demais resultados"].sections[0].ids == ["tab-new"]
+    assert len({id for c in chapters.values() for s in c.sections for id in s.ids}) == 6
