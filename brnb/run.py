@@ -239,22 +239,11 @@ class Run(Generic[P]):
         return tables.display(frame, name, lang=lang, **options)
 
     def figure(self, name: str, figure: "Figure") -> "Picture":
-        """Write a figure as PDF and PNG, and return it for display (once: it is closed).
+        """Write a figure as PDF and PNG, and return it for display (once: it is closed)."""
+        from brnb.report.picture import write_picture
 
-        If the labels have a note on the profile (``profile_smoke``), it stands on the figure.
-        """
-        from matplotlib import pyplot as plt
-
-        from brnb.report import figures
-        from brnb.report.labels import find_label
-        from brnb.report.picture import Picture, describe
-
-        name, lang = self.pipeline.artefact(self.id, name), self.params.lang
-        note = find_label(f"profile_{self.params.profile}", lang)
-        alt = " ".join(filter(None, [describe(figure, name, lang), note]))
-        figures.write_figure(self._outputs.aside / "figures", name, figure, lang, note)
-        plt.close(figure)
-        return Picture(figure, alt)
+        name, folder = self.pipeline.artefact(self.id, name), self._outputs.aside / "figures"
+        return write_picture(folder, name, figure, self.params.lang, self.params.profile)
 
     def algorithms(self) -> None:
         """Write the dissertation's algorithms as LaTeX floats, ``\\brnbalgorithm{alg07}``."""

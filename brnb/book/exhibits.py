@@ -117,9 +117,10 @@ class Catalogue:
         name = f'<span class="name">{exhibit.name(self.lang)}.</span>'
         caption = f'<figcaption id="{exhibit.anchor}-caption">{name} {exhibit.caption}</figcaption>'
         above, below = (caption, "") if exhibit.kind == "table" else ("", caption)
+        origin = f'<p class="origin">{self._origin(exhibit, run, cell)}</p>'
         return (
             f'<figure class="exhibit {exhibit.kind}-exhibit" id="{exhibit.anchor}">\n'
-            f'{above}{body}{below}\n<p class="origin">{self._origin(exhibit, run, cell)}</p></figure>'
+            f"{above}{body}{below}\n{origin}</figure>"
         )
 
     def _origin(self, exhibit: Exhibit, run: str, cell: int) -> str:

@@ -100,7 +100,7 @@ def errata_page(catalogue: Catalogue) -> Page:
         return page
     page.markdown.append(word("errata_text", lang))
     with file.open(encoding="utf-8", newline="") as lines:
-        header, *rows = csv.reader(lines)
+        header, *rows = csv.reader(line for line in lines if not line.startswith("# brnb"))
     columns = [Column(label(id, lang), is_choice=id == "verdict") for id in header]
     cells = [[html.escape(_unquoted(cell)) for cell in row] for row in rows]
     page.html(grid("errata-table", title, columns, cells, word("filter", lang)))

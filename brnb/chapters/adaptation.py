@@ -94,7 +94,7 @@ def tab_lexical(
     return frame(
         [
             {"measure": label(name, lang), "documents": claim.items}
-            | {"base": 100 * claim.baseline, "adapted_percent": 100 * claim.adapted}
+            | {"base_percent": 100 * claim.baseline, "adapted_percent": 100 * claim.adapted}
             | {"author_words": 100 * ceiling[name]}
             | {"ci_low": 100 * claim.low, "ci_high": 100 * claim.high}
             | {"p_value": claim.p_adjusted}

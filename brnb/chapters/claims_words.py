@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from brnb.audit.explain import verdict_word
 from brnb.report.labels import label
-from brnb.report.sentences import listed, sentence
+from brnb.report.sentences import enumerated, fill_sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,32 +19,34 @@ def say_verdicts(counts: Mapping[str, int], lang: str) -> str:
     total = sum(counts.values())
     first = next(iter(counts))
     rest = [
-        sentence("say_count", lang, count=count, name=verdict_word(kind, lang))
+        fill_sentence("say_count", lang, count=count, name=verdict_word(kind, lang))
         for kind, count in counts.items()
         if kind != first and count
     ]
     share = counts[first] / total
-    return sentence("say_verdicts", lang, total=total, share=share, rest=listed(rest, lang))
+    return fill_sentence(
+        "say_verdicts", lang, total=total, share=share, rest=enumerated(rest, lang)
+    )
 
 
 def say_errata(errata: "pd.DataFrame", lang: str) -> str:
     """How many rows the errata have, by verdict, and the first, which is the gravest."""
     kinds = Counter(str(verdict) for verdict in errata["verdict"]).most_common()
-    parts = [sentence("say_count", lang, count=count, name=name) for name, count in kinds]
-    counts = {"count": len(errata), "kinds": listed(parts, lang)}
-    return sentence("say_errata", lang, place=errata["place"].iloc[0], **counts)
+    parts = [fill_sentence("say_count", lang, count=count, name=name) for name, count in kinds]
+    counts = {"count": len(errata), "kinds": enumerated(parts, lang)}
+    return fill_sentence("say_errata", lang, place=errata["place"].iloc[0], **counts)
 
 
 def say_coverage(coverage: "pd.DataFrame", lang: str) -> str:
     """Whether every marked token of the documents is covered by a claim or has a reason."""
     sums = {name: int(coverage[name].sum()) for name in ("covered", "explained", "uncovered")}
-    return sentence("say_coverage_gap" if sums["uncovered"] else "say_coverage", lang, **sums)
+    return fill_sentence("say_coverage_gap" if sums["uncovered"] else "say_coverage", lang, **sums)
 
 
 def say_mutations(scores: "pd.DataFrame", lang: str) -> str:
     """What share of the edits was noticed, and what share by recomputation; the last row is all."""
     everything = scores.iloc[-1]
-    return sentence(
+    return fill_sentence(
         "say_mutations",
         lang,
         edits=everything["edits"],
@@ -57,7 +59,7 @@ def say_outcomes(verdicts: Iterable[str], lang: str) -> str:
     """How many published results are reproduced, differ, stay undecided or do not compare."""
     counts = Counter(verdicts)
     fields = {name.replace(" ", "_"): counts[name] for name in OUTCOMES}
-    return sentence("say_outcomes", lang, total=counts.total(), **fields)
+    return fill_sentence("say_outcomes", lang, total=counts.total(), **fields)
 
 
 def say_programmes(models: "pd.DataFrame", lang: str) -> str:
@@ -69,9 +71,9 @@ def say_programmes(models: "pd.DataFrame", lang: str) -> str:
     doubted = models.loc[models["verdict"] == label("not_plausible", lang), "model"]
     known = int(shares.notna().sum())
     if doubted.empty:
-        return sentence("say_programmes", lang, known=known, count=len(models))
-    names = listed([str(name) for name in doubted], lang)
-    return sentence(
+        return fill_sentence("say_programmes", lang, known=known, count=len(models))
+    names = enumerated([str(name) for name in doubted], lang)
+    return fill_sentence(
         "say_programmes_doubted", lang, known=known, count=len(models), names=names,
         most=shares.max(),
     )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from brnb.chapters.costs import PHASES
 from brnb.chapters.planner import WITHIN
 from brnb.report.labels import label
-from brnb.report.sentences import listed, sentence
+from brnb.report.sentences import enumerated, fill_sentence
 from brnb.theory.decision import pareto_front
 
 if TYPE_CHECKING:
@@ -25,17 +25,17 @@ def say_agreement(table: "pd.DataFrame", lang: str, named: str | None = None) ->
     judged = table[table["agrees"].notna()]
     wrong = judged[judged["agrees"].eq(False)]
     if wrong.empty:
-        return sentence("say_all_agree", lang, count=len(judged))
+        return fill_sentence("say_all_agree", lang, count=len(judged))
     names = [str(name) for name in wrong[named or table.columns[0]]]
     counts = {"count": len(judged), "agree": len(judged) - len(wrong)}
-    return sentence("say_some_disagree", lang, names=listed(names, lang), **counts)
+    return fill_sentence("say_some_disagree", lang, names=enumerated(names, lang), **counts)
 
 
 def say_known_models(table: "pd.DataFrame", lang: str) -> str:
     """How far the days and costs of Table 20 lie from those of one A100 at 40% of its peak."""
     days = (table["days_recomputed"] / table["days_published"].astype(float)).astype(float)
     usd = (table["usd_published"].astype(float) / table["usd_recomputed"]).astype(float)
-    return sentence(
+    return fill_sentence(
         "say_known_models",
         lang,
         fewest=days.min(),
@@ -50,10 +50,10 @@ def say_fitting(table: "pd.DataFrame", lang: str) -> str:
     yes = label("yes", lang)
     counts = {gpu: int(table[gpu].eq(yes).sum()) for gpu in table.columns[1:]}
     parts = [
-        sentence("say_fits", lang, gpu=gpu, fits=fits, count=len(table))
+        fill_sentence("say_fits", lang, gpu=gpu, fits=fits, count=len(table))
         for gpu, fits in counts.items()
     ]
-    text = listed(parts, lang)
+    text = enumerated(parts, lang)
     return f"{_capital(text)}."
 
 
@@ -62,12 +62,12 @@ def say_spent(costs: Sequence["RunCost"], lang: str) -> str:
     priced = [cost.usd for cost in costs if cost.usd is not None]
     counted = [float(cost.kwh) for cost in costs if cost.kwh is not None]
     hours = float(sum(cost.hours for cost in costs))
-    text = [sentence("say_spent", lang, runs=len(costs), hours=hours)]
+    text = [fill_sentence("say_spent", lang, runs=len(costs), hours=hours)]
     if priced:
         usd = float(sum(priced))
-        text.append(sentence("say_spent_priced", lang, priced=len(priced), usd=usd))
+        text.append(fill_sentence("say_spent_priced", lang, priced=len(priced), usd=usd))
     if counted:
-        text.append(sentence("say_spent_energy", lang, counted=len(counted), kwh=sum(counted)))
+        text.append(fill_sentence("say_spent_energy", lang, counted=len(counted), kwh=sum(counted)))
     return " ".join(text)
 
 
@@ -76,10 +76,12 @@ def unpriced(costs: Sequence["RunCost"], lang: str) -> list[str]:
     lines = []
     cpu = [cost.run for cost in costs if cost.usd is None and cost.gpu is None]
     if cpu:
-        lines.append(sentence("say_unpriced_cpu", lang, count=len(cpu), runs=listed(cpu, lang)))
+        lines.append(
+            fill_sentence("say_unpriced_cpu", lang, count=len(cpu), runs=enumerated(cpu, lang))
+        )
     for gpu in sorted({cost.gpu for cost in costs if cost.usd is None and cost.gpu}):
         runs = [cost.run for cost in costs if cost.gpu == gpu and cost.usd is None]
-        lines.append(sentence("say_unpriced_gpu", lang, gpu=gpu, runs=listed(runs, lang)))
+        lines.append(fill_sentence("say_unpriced_gpu", lang, gpu=gpu, runs=enumerated(runs, lang)))
     return lines
 
 
@@ -101,7 +103,7 @@ def say_shares(times: "pd.DataFrame", lang: str) -> str:
         said.append((label(longest, lang), phases[longest] / total if total else None))
     (theirs, their_share), (ours, our_share) = said
     shares = {"their_share": their_share, "our_share": our_share}
-    return sentence("say_shares", lang, theirs=theirs, ours=ours, **shares)
+    return fill_sentence("say_shares", lang, theirs=theirs, ours=ours, **shares)
 
 
 def say_spread(lists: "pd.DataFrame", lang: str) -> str:
@@ -109,7 +111,7 @@ def say_spread(lists: "pd.DataFrame", lang: str) -> str:
     prices = lists.assign(price=lists["usd_per_hour"].astype(float)).groupby("gpu")["price"]
     ratios = prices.max() / prices.min()
     gpu = ratios.idxmax()
-    return sentence("say_spread", lang, gpu=str(gpu), ratio=float(ratios[gpu]))
+    return fill_sentence("say_spread", lang, gpu=str(gpu), ratio=float(ratios[gpu]))
 
 
 def say_front(trainings: Sequence["FinishedTraining"], usd: Mapping[str, Any], lang: str) -> str:
@@ -124,8 +126,8 @@ def say_front(trainings: Sequence["FinishedTraining"], usd: Mapping[str, Any], l
             for run in runs
         ]
         names = [runs[i].run for i in pareto_front(points)]
-        counts = {"count": len(runs), "names": listed(names, lang)}
-        parts.append(sentence("say_front", lang, cleaning=cleaning, **counts))
+        counts = {"count": len(runs), "names": enumerated(names, lang)}
+        parts.append(fill_sentence("say_front", lang, cleaning=cleaning, **counts))
     return " ".join(parts)
 
 
@@ -134,11 +136,11 @@ def say_plans(planned: "pd.DataFrame", lang: str) -> str:
     without = [str(case) for case in planned.loc[~planned["fits"].astype(bool), "case"]]
     usd = planned.dropna(subset=["usd"]).sort_values("usd", key=lambda values: values.astype(float))
     kind = "say_plans_fit" if not without else "say_plans_without"
-    text = [sentence(kind, lang, count=len(planned), names=listed(without or ["–"], lang))]
+    text = [fill_sentence(kind, lang, count=len(planned), names=enumerated(without or ["–"], lang))]
     if len(usd):
         low, high = usd.iloc[0], usd.iloc[-1]
         text.append(
-            sentence(
+            fill_sentence(
                 "say_plans_cost",
                 lang,
                 cheap=low["case"],
@@ -154,7 +156,7 @@ def say_errors(errors: "pd.DataFrame", predicted: "pd.DataFrame", lang: str) -> 
     """Median error of the predicted times, how many are within `WITHIN`, and the worst of them."""
     everything = errors.iloc[-1]
     worst = predicted.loc[predicted["error_percent"].astype(float).abs().idxmax()]
-    return sentence(
+    return fill_sentence(
         "say_plan_errors",
         lang,
         count=everything["count"],
@@ -170,7 +172,7 @@ def say_memory_errors(table: "pd.DataFrame", lang: str) -> str:
     """Median and largest error of the counted memory."""
     errors = table["memory_error_percent"].astype(float).abs()
     worst = table.loc[errors.idxmax(), "run"]
-    return sentence(
+    return fill_sentence(
         "say_memory_errors",
         lang,
         count=len(table),
@@ -187,7 +189,7 @@ def say_cost_by_size(sizes: "pd.DataFrame", lang: str) -> str:
         first, last = rows.iloc[0], rows.iloc[-1]
         fitting = rows.loc[rows["fits"].astype(bool), "parameters"]
         parts.append(
-            sentence(
+            fill_sentence(
                 "say_cost_by_size",
                 lang,
                 method=_capital(label(str(method), lang)),
@@ -204,7 +206,7 @@ def say_decision(table: "pd.DataFrame", lang: str) -> str:
     best = table.loc[table["utility"].astype(float).idxmax()]
     rival = table.loc[table["best_share"].astype(float).idxmax()]
     kind = "say_decision_same" if best["strategy"] == rival["strategy"] else "say_decision_other"
-    return sentence(
+    return fill_sentence(
         kind,
         lang,
         best=best["strategy"],

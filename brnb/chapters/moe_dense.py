@@ -139,7 +139,7 @@ def fig_moe_efficiency(summary: "pd.DataFrame", lang: str) -> "Figure":
 
 
 def _bars(summary: "pd.DataFrame", column: str, title: str, lang: str) -> "Figure":
-    """A bar a model, grouped by benchmark, coloured by family, hatched by model for grey print; intervals too."""
+    """A bar a model, grouped by benchmark, coloured by family, hatched by model."""
     benchmarks = [name for name in BENCHMARKS if (summary["benchmark"] == name).any()]
     models = list(dict.fromkeys(summary["model"]))
     fig, axis = figure(3.0)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from brnb.report.labels import label
-from brnb.report.sentences import listed, sentence
+from brnb.report.sentences import enumerated, fill_sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,16 +18,16 @@ def say_example(table: "pd.DataFrame", lang: str) -> str:
     differ = (table["published"].astype(float) - table["recomputed"].astype(float)).abs() > 0.01
     total = float(table["recomputed"].iloc[-1])
     if not differ.any():
-        return sentence("say_example_agrees", lang, total=total)
-    names = listed([str(name) for name in table.loc[differ, "feature"]], lang)
-    return sentence("say_example_differs", lang, total=total, names=names)
+        return fill_sentence("say_example_agrees", lang, total=total)
+    names = enumerated([str(name) for name in table.loc[differ, "feature"]], lang)
+    return fill_sentence("say_example_differs", lang, total=total, names=names)
 
 
 def say_frequencies(table: "pd.DataFrame", lang: str) -> str:
     """The rarest and the commonest value of all features."""
     ordered = table.sort_values("count", kind="stable")
     rare, common = ordered.iloc[0], ordered.iloc[-1]
-    return sentence(
+    return fill_sentence(
         "say_frequencies",
         lang,
         rare=rare["value"],
@@ -42,7 +42,7 @@ def say_frequencies(table: "pd.DataFrame", lang: str) -> str:
 def say_context(models: "pd.DataFrame", lang: str) -> str:
     """How much the longest context flattens the term of all others."""
     longest = models.loc[models["context"].idxmax()]
-    return sentence(
+    return fill_sentence(
         "say_context",
         lang,
         name=longest["name"],
@@ -61,7 +61,7 @@ def say_chosen(choices: Mapping[str, "pd.DataFrame"], lang: str) -> str:
         kinds = chosen.groupby(["attention", "activation", "norm"]).size()
         first = chosen.loc[chosen["score"].idxmax()]
         parts.append(
-            sentence(
+            fill_sentence(
                 "say_chosen",
                 lang,
                 size_class=size_class,
@@ -79,13 +79,13 @@ def say_limit(needed: float, carriers: float, models: int, greatest: float, lang
     """What a score of 10 asks for in the document's example."""
     kind = "say_limit_out_of_reach" if greatest < 10 else "say_limit"
     values = {"needed": needed, "carriers": carriers, "models": models, "greatest": greatest}
-    return sentence(kind, lang, **values)
+    return fill_sentence(kind, lang, **values)
 
 
 def say_bands(table: "pd.DataFrame", lang: str) -> str:
     """How many of the described models keep the band that the document gives them."""
     same = int((table["band_described"] == table["band_formula"]).sum())
-    return sentence(
+    return fill_sentence(
         "say_bands", lang, same=same, count=len(table), highest=float(table["score"].max())
     )
 
@@ -101,7 +101,7 @@ def say_diversity(diversity: "pd.DataFrame", lang: str) -> str:
         best = str(coverage.idxmax())
         beats = coverage["rarity"] > coverage["random"]
         parts.append(
-            sentence(
+            fill_sentence(
                 "say_diversity_above" if beats else "say_diversity_below",
                 lang,
                 size_class=size_class,
@@ -118,7 +118,7 @@ def say_sensitivity(left_out: "pd.DataFrame", resampled: "pd.DataFrame", lang: s
     """Which feature the choice depends on most, and how many models a resampled table keeps."""
     needed = left_out.loc[left_out["kept"].astype(float).idxmin()]
     chosen = resampled["chosen"].astype(float)
-    return sentence(
+    return fill_sentence(
         "say_sensitivity",
         lang,
         feature=label(str(needed["feature"]), lang),

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from brnb.chapters.versions import BILLION
 from brnb.report.labels import label
-from brnb.report.sentences import listed, sentence
+from brnb.report.sentences import enumerated, fill_sentence
 from brnb.thesis import load
 from brnb.tokenizers.fragmentation import GUARDRAILS
 
@@ -19,7 +19,7 @@ STEADY = 0.001  # share of a loss below which two of them are called the same
 
 def say_text(rows: "Rows", lang: str) -> str:
     """How much text the training has: tokens and bytes, documents, pieces of the vocabulary."""
-    return sentence(
+    return fill_sentence(
         "say_text",
         lang,
         tokens=len(rows.train.ids),
@@ -46,18 +46,18 @@ def say_curve(history: "History", lang: str) -> str:
     where = {"first": first["loss"], "last": last["loss"], "best": best["loss"]}
     where |= {"millions": last["tokens"] / 1e6, "best_millions": best["tokens"] / 1e6}
     where["rise"] = last["loss"] - best["loss"]
-    text = [sentence("say_curve", lang, **where), sentence(verdict, lang, **where)]
+    text = [fill_sentence("say_curve", lang, **where), fill_sentence(verdict, lang, **where)]
     if history.train:
         gap = last["loss"] - history.train[-1]["loss"]
         above = "say_gap_above" if gap > 0 else "say_gap_below"
-        text.append(sentence(above, lang, gap=abs(gap)))
+        text.append(fill_sentence(above, lang, gap=abs(gap)))
     return " ".join(text)
 
 
 def say_passes(history: "History", lang: str) -> str:
     """How often the training read its corpus, how fast, and for how long."""
     kind = "say_passes_many" if history.tokens > history.pass_tokens else "say_passes_part"
-    return sentence(
+    return fill_sentence(
         kind,
         lang,
         parameters=history.parameters / 1e6,
@@ -79,7 +79,7 @@ def say_result(table: str, run: str, result: "Intrinsic", history: "History", la
     lang
         "pt" or "en".
     """
-    text = sentence(
+    text = fill_sentence(
         "say_result",
         lang,
         loss=result.loss,
@@ -95,7 +95,7 @@ def say_result(table: str, run: str, result: "Intrinsic", history: "History", la
     tokens = float(printed.get("tokens", 0)) * BILLION
     which = "say_above_published" if result.perplexity > ppl else "say_below_published"
     share = result.perplexity / ppl - 1
-    compared = sentence(
+    compared = fill_sentence(
         which, lang, published=ppl, change=abs(share), tokens=history.tokens / tokens
     )
     return f"{text} {compared}"
@@ -104,20 +104,20 @@ def say_result(table: str, run: str, result: "Intrinsic", history: "History", la
 def say_legibility(legible: "Legibility", lang: str) -> str:
     """Which guardrails the samples break, how often they repeat themselves, which words exist."""
     broken = [
-        sentence(f"say_{name}", lang, value=value, limit=limit)
+        fill_sentence(f"say_{name}", lang, value=value, limit=limit)
         for name, limit in GUARDRAILS.items()
         if (value := getattr(legible, name)) is not None and value > limit
     ]
     if legible.guardrails_pass:
-        verdict = sentence(
+        verdict = fill_sentence(
             "say_guardrails_pass",
             lang,
             fallback=legible.fallback_ratio,
             short=legible.short_piece_ratio,
         )
     else:
-        verdict = sentence("say_guardrails_broken", lang, broken=listed(broken, lang))
-    words = sentence(
+        verdict = fill_sentence("say_guardrails_broken", lang, broken=enumerated(broken, lang))
+    words = fill_sentence(
         "say_words",
         lang,
         words=legible.sample_words,

@@ -18,7 +18,7 @@ RESAMPLES = 2000
 def calibrated_limits(
     tokenizer: "Tokenizer", texts: Sequence[str], *, tokens: int, samples: int, seed: int
 ) -> GuardrailLimits:
-    """GuardrailLimits that 95% of sets of human excerpts pass, as many and as long as a run's samples.
+    """Ratios that 95% of sets of human excerpts do not pass, as many and long as a run's samples.
 
     Parameters
     ----------

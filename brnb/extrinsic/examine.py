@@ -196,6 +196,44 @@ def examine_model(
     )
 
 
+def examine_both(
+    base: str,
+    adapter: Path,
+    trained: FinetuneParams,
+    items: Sequence[Item],
+    translations: Sequence[Item],
+    p: ExtrinsicParams,
+    work: Path,
+) -> tuple[Examined, Examined, Verdicts]:
+    """Examine the baseline and the adapted model, one after another: a GPU need hold but one.
+
+    Parameters
+    ----------
+    base, adapter, trained
+        As for `load_candidate`.
+    items, translations, p
+        As for `ask_model`.
+    work
+        Folder for both models' answers.
+
+    Returns
+    -------
+    baseline, adapted
+        What they said.
+    verdicts
+        What the baseline, as a judge, thinks of both.
+    """
+    asked = items, translations, p
+    model, tokenizer = load_candidate(base, adapter, trained, p)
+    adapted = examine_model("adapted", model, tokenizer, *asked, work / "adapted")
+    del model
+    model, tokenizer = load_candidate(base, None, trained, p)
+    baseline = examine_model("baseline", model, tokenizer, *asked, work / "baseline")
+    said = baseline.answers, adapted.answers
+    verdicts = judge_pairs(model, tokenizer, items, *said, p, work / "judge")
+    return baseline, adapted, verdicts
+
+
 def ask_others(
     trained: SftParams,
     intrinsic: Path,
@@ -233,6 +271,7 @@ def ask_others(
         own = work / answers_identity(digest([weights, params.revision, params.quantization]), p)
         model, tokenizer = load_candidate(base, adapter, params, p)
         answered[name] = ask_model(model, tokenizer, items, translations, p, own / name)
+        del model  # the next one may need its room
     return answered
 
 

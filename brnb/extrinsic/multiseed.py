@@ -82,4 +82,4 @@ def _over_seeds(
 
 def _number(value: float) -> float | None:
     """JSON has no NaN: the length ratio of an empty reference is null."""
-    return None if value != value else value
+    return None if value != value else round(value, 6)

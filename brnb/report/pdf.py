@@ -42,21 +42,33 @@ def compile_document(folder: Path) -> Compiled:
         raise FileNotFoundError(f"{folder}/document.tex is missing: run the chapters (make thesis)")
     if shutil.which("latexmk") is None:
         raise FileNotFoundError(f"latexmk is missing: {LATEX_PACKAGES}")
+    well, log = _latexmk(folder)
+    if not well:  # a run that was killed leaves half an .aux behind: without it, once more
+        for suffix in (".aux", ".fdb_latexmk"):
+            (folder / f"document{suffix}").unlink(missing_ok=True)
+        well, log = _latexmk(folder)
+    if not well:
+        raise ValueError(f"{folder}/document.tex does not compile: {first_error(log)}")
+    return Compiled(folder / "document.pdf", problems(log))
+
+
+def _latexmk(folder: Path) -> tuple[bool, str]:
+    """Whether LaTeX went through, and its log."""
     command = ["latexmk", "-pdf", "-interaction=nonstopmode", "-halt-on-error", "-file-line-error"]
     done = subprocess.run(
         [*command, "document"], cwd=folder, capture_output=True, text=True, errors="replace"
     )
     log = folder / "document.log"
-    text = log.read_text("latin-1") if log.is_file() else done.stdout
-    if done.returncode:
-        raise ValueError(f"{folder}/document.tex does not compile: {first_error(text)}")
-    return Compiled(folder / "document.pdf", problems(text))
+    return done.returncode == 0, log.read_text("latin-1") if log.is_file() else done.stdout
 
 
 def first_error(log: str) -> str:
     """File, line and message of the first error in a log of latexmk's ``-file-line-error``."""
     match = re.search(r"^(?:\./)?([^\s:]+\.\w+:\d+: .*|! .*)$", log, re.MULTILINE)
-    return match[1] if match else "see document.log"
+    if not match:
+        return "see document.log"
+    missing = re.search(r"File `\S+' not found", match[1])
+    return f"{match[1]} ({LATEX_PACKAGES})" if missing else match[1]
 
 
 def problems(log: str) -> list[str]:

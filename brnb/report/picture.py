@@ -6,10 +6,12 @@ nbconvert and JupyterLab read the alternative text from the output's metadata, `
 import base64
 import io
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brnb.report.figures import write_figure
 from brnb.report.labels import find_label
-from brnb.report.sentences import listed, sentence
+from brnb.report.sentences import enumerated, fill_sentence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +35,21 @@ class Picture:
         return {"image/png": encoded}, {"image/png": {"alt": self.alt}}
 
 
-def describe(figure: "Figure", id: str, lang: str) -> str:
+def write_picture(folder: Path, id: str, figure: "Figure", lang: str, profile: str) -> Picture:
+    """Write a figure's files, close it, and return it for display.
+
+    If the labels have a caution for the profile (``caution_smoke``), it stands on the figure.
+    """
+    from matplotlib import pyplot as plt
+
+    note = find_label(f"caution_{profile}", lang)
+    alt = " ".join(filter(None, [alternative_text(figure, id, lang), note]))
+    write_figure(folder, id, figure, lang, note)
+    plt.close(figure)
+    return Picture(figure, alt)
+
+
+def alternative_text(figure: "Figure", id: str, lang: str) -> str:
     """Say what a figure shows: its caption, the axes of each panel, its series and categories.
 
     All words are the figure's own and those of its caption's label, so they follow its language.
@@ -42,13 +58,13 @@ def describe(figure: "Figure", id: str, lang: str) -> str:
     said += dict.fromkeys(text for axes in figure.axes if (text := _panel(axes, lang)))
     names = _series(figure)
     if names:
-        said.append(sentence("alt_series", lang, names=listed(names[:_MOST_NAMES], lang)))
+        said.append(fill_sentence("alt_series", lang, names=enumerated(names[:_MOST_NAMES], lang)))
     return " ".join(said)
 
 
 def _panel(axes: "Axes", lang: str) -> str:
     parts = [
-        sentence(f"alt_{side}", lang, name=text)
+        fill_sentence(f"alt_{side}", lang, name=text)
         for side, axis in (("x", axes.xaxis), ("y", axes.yaxis))
         if (text := _axis(axis))
     ]

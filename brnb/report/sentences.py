@@ -1,7 +1,7 @@
 """Sentences that say a result: words from the labels, numbers as each language writes them.
 
->>> from brnb.report.sentences import listed
->>> listed(["v1", "v2", "v3"], "pt")
+>>> from brnb.report.sentences import enumerated
+>>> enumerated(["v1", "v2", "v3"], "pt")
 'v1, v2 e v3'
 """
 
@@ -17,7 +17,7 @@ _SPEC = re.compile(r"(\+?)(\d*)(g?)(%?)")
 _AND = {"pt": "e", "en": "and"}
 
 
-def sentence(id: str, lang: str, **values: Any) -> str:
+def fill_sentence(id: str, lang: str, **values: Any) -> str:
     """Fill the label `id` with values; its fields say how each number is written.
 
     Parameters
@@ -41,11 +41,11 @@ def sentence(id: str, lang: str, **values: Any) -> str:
 
 
 def writer(lang: str) -> Callable[[Any, str], str]:
-    """Return ``say(value, "1%")``, which writes one number as a field of `sentence` would."""
+    """Return ``say(value, "1%")``, which writes one number as a field of `fill_sentence` would."""
     return _Writer(lang).format_field
 
 
-def listed(names: Sequence[str], lang: str) -> str:
+def enumerated(names: Sequence[str], lang: str) -> str:
     """Return names as a sentence enumerates them: ``v1, v2 e v3``."""
     *first, last = names
     return f"{', '.join(first)} {_AND[lang]} {last}" if first else last

@@ -14,10 +14,12 @@ from brnb.report.labels import (
     MISSING,
     decimal_point,
     default_decimals,
+    find_label,
     format_number,
     full_caption,
     is_missing,
     label,
+    place,
     quantity_kind,
     run_name,
 )
@@ -66,6 +68,7 @@ class Table:
     cells: list[list[str]]
     numeric: list[bool]
     bold: frozenset[tuple[int, int]]
+    note: str | None = None
 
     def latex(self) -> str:
         """Return a booktabs table; see `brnb.report.tabular`."""
@@ -77,6 +80,7 @@ class Table:
             self.numeric,
             self.bold,
             label("continued", self.lang),
+            note=self.note,
             point=decimal_point(self.lang),
         )
 
@@ -95,9 +99,13 @@ class Table:
                 shown = f"<strong>{shown}</strong>" if (i, j) in self.bold else shown
                 cells.append(f'<td style="text-align: {align[j]}">{shown}</td>')
             rows.append(f"<tr>{''.join(cells)}</tr>\n")
+        foot = ""
+        if self.note:
+            note = f'<td colspan="{len(align)}">{html.escape(self.note)}</td>'
+            foot = f"<tfoot><tr>{note}</tr></tfoot>\n"
         return (
             f"<table>\n<caption>{html.escape(self.caption)}</caption>\n"
-            f"<thead><tr>{head}</tr></thead>\n<tbody>\n{''.join(rows)}</tbody>\n</table>"
+            f"<thead><tr>{head}</tr></thead>\n<tbody>\n{''.join(rows)}</tbody>\n{foot}</table>"
         )
 
     def _repr_html_(self) -> str:
@@ -121,7 +129,8 @@ def display(
     frame : pandas.DataFrame
         A named index becomes columns; the default index is dropped. Missing values print as "–".
     id : str
-        Names the files and the LaTeX label: ``\\ref{tab:<id>}``.
+        Names the files and the LaTeX label: ``\\ref{tab:<id>}``. A column without any value is left
+        out and named below, but for the dissertation's own tables, which keep all.
     lang : str
         "pt" or "en".
     caption : str, optional
@@ -148,8 +157,11 @@ def display(
     columns = [str(name) for name in flat.columns]
     _check_columns(columns, decimals=decimals, bold=bold, headers=headers)
     cells, numeric, best = [], [], set()
+    content = {name: _values(flat.iloc[:, j]) for j, name in enumerate(columns)}
+    empty = [name for name in columns if place(id, lang) is None and _is_empty(content[name])]
+    columns = [name for name in columns if name not in empty] or columns
     for j, name in enumerate(columns):
-        values = _values(flat.iloc[:, j])
+        values = content[name]
         texts = _texts(name, values, lang, _places(name, decimals))
         cells.append(texts)
         numeric.append(_is_numeric(values))
@@ -163,6 +175,7 @@ def display(
         cells=[list(row) for row in zip(*cells, strict=True)],
         numeric=numeric,
         bold=frozenset(best),
+        note=_note(id, [_header(name, lang, headers or {}) for name in empty], lang),
     )
 
 
@@ -280,6 +293,16 @@ def _enough(value: float | Decimal, places: int | None) -> int | None:
         return places
     needed = -number.adjusted()
     return max(places, needed) if needed <= places + 3 else places
+
+
+def _is_empty(values: list[Any]) -> bool:
+    return bool(values) and all(value is None for value in values)
+
+
+def _note(id: str, empty: list[str], lang: str) -> str | None:
+    """The label ``<id>-note``, and the columns that have no value at all and are left out."""
+    absent = label("no_values", lang).format(columns=", ".join(empty)) if empty else None
+    return " ".join(filter(None, [find_label(f"{id}-note", lang), absent])) or None
 
 
 def _caption(id: str, lang: str) -> str:

@@ -81,6 +81,7 @@ def evaluate_adapter(
     documents: Sequence[Document],
     pairs: Sequence[Pair],
     p: AdaptationParams,
+    openings: int,
 ) -> Evaluated:
     """Evaluate a base and its adapters on raw text, on answers, and on English.
 
@@ -96,8 +97,9 @@ def evaluate_adapter(
         The validation splits of both trainings: one is the adapter's own, on the other it may
         have forgotten.
     p
-        Says how many prompts of `pairs` are answered, how many documents gone on with, and how
-        far.
+        Says how many prompts of `pairs` are answered, and how long texts get.
+    openings
+        How many of `documents` base and adapted model go on with.
     """
     frozen, tokenizer = load_base(base, params, pick_device(params.device), processes_for)
     template.ensure_template(tokenizer)
@@ -107,14 +109,14 @@ def evaluate_adapter(
         "text_sft": chats,
         "text_english": list(from_texts(tokenizer, english())),
     }
-    openings = [example.ids[: p.opening_tokens] for example in texts["text_cpt"][: p.openings]]
+    begun = [example.ids[: p.opening_tokens] for example in texts["text_cpt"][:openings]]
     sides: list[tuple[dict[str, Losses], list[str], list[str]]] = []
     model = frozen
     for folder in (None, adapter):
         model = load_adapted(model, folder, frozen.dtype)
         measured = {name: losses(model, texts[name], params.seq_len) for name in texts}
         said = answers(model, tokenizer, chats[: p.questions], p.max_new_tokens)
-        wrote = [write_on(model, tokenizer, ids, p.opening_tokens) for ids in openings]
+        wrote = [write_on(model, tokenizer, ids, p.opening_tokens) for ids in begun]
         sides.append((measured, said, wrote))
     (plain, said, wrote), (adapted, said_adapted, wrote_adapted) = sides
     return Evaluated(plain, adapted, said, said_adapted, wrote, wrote_adapted)

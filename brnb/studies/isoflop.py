@@ -102,9 +102,10 @@ class _Study:
         """Train a size once."""
         steps, per_step = self.steps(size, budget), self.base.tokens_per_step
         params = self.params.model_copy(update={"learning_rate": rate, "tokens": steps * per_step})
-        told = resized(self.base, size, params.model_copy(update={"evaluate_every": 1}), seed)
-        warmup = {"warmup_steps": min(told.warmup_steps, steps // 4)}  # a short one still falls
-        told = validate(type(told), told.model_dump() | QUIET | warmup, "isoflop")
+        warmup = min(self.base.warmup_steps, steps // 4)  # a short training still falls
+        base = self.base.model_copy(update={"warmup_steps": warmup})
+        told = resized(base, size, params.model_copy(update={"evaluate_every": 1}), seed)
+        told = validate(type(told), told.model_dump() | QUIET, "isoflop")
 
         def measure(training: "Training", model: TransformerLM) -> dict[str, Any]:
             training.log()  # it raises an error if the loss is not finite

@@ -56,7 +56,8 @@ def count_forms(
 ) -> list[FormCount]:
     """Count every example with every vocabulary."""
     counted, shown = [], list(shown)
-    for name, encode in vocabularies:
+    for vocabulary in vocabularies:
+        name, encode = vocabulary.name, vocabulary.encode
         for example in shown:
             escaped = None if example.escaped is None else len(encode(example.escaped))
             forms = len(encode(example.formatted)), len(encode(example.unformatted))

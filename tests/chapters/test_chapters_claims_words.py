@@ -17,7 +17,8 @@ def test_the_errata_by_verdict():
         "place": ["002:eq:4.8", "x", "y"], "verdict": ["errada", "fato falso", "errada"]
     })  # fmt: skip
     assert claims_words.say_errata(errata, "pt") == (
-        "A errata tem 3 linhas: errada (2) e fato falso (1). A de maiores consequências é 002:eq:4.8."
+        "A errata tem 3 linhas: errada (2) e fato falso (1). A de maiores consequências é "
+        "002:eq:4.8."
     )
 
 

@@ -137,6 +137,5 @@ def test_the_bars_of_hours_start_at_zero_and_add_up():
     theirs = [bar for bars in axis.containers for bar in bars if bar.get_y() < 0.5]
     assert min(bar.get_x() for bar in theirs) == 0
     assert sum(bar.get_width() for bar in theirs) == pytest.approx(100)
-    assert [text.get_text() for text in axis.get_yticklabels()][
-        0
-    ] == "Publicado (4,0\N{NO-BREAK SPACE}h)"
+    first = axis.get_yticklabels()[0].get_text()
+    assert first == "Publicado (4,0\N{NO-BREAK SPACE}h)"

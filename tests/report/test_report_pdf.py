@@ -31,6 +31,16 @@ def test_a_document_becomes_a_pdf_and_its_errors_have_a_line(tmp_path):
         compile_document(tmp_path)
 
 
+@needs_latex
+def test_what_a_killed_run_left_is_cleared_and_a_missing_package_is_named(tmp_path):
+    (tmp_path / "document.tex").write_text(WELL)
+    (tmp_path / "document.aux").write_text(r"\newlabel{x}{{1")
+    assert compile_document(tmp_path).problems == []
+    (tmp_path / "document.tex").write_text(WELL.replace(r"\begin", r"\usepackage{naoha}\begin"))
+    with pytest.raises(ValueError, match=r"File `naoha.sty' not found.*apt-get install latexmk"):
+        compile_document(tmp_path)
+
+
 def test_warnings_and_boxes_in_the_margin_are_problems():
     log = """LaTeX Warning: Reference `tab:x' on page 1 undefined on input line 3.
 LaTeX Warning: Label(s) may have changed. Rerun to get cross-references right.

@@ -9,7 +9,7 @@ mpl.use("agg")
 from matplotlib import pyplot as plt
 
 from brnb.report.figures import figure, write_figure
-from brnb.report.picture import Picture, describe
+from brnb.report.picture import Picture, alternative_text
 
 
 @pytest.fixture
@@ -25,11 +25,11 @@ def drawn():
 
 
 def test_the_words_are_caption_axes_categories_and_series(drawn):
-    assert describe(drawn, "fig-v1-loss", "pt") == (
+    assert alternative_text(drawn, "fig-v1-loss", "pt") == (
         "Curva de perda da v1. LSTM: eixo horizontal, tokens; eixo vertical, nats. "
         "Eixo vertical, v1, v2. Séries: treino."
     )
-    assert "horizontal axis, tokens" in describe(drawn, "fig-v1-loss", "en")
+    assert "horizontal axis, tokens" in alternative_text(drawn, "fig-v1-loss", "en")
 
 
 def test_a_notebook_shows_the_figure_with_its_words(drawn):

@@ -5,7 +5,7 @@ import yaml
 
 from brnb import data
 from brnb.report import labels
-from brnb.report.sentences import listed, sentence, writer
+from brnb.report.sentences import enumerated, fill_sentence, writer
 
 
 @pytest.fixture(autouse=True)
@@ -16,25 +16,27 @@ def label_of_the_test(monkeypatch):
 
 def test_numbers_are_written_as_the_language_does():
     values = {"run": "v1", "loss": 1.43449, "share": 0.0851, "speed": 1234.6, "n": 2466803}
-    text = sentence("say_test", "pt", gain=0.005, **values)
+    text = fill_sentence("say_test", "pt", gain=0.005, **values)
     assert text == "v1: 1,434 nats, 8,5%, 1230/s, +0,01, 2.466.803"
-    assert sentence("say_test", "en", gain=0, **values) == "2,466,803"
+    assert fill_sentence("say_test", "en", gain=0, **values) == "2,466,803"
 
 
 def test_a_loss_has_a_true_minus_and_a_missing_value_a_dash():
-    text = sentence("say_test", "pt", run="v1", loss=None, share=0, speed=0.012345, gain=-1, n=0)
+    text = fill_sentence(
+        "say_test", "pt", run="v1", loss=None, share=0, speed=0.012345, gain=-1, n=0
+    )
     assert text == "v1: – nats, 0,0%, 0,0123/s, −1,00, 0"
 
 
 def test_a_value_that_is_not_there_is_named():
     with pytest.raises(KeyError, match="loss"):
-        sentence("say_test", "pt", run="v1")
+        fill_sentence("say_test", "pt", run="v1")
 
 
 def test_names_are_enumerated():
-    assert listed(["v1"], "pt") == "v1"
-    assert listed(["v1", "v2", "v3"], "pt") == "v1, v2 e v3"
-    assert listed(["v1", "v2"], "en") == "v1 and v2"
+    assert enumerated(["v1"], "pt") == "v1"
+    assert enumerated(["v1", "v2", "v3"], "pt") == "v1, v2 e v3"
+    assert enumerated(["v1", "v2"], "en") == "v1 and v2"
 
 
 def test_both_languages_of_a_sentence_have_the_same_fields():

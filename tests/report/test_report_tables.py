@@ -225,3 +225,14 @@ def test_a_record_holds_no_formula(tmp_path):
     assert [row[0] for row in rows] == ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\t=1", "a=1", ""]
     assert {row[1] for row in rows} == {"-1.5"}
     assert "'" not in tex.read_text("utf-8")
+
+
+def test_columns_without_a_value_are_named_below_but_published_tables_keep_theirs():
+    empty = pd.DataFrame({"run": ["v1"], "usd": [None], "kwh": [None], "loss": [1.5]})
+    shown = display(empty, "t", lang="pt", caption="")
+    assert shown.headers == ["Execução", "Perda"]
+    assert shown.note == "Sem valor nesta execução: Custo (USD), Energia (kWh)."
+    assert shown.note in shown.latex()
+    assert "<tfoot>" in shown.html()
+    assert len(display(empty, "tab03", lang="pt").headers) == 4
+    assert display(empty[:0], "t", lang="pt", caption="").note is None

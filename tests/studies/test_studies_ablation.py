@@ -25,6 +25,10 @@ RECIPE = TRAINING | {
     "value_embeddings": True, "attention_gate": True, "input_skip": True, "softcap": 15.0,
     "optimizer": "normuon", "matrix_learning_rate": 1e-2,
     "embedding_learning_rate": 1e-1, "schedule": "trapezoid", "cooldown": 0.5,
+    "contest": {
+        "candidates": {"baseline": [{}], "challenger": [{}]}, "tuning_tokens": 48, "tokens": 96,
+        "seeds": 2, "documents": 2,
+    },
     "baseline": "v6", "ablation_seeds": 3, "ablation_tokens": 120, "ablation_documents": 2,
     "ablation": {"muon": {"optimizer": "adamw"}, "value_embeddings": {"value_embeddings": False}},
 }  # fmt: skip

@@ -99,7 +99,7 @@ def documents():
 def evaluated(runs, documents):
     pairs = draw_pairs(PARAMS).validation
     return evaluate_adapter(
-        PARAMS, str(runs / "base/hf"), runs / "sft/adapter", documents, pairs, CHAPTER
+        PARAMS, str(runs / "base/hf"), runs / "sft/adapter", documents, pairs, CHAPTER, 3
     )
 
 

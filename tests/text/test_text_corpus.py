@@ -215,7 +215,8 @@ def test_what_is_written_is_what_is_read_back(tmp_path: Path) -> None:
         for d in finished.corpus_documents(tmp_path / "out", "v6", s)
     }
     assert found['"0"'].text == found['"0"'].title == odd[0]
-    assert found['"1"'].text == "Controle \u0001 e \u007f e\nfim"  # U+0085 ends a line
+    assert found['"1"'].text == "Controle e e\nfim"  # U+0085 ends a line
+    assert found['"1"'].title == odd[1]
     assert found['"2"'].text == odd[2]
 
 
