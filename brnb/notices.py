@@ -6,6 +6,7 @@ The words are in ``report/labels.yaml``; nothing here changes a result.
 import ast
 import json
 import re
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from brnb.fingerprint import notebook_cells
 from brnb.pipeline import Pipeline
 from brnb.report.labels import find_label, format_number, label
 
+WIDTH = 100  # columns of an output
 _FEW = 8  # names of a kind that are printed
 
 
@@ -35,7 +37,7 @@ def opening(pipeline: Pipeline, run: str, lang: str, count: int, changed: Mappin
         "values_in_force": _values(count, changed, lang),
     }
     profile = pipeline.profile
-    worth = find_label(f"profile_{profile}", lang) or f"{label('profile', lang)} {profile}."
+    worth = find_label(f"caution_{profile}", lang) or f"{label('profile', lang)} {profile}."
     return "\n".join([f"{_title(path)} · {run}", worth, *_aligned(lines, lang)])
 
 
@@ -71,7 +73,10 @@ def _values(count: int, changed: Mapping[str, Any], lang: str) -> str:
 def _aligned(lines: Mapping[str, str], lang: str) -> Iterator[str]:
     heads = {name: (find_label(name, lang) or name).lower() for name in lines}
     wide = max(map(len, heads.values()))
-    return (f"  {heads[name]:<{wide}}  {text}" for name, text in lines.items())
+    for name, text in lines.items():
+        head = f"  {heads[name]:<{wide}}  "
+        lines_of = textwrap.TextWrapper(WIDTH, head, " " * len(head), break_on_hyphens=False)
+        yield lines_of.fill(text)
 
 
 def _title(notebook: Path) -> str:

@@ -9,6 +9,7 @@ go to the terminal that started the kernel, and the notebook keeps none of them.
 import io
 import os
 import sys
+from collections.abc import Mapping
 from functools import cache
 from typing import IO, Any
 
@@ -135,7 +136,7 @@ class _View:
         self._box = HBox([Label(name), self._bar, self._said])
         self._handle = display(self._box, display_id=True)
 
-    def show(self, state: dict[str, Any], line: str) -> None:
+    def show(self, state: Mapping[str, Any], line: str) -> None:
         self._bar.value = state["n"] / state["total"] if state["total"] else 0.0
         self._said.value = line
 

@@ -73,7 +73,7 @@ def browser_page() -> Iterator[Any]:
         browser.close()
 
 
-def run_all(page: Any, address: str, timeout: float = 5 * MINUTES) -> None:
+def run_all(page: Any, address: str, timeout: float = 9 * MINUTES) -> None:
     """Open a notebook, execute all its cells, and wait for the last."""
     page.goto(address)
     page.wait_for_function(READY)

@@ -1,6 +1,7 @@
 """The guide's own files, run on a second corpus and a model in the hub's format, made here."""
 
 import json
+import random
 import re
 from pathlib import Path
 
@@ -9,6 +10,52 @@ import yaml
 from thesis_copy import ENVIRONMENT, ROOT, call, copy_project
 
 PLACES = ("casa", "rio", "feira", "escola", "serra", "ponte", "horta", "praça")
+WORDS = [
+    "a",
+    "tarde",
+    "chega",
+    "devagar",
+    "quando",
+    "vento",
+    "sopra",
+    "sobre",
+    "telhado",
+    "antigo",
+    "mercado",
+    "abre",
+    "cedo",
+    "padeiro",
+    "vende",
+    "pão",
+    "quente",
+    "menina",
+    "lê",
+    "carta",
+    "barco",
+    "volta",
+    "porto",
+    "cheio",
+    "peixe",
+    "chuva",
+    "molha",
+    "rua",
+    "pedra",
+    "músico",
+    "toca",
+    "viola",
+    "festa",
+    "junina",
+    "começa",
+    "fogueira",
+    "acesa",
+    "noite",
+    "fria",
+    "livro",
+    "conta",
+    "viagem",
+    "longe",
+    "sertão",
+]
 # A test's sizes; everything else is as the page says.
 SMALL = {
     "tokenizer": {
@@ -22,6 +69,12 @@ SMALL = {
     "sft_qlora_llama31_8b_instruct_canarim10k": {"rank": 2, "seq_len": 64, "packs_per_step": 8},
     "eval_intrinsic": {"resamples": 100, "questions": 1, "max_new_tokens": 2},
 }  # fmt: skip
+
+
+def sentence(seed: str) -> str:
+    """Words in an order that no other sentence has."""
+    words = random.Random(seed).sample(WORDS, 9)
+    return f"{' '.join(words).capitalize()} {seed}."
 
 
 def profile(page: str) -> dict[str, dict]:
@@ -39,33 +92,29 @@ def study(tmp_path, monkeypatch) -> Path:
     for run, values in profile("guide.md").items():
         file = project / f"params/study/{run}.yaml"
         file.write_text(yaml.safe_dump(values | SMALL.get(run, {}), allow_unicode=True))
-    sentences = [
-        f"Na {a} número {i}, depois da {b}, mora gente que conta {i * j} histórias da {c}."
-        for i, (a, b, c) in enumerate((a, b, c) for a in PLACES for b in PLACES for c in PLACES)
-        for j in (3,)
-    ]
+    documents = [" ".join(sentence(f"{n}.{i}") for i in range(4)) for n in range(150)]
     text, pairs = tmp_path / "text", tmp_path / "pairs.jsonl"
     text.mkdir()
-    (text / "other.txt").write_text("\n\n".join(sentences), "utf-8")
+    (text / "other.txt").write_text("\n\n".join(documents), "utf-8")
     asked = [
         {"instruction": f"Onde fica a {a} {i}?", "input": "", "output": f"Perto da {b} {i}."}
         for i, (a, b) in enumerate((a, b) for a in PLACES for b in PLACES)
     ]
     pairs.write_text("".join(json.dumps(pair) + "\n" for pair in asked))
-    write_base(tmp_path / "base", sentences)
+    write_base(tmp_path / "base", documents)
     named = {"DATA": text, "INSTRUCTIONS": pairs, "BASE": tmp_path / "base"}
     for name, path in named.items():
         monkeypatch.setitem(ENVIRONMENT, f"BRNB_{name}", str(path))
     return project
 
 
-def write_base(folder: Path, sentences: list[str]) -> None:
+def write_base(folder: Path, texts: list[str]) -> None:
     """A Llama of two layers and its tokenizer, as Transformers saves them."""
     from tokenizers import ByteLevelBPETokenizer
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     bpe = ByteLevelBPETokenizer()
-    bpe.train_from_iterator(sentences, 400, special_tokens=["<s>", "</s>"], show_progress=False)
+    bpe.train_from_iterator(texts, 400, special_tokens=["<s>", "</s>"], show_progress=False)
     ends = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "</s>"}
     PreTrainedTokenizerFast(tokenizer_object=bpe._tokenizer, **ends).save_pretrained(folder)
     config = LlamaConfig(
@@ -90,7 +139,7 @@ def test_another_corpus_and_base_run_by_parameters_alone(study):
     )
     runs = study / "reports/study/runs"
     corpus = json.loads((runs / "corpus/receipt.json").read_text())
-    assert corpus["metrics"]["documents_read"] == len(PLACES) ** 3
+    assert corpus["metrics"]["documents_read"] == 150
     merged = runs / "sft_qlora_llama31_8b_instruct_canarim10k/hf/config.json"
     assert json.loads(merged.read_text())["hidden_size"] == 32
     assert (study / "reports/study/tables/tab12.csv").is_file()
