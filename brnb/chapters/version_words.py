@@ -105,8 +105,9 @@ def say_legibility(legible: "Legibility", lang: str) -> str:
     """Which guardrails the samples break, how often they repeat themselves, which words exist."""
     broken = [
         fill_sentence(f"say_{name}", lang, value=value, limit=limit)
-        for name, limit in GUARDRAILS.items()
-        if (value := getattr(legible, name)) is not None and value > limit
+        for name in GUARDRAILS
+        if (value := getattr(legible, name)) is not None
+        and value > (limit := getattr(legible, name.replace("ratio", "limit")))
     ]
     if legible.guardrails_pass:
         verdict = fill_sentence(

@@ -79,12 +79,12 @@ def test_a_run_that_was_never_published_says_so():
 
 
 def test_samples_within_and_beyond_the_guardrails():
-    kept = Legibility(0.0, 0.05, 0.02, 0.9, 1.0, 200, guardrails_pass=True)
+    kept = Legibility(0.0, 0.05, 0.02, 0.9, 1.0, 200, 0, 0.01, 0.10, guardrails_pass=True)
     assert "respeitam os dois guardrails: razão de fallback 0,000 e de peças curtas 0,050" in (
         say_legibility(kept, "pt")
     )
     assert "De 200 palavras geradas, 90% ocorrem" in say_legibility(kept, "pt")
-    broken = Legibility(0.02, 0.149, 0.02, 0.9, 1.0, 200, guardrails_pass=False)
+    broken = Legibility(0.02, 0.149, 0.02, 0.9, 1.0, 200, 0, 0.01, 0.10, guardrails_pass=False)
     assert say_legibility(broken, "pt").startswith(
         "As amostras não respeitam os guardrails: a razão de fallback é 0,020, acima do limite de "
         "0,01 e a razão de peças curtas é 0,149, acima do limite de 0,10."
@@ -92,7 +92,7 @@ def test_samples_within_and_beyond_the_guardrails():
 
 
 def test_samples_without_a_word_have_no_shares():
-    empty = Legibility(None, None, None, None, None, 0, guardrails_pass=True)
+    empty = Legibility(None, None, None, None, None, 0, 0, 0.01, 0.10, guardrails_pass=True)
     assert "De 0 palavras geradas, – ocorrem" in say_legibility(empty, "pt")
 
 
