@@ -24,13 +24,20 @@ def _close():
 
 
 def test_race_table():
-    sizes = {"v6": History(parameters=34_000_000), "v7": History(parameters=75_000_000)}
-    frame = tab_v7_race(sizes, RACE).set_index("run")
+    sizes = {
+        "v6": History(parameters=34_000_000, tokens=30_000_000, seconds=20.0),
+        "v7": History(parameters=75_000_000, tokens=10_000_000, seconds=12.0),
+    }
+    batches = {"v6": 32, "v7": 16}
+    frame = tab_v7_race(sizes, RACE, batches).set_index("run")
+    assert list(frame["batch"]) == [32, 16]
+    # 9 of 10 million tokens in 12 s are 10.8 s, and 30 of 30 in 20 s all of them
+    assert list(frame["time_share"]) == pytest.approx([1.0, 0.54])
     assert list(frame["parameters_million"]) == [34.0, 75.0]
     assert list(frame["bits_per_byte"]) == [1.25, 1.2]
     assert list(frame["tokens_million"]) == [30.0, 9.0]
     assert list(frame["token_share"]) == [1.0, 0.3]
-    assert tab_v7_race(sizes, LOST).loc[1, "token_share"] is None
+    assert tab_v7_race(sizes, LOST, batches).loc[1, "token_share"] is None
 
 
 def test_ablation_table():
