@@ -259,7 +259,9 @@ def ask_others(
         Folder for their answers.
     """
     plain = {"quantization": "none", "start": None}
-    models = {name: read_variant(intrinsic, trained, name) for name in p.variants}
+    models: dict[str, tuple[SftParams, Path | None]] = {
+        name: read_variant(intrinsic, trained, name) for name in p.variants
+    }
     for other in p.compared:
         values = plain | {"base": other.base, "revision": other.revision}
         adapter = Path(locate(other.adapter, folder, "adapter")) if other.adapter else None

@@ -59,8 +59,8 @@ def several_seeds(
         distinct = list({item.hash: item for items in by_seed for item in items}.values())
         widths = []
         for items in (*by_seed, distinct):
-            both = [scores.of(form, metric, items) for scores in (baseline, adapted)]
-            claim = compare(*both, **options)
+            before, after = (scores.of(form, metric, items) for scores in (baseline, adapted))
+            claim = compare(before, after, **options)
             widths.append(claim.high - claim.low)
         single, joint = float(np.mean(widths[:-1])), widths[-1]
         verdict: HypothesisVerdict = (

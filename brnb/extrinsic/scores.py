@@ -148,8 +148,8 @@ def _row(
     task, metric, form = line
     by_seed = sets_of(sets, task)
     drawn = [item for items in by_seed for item in items]
-    both = [scores.of(form, metric, drawn) for scores in (reference, adapted)]
-    claim = compare(*both, [item.hash for item in drawn], **options)
+    old, new = (scores.of(form, metric, drawn) for scores in (reference, adapted))
+    claim = compare(old, new, [item.hash for item in drawn], **options)
     before, after = (
         mean_and_deviation([scores.of(form, metric, items).mean() for items in by_seed])[1]
         for scores in (reference, adapted)

@@ -106,8 +106,9 @@ def draw(items: Iterable[T], count: int | None, seed: int, where: str) -> list[T
 def keep_apart(splits: Splits[T], threshold: float, before: Sequence[str] = ()) -> None:
     """Leave out what overlaps with a split further from training, or with what was read before."""
     order = ("test", "validation", "train")
-    texts = [[item.text for item in getattr(splits, split)] for split in order]
-    kept, removed = split_apart([before, *texts], threshold)
+    texts: list[Sequence[str]] = [before]
+    texts += ([item.text for item in getattr(splits, split)] for split in order)
+    kept, removed = split_apart(texts, threshold)
     for split, places, lost in zip(order, kept[1:], removed[1:], strict=True):
         items = getattr(splits, split)
         setattr(splits, split, [items[place] for place in places])
