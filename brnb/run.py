@@ -277,7 +277,7 @@ class Run(Generic[P]):
         (self._place / "started.json").unlink(missing_ok=True)
         self.folder = self.pipeline.folder(self.id)
         lock = self.pipeline.root / "work" / self.params.profile / "numbers.lock"
-        numbers.gather(home, self.params.lang, lock)
+        numbers.gather_numbers(home, self.params.lang, lock)
         release_lock(self.work / "lock")
         self._say_goodbye(result, home)
         return result

@@ -1,7 +1,7 @@
 """Chapter 02: what cleaning removed from the corpus, and what is left."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from brnb.report.figures import figure
 from brnb.report.labels import format_number, label
@@ -51,7 +51,7 @@ def tab_corpus(report: CorpusReport) -> "pd.DataFrame":
 def tab_corpus_registers(report: CorpusReport) -> "pd.DataFrame":
     """Documents of each register in each split and its share of all bytes, the largest first."""
     total = sum(amount.bytes for parts in report.registers.values() for amount in parts.values())
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"register": register}
         | {f"documents_{split}": amount.documents for split, amount in parts.items()}
         | {"bytes": sum(amount.bytes for amount in parts.values())}

@@ -110,8 +110,8 @@ def say_spread(lists: "pd.DataFrame", lang: str) -> str:
     """Of the GPU whose price differs most among the lists, by how much."""
     prices = lists.assign(price=lists["usd_per_hour"].astype(float)).groupby("gpu")["price"]
     ratios = prices.max() / prices.min()
-    gpu = ratios.idxmax()
-    return fill_sentence("say_spread", lang, gpu=str(gpu), ratio=float(ratios[gpu]))
+    gpu = ratios.index[int(ratios.argmax())]
+    return fill_sentence("say_spread", lang, gpu=str(gpu), ratio=float(ratios.max()))
 
 
 def say_front(trainings: Sequence["FinishedTraining"], usd: Mapping[str, Any], lang: str) -> str:
@@ -155,7 +155,7 @@ def say_plans(planned: "pd.DataFrame", lang: str) -> str:
 def say_errors(errors: "pd.DataFrame", predicted: "pd.DataFrame", lang: str) -> str:
     """Median error of the predicted times, how many are within `WITHIN`, and the worst of them."""
     everything = errors.iloc[-1]
-    worst = predicted.loc[predicted["error_percent"].astype(float).abs().idxmax()]
+    worst = predicted.iloc[predicted["error_percent"].astype(float).abs().argmax()]
     return fill_sentence(
         "say_plan_errors",
         lang,
@@ -171,7 +171,7 @@ def say_errors(errors: "pd.DataFrame", predicted: "pd.DataFrame", lang: str) -> 
 def say_memory_errors(table: "pd.DataFrame", lang: str) -> str:
     """Median and largest error of the counted memory."""
     errors = table["memory_error_percent"].astype(float).abs()
-    worst = table.loc[errors.idxmax(), "run"]
+    worst = table["run"].iloc[errors.argmax()]
     return fill_sentence(
         "say_memory_errors",
         lang,
@@ -203,8 +203,8 @@ def say_cost_by_size(sizes: "pd.DataFrame", lang: str) -> str:
 
 def say_decision(table: "pd.DataFrame", lang: str) -> str:
     """The best strategy by the weights in force, and by what share of all weights it stays so."""
-    best = table.loc[table["utility"].astype(float).idxmax()]
-    rival = table.loc[table["best_share"].astype(float).idxmax()]
+    best = table.iloc[table["utility"].astype(float).argmax()]
+    rival = table.iloc[table["best_share"].astype(float).argmax()]
     kind = "say_decision_same" if best["strategy"] == rival["strategy"] else "say_decision_other"
     return fill_sentence(
         kind,

@@ -41,7 +41,7 @@ def say_frequencies(table: "pd.DataFrame", lang: str) -> str:
 
 def say_context(models: "pd.DataFrame", lang: str) -> str:
     """How much the longest context flattens the term of all others."""
-    longest = models.loc[models["context"].idxmax()]
+    longest = models.iloc[models["context"].argmax()]
     return fill_sentence(
         "say_context",
         lang,
@@ -59,7 +59,7 @@ def say_chosen(choices: Mapping[str, "pd.DataFrame"], lang: str) -> str:
     parts = []
     for size_class, chosen in choices.items():
         kinds = chosen.groupby(["attention", "activation", "norm"]).size()
-        first = chosen.loc[chosen["score"].idxmax()]
+        first = chosen.iloc[chosen["score"].argmax()]
         parts.append(
             fill_sentence(
                 "say_chosen",
@@ -69,7 +69,7 @@ def say_chosen(choices: Mapping[str, "pd.DataFrame"], lang: str) -> str:
                 score=first["score"],
                 alike=kinds.max(),
                 count=len(chosen),
-                kind=" + ".join(kinds.idxmax()),
+                kind=" + ".join(kinds.index[int(kinds.argmax())]),
             )
         )
     return "\n".join(parts)
@@ -116,7 +116,7 @@ def say_diversity(diversity: "pd.DataFrame", lang: str) -> str:
 
 def say_sensitivity(left_out: "pd.DataFrame", resampled: "pd.DataFrame", lang: str) -> str:
     """Which feature the choice depends on most, and how many models a resampled table keeps."""
-    needed = left_out.loc[left_out["kept"].astype(float).idxmin()]
+    needed = left_out.iloc[left_out["kept"].astype(float).argmin()]
     chosen = resampled["chosen"].astype(float)
     return fill_sentence(
         "say_sensitivity",

@@ -41,15 +41,15 @@ def fig_roadmap(notebooks: Mapping[str, str], lang: str) -> "Figure":
     fig, axis = figure(_STEP * len(runs) + 0.3)
     for place, (section, resting) in enumerate(linked.items()):
         y = place * spread
-        style = {"color": f"C{place}", "linestyle": "-", "linewidth": 0.8, "zorder": 1}
         for run in resting:
-            axis.plot([0.38, 0.7], [y, runs.index(run)], **style)
+            line = {"linestyle": "-", "linewidth": 0.8, "zorder": 1}
+            axis.plot([0.38, 0.7], [y, runs.index(run)], color=f"C{place}", **line)
         box = {"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": f"C{place}"}
         text = f"{section}  {titles[section]}"
         axis.text(0.38, y, text, ha="right", va="center", fontsize=8, bbox=box)
-    box = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": _GREY, "lw": 0.6}
+    of_run = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": _GREY, "lw": 0.6}
     for y, run in enumerate(runs):
-        axis.text(0.7, y, run_name(run, lang), ha="left", va="center", fontsize=8, bbox=box)
+        axis.text(0.7, y, run_name(run, lang), ha="left", va="center", fontsize=8, bbox=of_run)
     axis.set(xlim=(-0.05, 1), ylim=(len(runs) - 0.3, -0.7))
     axis.axis("off")
     return fig

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from brnb.data import read
 from brnb.report.figures import figure
@@ -102,11 +102,16 @@ def tab_portuguese_cost(
     """What Portuguese costs under each vocabulary: tokens, context, compute and money."""
     english = read("compress/english.yaml")
     portuguese = evaluation_texts(corpora, "v6", params)
-    told = {"context": params.context, "parameters": params.model_parameters}
-    price = params.usd_per_million_tokens
     rows = []
     for one in vocabularies(entries, "v6"):
-        cost = language_cost(one, portuguese, english, usd_per_million_tokens=price, **told)
+        cost = language_cost(
+            one,
+            portuguese,
+            english,
+            context=params.context,
+            parameters=params.model_parameters,
+            usd_per_million_tokens=params.usd_per_million_tokens,
+        )
         rows.append(
             {"tokenizer": cost.vocabulary, "tokens_per_word": cost.portuguese}
             | {"english_tokens_per_word": cost.english, "premium": cost.premium}
@@ -123,7 +128,7 @@ def tab_lost_text(
     entries: Iterable[TokenizerEntry], corpora: Path, params: TokenizerParams
 ) -> "pd.DataFrame":
     """Characters that each vocabulary cannot write, and documents that do not come back whole."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for entry in entries:
         texts = evaluation_texts(corpora, entry.cleaning, params)
         lost = lost_characters(entry.tokenizer, texts)
@@ -140,7 +145,7 @@ def tab_lost_text(
 def tab_thesis_words(entries: Sequence[TokenizerEntry]) -> "pd.DataFrame":
     """The words of 3.1 under every vocabulary, ours and the published ones that are installed."""
     ours = [Vocabulary(e.tokenizer.name, e.tokenizer.encode, e.tokenizer.pieces) for e in entries]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"tokenizer": one.name}
         | {word: " ".join(one.pieces(word)) if one.pieces else None for word in THESIS_WORDS}
         for one in (*ours, *published_vocabularies())

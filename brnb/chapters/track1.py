@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from brnb.theory.trainings import FinishedTraining
 
 SUMMED = ("tokens_billion", "hours_published", "usd_published", "hours_projected", "usd_projected")
-GUARDED = ("fallback_ratio", "fallback_limit", "short_piece_ratio", "short_piece_limit")
+GUARDED: tuple[str, ...] = (
+    "fallback_ratio",
+    "fallback_limit",
+    "short_piece_ratio",
+    "short_piece_limit",
+)
 GUARDED += ("empty_samples", "guardrails_pass")
 FAMILIES = ("character_rnn", "subword_rnn", "transformer")
 
@@ -130,7 +135,9 @@ def tab_track1_registers(
     rows = []
     for cleaning, record in best_by_cleaning(records).items():
         documents = record.documents
-        for register in sorted(set(documents.registers if documents else ())):
+        if documents is None:
+            continue
+        for register in sorted(set(documents.registers)):
             chosen = documents.of_register(register)
             low, high = chosen.interval(resamples, seed, confidence)
             rows.append(
@@ -157,8 +164,8 @@ def tab_alignment(readings: Sequence["Reading"]) -> "pd.DataFrame":
 
 def tab_nucleus(measured: Mapping[tuple[str, float], "Legibility"]) -> "pd.DataFrame":
     """What the guardrails say of samples drawn with other nuclei (top-p), one row each."""
-    names = ("short_piece_ratio", "short_piece_limit", "empty_samples", "guardrails_pass")
-    names += ("repetition", "dictionary_share")
+    names = ["short_piece_ratio", "short_piece_limit", "empty_samples", "guardrails_pass"]
+    names += ["repetition", "dictionary_share"]
     rows = [
         {"run": run, "top_p": AsPrinted(str(top_p))}
         | {name: getattr(legible, name) for name in names}

@@ -33,7 +33,10 @@ COLUMNS = {
     "tab08": ("rnn", "vocab", "epochs", "hours", "tokens_billion", "ppl"),
     "tab09": ("tokenizer", "hours", "tokens_billion", "loss", "ppl"),
 }
-PRINTED = {"tokens_billion": ("tokens",), "accuracy": ("acc",)}  # names in published.yaml
+PRINTED: dict[str, tuple[str, ...]] = {
+    "tokens_billion": ("tokens",),
+    "accuracy": ("acc",),
+}  # names in published.yaml
 PRINTED |= {"loss": ("loss", "val_loss"), "ppl": ("ppl", "val_ppl")}
 WORDS = ("architecture", "rnn", "vocab", "tokenizer")  # columns that are no numbers
 MEASURES = (
@@ -60,7 +63,7 @@ def tab_run(
 ) -> "pd.DataFrame":
     """The rows of one run in a published table (``tab07`` to ``tab09``): published and ours."""
     run, told = params.run_id, params.model_dump()
-    record = records.Record(run, told, result.test, history, *[None] * 3, result.validation)
+    record = records.Record(run, told, result.test, history, None, None, None, result.validation)
     return beside_published(table, [record], params.lang)
 
 
@@ -198,15 +201,23 @@ def leave(
         Trained.
     history, result, samples, legible
         Of the training, its evaluation, and the text it generates.
+
+    Raises
+    ------
+    ValueError
+        If the evaluation lacks a split.
     """
+    documents, validation = result.documents, result.validation
+    if documents is None or validation is None:
+        raise ValueError("a version leaves results of both splits: use evaluate_splits")
     save(model, run.folder)
-    records.write_record(run.folder, history, samples, result.documents)
+    records.write_record(run.folder, history, samples, documents)
     for name, value in {**asdict(result.test), **asdict(legible)}.items():
         run.metric(name, value)
-    for name, value in asdict(result.validation).items():
+    for name, value in asdict(validation).items():
         run.metric(f"validation_{name}", value)
-    run.number("val_loss", result.validation.loss, decimals=3)
-    run.number("val_ppl", result.validation.perplexity, decimals=2)
+    run.number("val_loss", validation.loss, decimals=3)
+    run.number("val_ppl", validation.perplexity, decimals=2)
     run.number("test_loss", result.test.loss, decimals=3)
     run.number("test_ppl", result.test.perplexity, decimals=2)
     run.number("bits_per_byte", result.test.bits_per_byte, decimals=3)

@@ -45,7 +45,7 @@ def render(numbers: Mapping[str, Mapping[str, Any]], lang: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def gather(home: Path, lang: str, lock: Path) -> None:
+def gather_numbers(home: Path, lang: str, lock: Path) -> None:
     """Write ``numbers.tex`` of the numbers in all receipts of a profile, or of a scratch folder.
 
     Runs that end at the same time do it one after the other.

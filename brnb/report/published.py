@@ -9,7 +9,17 @@ from typing import Any
 from brnb.report import numbers
 from brnb.thesis import load
 
-_KEYS = ("run", "gpu", "component", "task", "model", "strategy", "approach", "level", "method")
+_KEYS: tuple[str, ...] = (
+    "run",
+    "gpu",
+    "component",
+    "task",
+    "model",
+    "strategy",
+    "approach",
+    "level",
+    "method",
+)
 _KEYS += ("name", "format")
 _DERIVED = {"bytes_per_s"}  # ours, for calculations
 _NAMES = {"sft": "adapted", "sft_sd": "adapted_sd"}

@@ -15,7 +15,7 @@ import numpy as np
 from brnb.evaluate.intrinsic import evaluate
 from brnb.evaluate.statistics import student_interval
 from brnb.generate.samples import standard_samples
-from brnb.studies.factorial_params import Factorial
+from brnb.studies.factorial_params import ArchitectureName, Factorial
 from brnb.studies.noted import noted_training
 from brnb.train.rows import Rows, load_result_text, load_rows
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from brnb.train.params import TrainParams
     from brnb.train.rows import ResultText
 
-ARCHITECTURES = ("lstm", "transformer")
+ARCHITECTURES: tuple[ArchitectureName, ...] = ("lstm", "transformer")
 CONFIDENCE = 0.95
 FIGURES = 2  # significant digits of the tokens of equal time: speeds are not known better
 
@@ -87,7 +87,9 @@ def train_pairs(
         rows = load_rows(corpora, tokenizers, told, folder)
         texts[name] = rows, load_result_text(corpora, tokenizers, told, folder)
 
-    def run(cell: tuple[str, str], budget: str, rate: float, number: int) -> PairTraining:
+    def run(
+        cell: tuple[str, ArchitectureName], budget: str, rate: float, number: int
+    ) -> PairTraining:
         tokens = study.tokens if budget == "tokens" else _tokens_in_time(trained, cell)
         told = study.training(*cell, rate, number, tokens, lang)
         return _train(told, budget, cell[1], *texts[cell[0]], work)

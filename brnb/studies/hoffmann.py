@@ -113,8 +113,8 @@ def fit_parametric(
         for s in starts
     ]
     e, a, b, alpha, beta = min(runs, key=lambda run: run.fun).x
-    scales = np.exp([e, a + alpha * middle[0], b + beta * middle[1]])
-    return ParametricLaw(*map(float, scales), float(alpha), float(beta))
+    E, A, B = map(float, np.exp([e, a + alpha * middle[0], b + beta * middle[1]]))
+    return ParametricLaw(E, A, B, float(alpha), float(beta))
 
 
 def _huber(values: Floats, N: Floats, D: Floats, L: Floats) -> tuple[float, Floats]:

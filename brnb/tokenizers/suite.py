@@ -67,8 +67,8 @@ def train_all(corpora: Path, folder: Path, params: TokenizerParams) -> list[str]
         else:
             name = f"char_{job}"
             bar.set_postfix_str(name)
-            texts = finished.texts(corpora, job, "train")
-            CharTokenizer.train(texts, name=name).save(folder / name)
+            everything = finished.texts(corpora, job, "train")
+            CharTokenizer.train(everything, name=name).save(folder / name)
     return characters + [spec.name for spec in params.subwords]
 
 
