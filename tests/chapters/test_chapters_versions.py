@@ -47,18 +47,18 @@ def test_published_numbers_keep_their_printed_decimals():
     frame = beside_published("tab09", [measured("v5_main", History(tokens=150_000))], "pt")
     cells = display(frame, "tab09", lang="pt").cells
     assert cells[0] == [
-        "v5_main",
+        "v5, 4k",
         "Publicado",
         "4k (+fallback)",
-        "3,2",
-        "6,00",
+        "3,2\u00a0h",
+        "6,00\u00a0bi",
         "3,8918",
         "49,00",
         "–",
     ]
-    assert cells[1][4] == "0,00015"  # not 0,000
+    assert cells[1][4] == "150\u00a0mil"  # not 0,000
     loss = display(beside_published("tab07", [measured("v3")], "en"), "tab07", lang="en").cells[0]
-    assert loss[2:] == ["Stacked LSTM", "2.0", "3.47", "1.375", "3.96", "58.2", "–"]
+    assert loss[2:] == ["Stacked LSTM", "2.0\u00a0h", "3.47\u00a0B", "1.375", "3.96", "58.2", "–"]
 
 
 def test_a_run_that_was_never_published_has_only_our_rows():
