@@ -27,7 +27,7 @@ def in_fork(work: Callable[..., Any], *arguments: Any, quiet: bool = False, **ke
         os._exit(0)
     except BaseException as error:
         if isinstance(error, OSError) and (error.filename or error.errno):
-            print(repr(error), file=sys.stderr)
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
             os._exit(3)
         traceback.print_exc()
         os._exit(1)
