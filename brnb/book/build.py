@@ -18,6 +18,7 @@ from brnb.book.site import build_site, write_pages
 from brnb.book.words import banner
 from brnb.pipeline import Pipeline
 from brnb.receipt import Receipt, write_atomic
+from brnb.report.labels import run_name
 
 _MADE_BY = ("sphinx", "myst-parser", "sphinx-book-theme", "pydata-sphinx-theme", "latex2mathml")
 
@@ -100,7 +101,8 @@ def _chapters(
     for run, path in notebooks.items():
         notebook = pipeline.notebook(run).stem
         executed = read_executed(run, notebook, path)
-        title = f"{executed.title} ({run})" if sharing[notebook] > 1 else executed.title
+        name = run_name(run, catalogue.lang)
+        title = f"{executed.title} ({name})" if sharing[notebook] > 1 else executed.title
         pages.append(chapter_page(executed, title, states[run], catalogue))
     return pages
 
