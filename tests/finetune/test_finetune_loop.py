@@ -215,7 +215,8 @@ def test_a_base_without_a_name_is_not_copied(tmp_path, monkeypatch):
 def test_the_progress_tells_loss_speed_and_time_left(tmp_path, capsys):
     run(tmp_path, epochs=3)
     last = capsys.readouterr().err.rsplit("\r", 1)[-1]
-    assert re.search(r"100%.* \d+/\d+ \[\d+:\d+<\d+:\d+, [\d.]+k?tok/s, loss \d\.\d{3}\]", last)
+    shown = r"100%.* \d+/\d+ \[\d+:\d+<\d+:\d+, +[\d.]+k? token/s, loss \d\.\d{3}\]"
+    assert re.search(shown, last)
 
 
 def test_a_loss_that_is_no_number_stops_the_training(tmp_path):

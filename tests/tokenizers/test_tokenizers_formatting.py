@@ -63,9 +63,9 @@ def test_gpt_4o_counts_60_and_47():
 
 @pytest.mark.skipif(bool(absent()), reason="needs the extra 'vocabularies' (quicktok-v1)")
 def test_published_vocabularies_write_accents_in_two_bytes_or_fewer_tokens():
-    for name, encode in published_vocabularies():
-        assert len(encode("ação")) <= len("ação".encode()), name
-        assert encode("<|endoftext|>"), name
+    for one in published_vocabularies():
+        assert len(one.encode("ação")) <= len("ação".encode()), one.name
+        assert one.encode("<|endoftext|>"), one.name
 
 
 def test_without_the_package_the_others_are_counted(monkeypatch):

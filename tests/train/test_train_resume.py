@@ -57,7 +57,7 @@ def test_what_the_process_before_read_counts_as_read(tmp_path):
     model, params = prepare("v6")
     run(model, params, tmp_path)
     model, again = prepare("v6")
-    assert "warmup_steps" in again.unread()
+    assert "learning_rate" in again.unread()
     run(model, again, tmp_path)  # nothing is left to do, and so nothing reads it
     assert again.unread() == params.unread()
 
