@@ -52,7 +52,7 @@ def times_of_receipts(project):
 def test_a_killed_thesis_goes_on_where_it_was_and_ends_with_the_same_bits(executed, project):
     for folder in ("reports/smoke/runs/v1", "work/smoke/v1"):
         shutil.rmtree(project / folder)
-    set_v1(project, "checkpoint_seconds: 0.0\n")
+    set_v1(project, "checkpoint_seconds: 0.2\n")
     before = times_of_receipts(project)
     running = subprocess.Popen(
         ["snakemake"], cwd=project, env=ENVIRONMENT, start_new_session=True, **QUIET
