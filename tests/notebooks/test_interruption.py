@@ -20,12 +20,6 @@ def project(executed, tmp_path):
     return shutil.copytree(executed, tmp_path / "project")
 
 
-def set_v1(project, line):
-    """Add a parameter to those of v1."""
-    with (project / "params/smoke/v1.yaml").open("a") as file:
-        file.write(line)
-
-
 def wait_for(condition):
     """Look until it holds; for ten minutes, since a busy machine is slow to start a kernel."""
     deadline = time.monotonic() + 600
@@ -52,7 +46,6 @@ def times_of_receipts(project):
 def test_a_killed_thesis_goes_on_where_it_was_and_ends_with_the_same_bits(executed, project):
     for folder in ("reports/smoke/runs/v1", "work/smoke/v1"):
         shutil.rmtree(project / folder)
-    set_v1(project, "checkpoint_seconds: 0.2\n")
     before = times_of_receipts(project)
     running = subprocess.Popen(
         ["snakemake"], cwd=project, env=ENVIRONMENT, start_new_session=True, **QUIET
@@ -83,7 +76,8 @@ def test_a_killed_thesis_goes_on_where_it_was_and_ends_with_the_same_bits(execut
 
 
 def test_an_orphaned_kernel_keeps_its_run_to_itself(project):
-    set_v1(project, "tokens: 100000000\n")
+    values = project / "params/smoke/v1.yaml"
+    values.write_text(values.read_text() + "tokens: 100000000\n")
     run = ["papermill", "notebooks/04_v1_char_rnn.ipynb", "v1.ipynb", "-f", "params/smoke/v1.yaml"]
     orphan = subprocess.Popen(run, cwd=project, env=ENVIRONMENT, **QUIET)
     try:
