@@ -109,6 +109,8 @@ def say_legibility(legible: "Legibility", lang: str) -> str:
         if (value := getattr(legible, name)) is not None
         and value > (limit := getattr(legible, name.replace("ratio", "limit")))
     ]
+    if legible.empty_samples:
+        broken.append(fill_sentence("say_empty_samples", lang, count=legible.empty_samples))
     if legible.guardrails_pass:
         verdict = fill_sentence(
             "say_guardrails_pass",

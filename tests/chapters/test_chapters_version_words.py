@@ -91,6 +91,13 @@ def test_samples_within_and_beyond_the_guardrails():
     )
 
 
+def test_an_empty_sample_breaks_the_guardrails_by_itself():
+    empty = Legibility(0.0, 0.05, 0.02, 0.9, 1.0, 200, 2, 0.01, 0.10, guardrails_pass=False)
+    assert say_legibility(empty, "pt").startswith(
+        "As amostras não respeitam os guardrails: há amostras sem uma palavra (2)."
+    )
+
+
 def test_samples_without_a_word_have_no_shares():
     empty = Legibility(None, None, None, None, None, 0, 0, 0.01, 0.10, guardrails_pass=True)
     assert "De 0 palavras geradas, – ocorrem" in say_legibility(empty, "pt")
