@@ -59,7 +59,7 @@ WORDS = [
 # A test's sizes; everything else is as the page says.
 SMALL = {
     "tokenizer": {
-        "subwords": [{"name": "mine_8k", "cleaning": "v6", "vocab_size": 120}],
+        "subwords": [{"name": "mine_8k", "cleaning": "v6", "vocab_size": 220}],
         "evaluation_documents": 4,
         "frequent_words": 2,
     },
