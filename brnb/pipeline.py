@@ -95,7 +95,8 @@ class Pipeline:
         for run in self.declared:
             for need in self.needs(run):
                 if need not in self.declared:
-                    raise ParameterError(f"{run} needs {need}, but {folder}/{need}.yaml is missing")
+                    why = f"{run} needs {need}, but {folder}/{need}.yaml is missing"
+                    raise ParameterError(f"params/pipeline.yaml: {why}")
         try:
             graph = {run: self.needs(run) for run in self.declared}
             self.runs = list(TopologicalSorter(graph).static_order())

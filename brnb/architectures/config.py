@@ -53,7 +53,7 @@ def read_config(config: Path | Mapping[str, Any], name: str = "") -> Architectur
 def _content(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text("utf-8"))
-    except ValueError as error:  # of JSON or of UTF-8
+    except (ValueError, RecursionError) as error:  # of JSON or of UTF-8
         raise ConfigError(f"{file}: not a config.json: {error}") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{file}: not a config.json: a JSON object is expected")

@@ -251,7 +251,7 @@ def _read(journal: Path) -> tuple[list[Timing], int]:
     for line in content.splitlines(keepends=True):
         try:
             timings.append(Timing(**json.loads(line)))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             if whole + len(line) < len(content):
                 where = f"{journal}:{len(timings) + 1}"
                 raise ValueError(f"{where}: a damaged timing; delete the file") from None

@@ -174,7 +174,7 @@ def _read_manifest(dest: Path) -> dict[str, str]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         ours = all(_is_ours(name) and isinstance(sha, str) for name, sha in manifest.items())
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         ours = False
     if not ours:
         raise ValueError(f"{path} is not a manifest of brnb export: restore it, or delete it")

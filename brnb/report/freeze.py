@@ -125,7 +125,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
         seal = manifest.pop("seal")
-    except (ValueError, AttributeError, KeyError, TypeError):
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
         raise ValueError(f"{path} is no manifest of brnb freeze: git checkout {path}") from None
     if seal != _seal(manifest):
         raise ValueError(f"{path} was changed since it was written: git checkout {path}")

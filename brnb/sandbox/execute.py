@@ -100,7 +100,7 @@ def check_isolation() -> None:
 def _outcome(said: bytes, ended: int, nonce: str) -> Execution:
     try:
         answer = json.loads(said)
-    except ValueError:
+    except (ValueError, RecursionError):  # what the code wrote there, perhaps
         answer = None
     if isinstance(answer, dict) and answer.get("outcome") == jail.REFUSED:
         raise NoIsolation(_refusal(answer["detail"]))

@@ -83,7 +83,7 @@ class Shard:
             if note["identity"] != identity or note["files"] != self._contents():
                 return None
             return ShardReport.from_json(note["report"])
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
 
     def clean(self, rules: ShardRules, identity: str) -> ShardReport:

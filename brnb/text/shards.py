@@ -124,7 +124,7 @@ def _finished(folder: Path, identities: list[str]) -> ShardReport | None:
         note = json.loads((folder / "report.json").read_text("utf-8"))
         same = note.pop("identity") == digest(identities)
         return ShardReport.from_json(note) if same else None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 

@@ -69,6 +69,9 @@ def browser_page() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=sandbox)
         page = browser.new_page(viewport={"width": 1280, "height": 1000}, locale="pt-BR")
         page.set_default_timeout(3 * MINUTES)
+        # A busy server confirms a save late, and JupyterLab then asks whether to overwrite its own.
+        question = page.locator(".jp-Dialog-footer")
+        page.add_locator_handler(question, lambda asked: asked.get_by_role("button").last.click())
         yield page
         browser.close()
 

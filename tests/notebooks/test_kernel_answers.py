@@ -38,18 +38,18 @@ def test_a_page_that_comes_later_is_answered_and_the_button_stops_the_cell(clien
     cell = client.execute(CELL, allow_stdin=True)  # as JupyterLab sends it
     models, named = {}, set()
     while not {"ButtonModel", "said"} <= named:
-        content = client.get_iopub_msg(timeout=30)["content"]
+        content = client.get_iopub_msg(timeout=120)["content"]
         if state := content.get("data", {}).get("state"):
             models.setdefault(state.get("_model_name"), content["comm_id"])
             named |= {state.get("_model_name")} | ({"said"} if "tokens" in str(state) else set())
 
     who = client.kernel_info()
-    while client.get_shell_msg(timeout=10)["parent_header"]["msg_id"] != who:
+    while client.get_shell_msg(timeout=60)["parent_header"]["msg_id"] != who:
         pass  # earlier questions, of whether it is there
 
     click = {"method": "custom", "content": {"event": "click"}}
     message = client.session.msg("comm_msg", {"comm_id": models["ButtonModel"], "data": click})
     client.shell_channel.send(message)
-    reply = client.get_shell_msg(timeout=10)
+    reply = client.get_shell_msg(timeout=60)
     assert reply["parent_header"]["msg_id"] == cell
     assert reply["content"]["ename"] == "Paused"

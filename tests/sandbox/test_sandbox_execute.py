@@ -159,3 +159,9 @@ def test_an_ordinary_user_is_shut_in_too(program, outcome):
     )  # fmt: skip
     os.rmdir(folder)
     assert json.loads(done.stdout)["outcome"] == outcome
+
+
+def test_an_answer_that_nobody_can_read_is_none():
+    """Code may find the file of the answer; brackets within brackets exhaust a JSON reader."""
+    forged = "import os\nos.write(3, b'[' * 60_000)"
+    assert run(forged).result in {"died", "failed"}
