@@ -35,6 +35,8 @@ def test_run_all_in_jupyterlab_leaves_a_receipt_and_a_page_to_read(rarity):
     page.get_by_role("tab", name="Tabela de conteúdo").click()  # the language pack is in force
     headings = page.locator(".jp-TableOfContents-content").inner_text()
     assert "Raro é diverso?" in headings
-    assert page.locator(".jp-RenderedHTML table").count() > 5
-    assert page.locator(".jp-RenderedImage img").count() > 2
+    shown = [output.get("data", {}) for output in written]
+    assert sum("<table" in "".join(data.get("text/html", "")) for data in shown) > 5
+    assert sum("image/png" in data for data in shown) > 2
+    page.locator(".jp-RenderedHTML table").first.wait_for()  # of those in view: JupyterLab's way
     assert page.locator(".MathJax_Error, mjx-merror").count() == 0
