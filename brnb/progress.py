@@ -169,11 +169,13 @@ def _digits(amount: float) -> str:
     return text.replace(".", ",") if _language == 0 else text
 
 
-@cache
 def _terminal() -> IO[str]:
-    """The terminal behind standard error: a kernel's ``sys.stderr`` goes into the notebook."""
-    if getattr(_shell(), "kernel", None) is None:
-        return sys.stderr
+    """Standard error as it is now; a kernel's goes into the notebook, so what lies behind it."""
+    return sys.stderr if getattr(_shell(), "kernel", None) is None else _behind_the_kernel()
+
+
+@cache
+def _behind_the_kernel() -> IO[str]:
     try:
         return os.fdopen(os.dup(sys.stderr.fileno()), "w")
     except OSError:  # a kernel within another process has none

@@ -80,7 +80,7 @@ def _convert(gguf: Path, folder: Path) -> None:
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     # Its weights are plain by now, but it still says that it is GGUF's and refuses to be saved.
-    plain = AutoModelForCausalLM.from_config(model.config, dtype=torch.float32)
+    plain = AutoModelForCausalLM.from_config(model.config, dtype=torch.float32, **SAFELY)
     plain.load_state_dict(model.state_dict())
     plain.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
