@@ -17,6 +17,13 @@ FOLDER = data.path("thesis/claims")
 CHECK_KINDS = ("value", "holds", "same", "algebra", "shapes", "test", "fact", "open")
 _ID = re.compile(r"\d{3}(:[^:\s][^:]*)+")
 _HOLE = re.compile(r"‹(\w+)›")
+_DECIMAL = re.compile(r"-?\d+\.\d+")
+_FIX = {  # of what a claim lacks
+    "id": "give it one, as 002:eq:4.1",
+    "says": "state it in one Portuguese sentence",
+    "says_en": "state it in English too, with the holes of says",
+    "quote": "quote where it stands, with ⟦ ⟧ around what is checked",
+}
 
 
 class Both(BaseModel):
@@ -58,7 +65,7 @@ class Claim(BaseModel):
     id
         Document, place and part: ``002:tab:3:v5_main:custo``.
     says, says_en
-        The statement in one sentence, in Portuguese and, of what is in the errata, in English.
+        The statement in one sentence, in Portuguese and in English.
     quote
         Where it stands: words with slots (`brnb.audit.quote`).
     value
@@ -95,8 +102,8 @@ class Claim(BaseModel):
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
     id: str
-    says: str
-    says_en: str | None = None
+    says: str = Field(min_length=1)
+    says_en: str = Field(min_length=1)
     quote: list[str]
     value: str | None = None
     holds: str | None = None
@@ -144,8 +151,8 @@ class Claim(BaseModel):
         return next(kind for kind in CHECK_KINDS if getattr(self, kind) is not None)
 
     def statement(self, lang: str) -> str:
-        """The sentence in a language; one that has no English is marked as Portuguese."""
-        return self.says if lang == "pt" else self.says_en or f"(pt) {self.says}"
+        """The sentence in a language."""
+        return self.says if lang == "pt" else self.says_en
 
     @property
     def document(self) -> str:
@@ -198,6 +205,7 @@ def read_register(folder: Path = FOLDER) -> ClaimRegister:
                 problems.append(Problem(path.name, line, text))
                 continue
             claims[claim.id] = claim
+    problems = list(dict.fromkeys(problems))  # a fault of all rows of `each` is said once
     unknown = [(c, i) for c in claims.values() for i in c.changes if i not in claims]
     for claim, id in unknown:
         text = f"{claim.id}: changes names {id!r}, which no claim has"
@@ -222,16 +230,34 @@ def _items(path: Path, problems: list[Problem]) -> Iterator[dict[str, Any]]:
 
 
 def _expanded(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """One claim, or one for each row of `each`: a list of mappings, or ``published.tab03.rows``."""
+    """One claim, or one for each row of `each`: a list of mappings, or ``published.tab03.rows``.
+
+    `english` has the English of words that fill the holes of `says_en`.
+    """
     item = dict(item)
-    rows = item.pop("each", [{}])
+    rows, english = item.pop("each", [{}]), item.pop("english", {})
     if isinstance(rows, str):
         rows = load("published", *rows.split(".")[1:])
+    says, says_en = item.pop("says", None), item.pop("says_en", None)
+    if says and says_en and set(_HOLE.findall(says)) != set(_HOLE.findall(says_en)):
+        raise ValueError(f"says_en {says_en!r} needs the holes of says, {says!r}")
     for row in rows:
-        filled = _fill(item, {k: v for k, v in row.items() if k != "__line__"})
+        values = {k: v for k, v in row.items() if k != "__line__"}
+        filled = _fill(item, values)
         if isinstance(filled.get("quote"), str):
             filled["quote"] = [filled["quote"]]
+        if says:
+            filled["says"] = _fill(says, {k: _with_comma(v) for k, v in values.items()})
+        if says_en:
+            filled["says_en"] = _fill(
+                says_en, {k: english.get(str(v), v) for k, v in values.items()}
+            )
         yield filled
+
+
+def _with_comma(value: Any) -> Any:
+    """A decimal number as Portuguese writes it; anything else as it is."""
+    return str(value).replace(".", ",") if _DECIMAL.fullmatch(str(value)) else value
 
 
 def _fill(value: Any, row: dict[str, Any]) -> Any:
@@ -250,6 +276,8 @@ def _fill(value: Any, row: dict[str, Any]) -> Any:
 def _explain(error: Any, item: dict[str, Any]) -> str:
     where = ".".join(str(part) for part in error["loc"])
     text = error["msg"].removeprefix("Value error, ")
+    if error["type"] in ("missing", "string_too_short") and where in _FIX:
+        text = f"missing: {_FIX[where]}"
     return f"{item.get('id', 'a claim without id')}: {where + ': ' if where else ''}{text}"
 
 

@@ -122,8 +122,6 @@ def unacceptable(result: Result) -> str | None:
     both = result.claim.consequence
     if result.verdict in ERRORS and not (both and both.pt.strip() and both.en.strip()):
         return f"found {result.verdict}: look again, then give its consequence in pt and en"
-    if result.verdict in ERRORS and not result.claim.says_en:
-        return f"found {result.verdict}: give its statement in English too (says_en)"
     return None
 
 

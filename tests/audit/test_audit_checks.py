@@ -12,7 +12,7 @@ from brnb.audit.planting import can_fail
 
 def claim(quote: str | list[str], **check: Any) -> Claim:
     quotes = [quote] if isinstance(quote, str) else quote
-    return Claim(id="002:eq:0", says="", quote=quotes, **check)
+    return Claim(id="002:eq:0", says="um", says_en="one", quote=quotes, **check)
 
 
 def verdict(quote: str | list[str], **check: Any) -> str:
