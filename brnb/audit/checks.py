@@ -45,18 +45,20 @@ def _value(claim: Claim, slots: SlotTexts) -> Judgement:
         value = compute(claim.value, values)
     except ExpressionError as error:
         if printed.unit and "units do not fit" in str(error):
-            return Judgement(_failed(claim), slots[PRINTED], why=str(error))
+            failed, text = _failed(claim), slots[PRINTED]
+            return Judgement(failed, text, why=str(error), number=printed, unit=unit)
         raise
+    as_number = {"number": printed, "unit": unit}
     results = [compute(claim.value, given) for given in corners(claim, slots, values)]
     low, high = min(results), max(results)
     kind = agreement(printed, value, low, high, claim.about)
     if kind is not None:
         ends = (low, high) if low < high else (None, None)
-        return Judgement(kind, slots[PRINTED], value, *ends)
+        return Judgement(kind, slots[PRINTED], value, *ends, **as_number)
     agrees = (r for r in claim.readings if agreement(printed, compute(r.value, values), 0, 0, 0))
     reading: Both | None = next(agrees, None)
     reading = reading or simple_factor(printed, value)
-    return Judgement(_failed(claim), slots[PRINTED], value, reading=reading)
+    return Judgement(_failed(claim), slots[PRINTED], value, reading=reading, **as_number)
 
 
 def _in_unit(value: Any, stated: str, wanted: str) -> float:
@@ -157,9 +159,10 @@ def _fact(claim: Claim, slots: SlotTexts) -> Judgement:
     text = slots[PRINTED]
     if isinstance(claim.fact, (int, float)):
         printed = read_printed(text)
-        value = _in_unit(claim.fact, claim.unit, _target(printed, claim.unit))
+        unit = _target(printed, claim.unit)
+        value = _in_unit(claim.fact, claim.unit, unit)
         kind = agreement(printed, value, value, value, claim.about)
-        return Judgement(kind or _failed(claim), text, value)
+        return Judgement(kind or _failed(claim), text, value, number=printed, unit=unit)
     right = [claim.fact] if isinstance(claim.fact, str) else claim.fact
     assert right is not None
     kind = "confirmed" if folded(text) in [folded(word) for word in right] else None

@@ -81,7 +81,7 @@ class Claim(BaseModel):
     fact
         What an outside `source` says: a number or a word.
     open
-        Why nothing can be checked.
+        Why nothing can be checked, in both languages.
     unit
         Of a bare `value` or `fact`.
     given
@@ -112,7 +112,7 @@ class Claim(BaseModel):
     shapes: Shapes | None = None
     test: Test | None = None
     fact: float | int | str | list[str] | None = None
-    open: str | None = None
+    open: Both | None = None
     source: str | None = None
     unit: str = ""
     given: dict[str, float | int | str] = {}

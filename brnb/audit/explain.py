@@ -1,4 +1,4 @@
-"""One claim in a reader's words: what is printed, how it is checked, both values, the verdict."""
+"""One claim in a reader's words, or as a record: printed, check, both values, the verdict."""
 
 import difflib
 from collections.abc import Iterator
@@ -34,7 +34,11 @@ _HEADS = {
 
 
 def records(audited: Audit) -> list[dict[str, Any]]:
-    """Every claim with its check, both values and the verdict, as JSON has it."""
+    """Every claim with its check, both values and the verdict, as JSON has it.
+
+    ``published`` and ``recomputed`` are numbers in ``unit``, where the claim is about one; they
+    agree within ``tolerance``: half of the last printed digit, or what the text itself allows.
+    """
     return [_record(id, result) for id, result in audited.results.items()]
 
 
@@ -42,21 +46,34 @@ def _record(id: str, result: Result) -> dict[str, Any]:
     claim, judgement = result.claim, result.judgement
     return {
         "id": id,
+        "document": claim.document,
+        "place": id.removeprefix(f"{claim.document}:"),
         "statement": {"pt": claim.says, "en": claim.says_en},
         "quotes": [quote.text for _, quote in claim.passages],
         "check": {"kind": claim.kind, "text": check_text(claim)},
         "inputs": _inputs(result),
         "printed": judgement.printed,
+        "published": judgement.number and judgement.number.value,
         "recomputed": judgement.recomputed,
+        "unit": judgement.unit,
+        "tolerance": judgement.number and _tolerance(result),
         "interval": None if judgement.low is None else [judgement.low, judgement.high],
         "verdict": result.verdict,
-        "why": judgement.why,
+        "why": judgement.why and {lang: judgement.reason(lang) for lang in ("pt", "en")},
         "reading": judgement.reading and judgement.reading.model_dump(include={"pt", "en"}),
         "consequence": claim.consequence and claim.consequence.model_dump(),
         "changes": claim.changes,
         "source": claim.source,
         "register": f"brnb/thesis/claims/{claim.file}:{claim.line}",
     }
+
+
+def _tolerance(result: Result) -> float:
+    """How far a recomputed number may be from the printed one and confirm it, in its unit."""
+    judgement = result.judgement
+    half = float(judgement.number.step) / 2 if judgement.number else 0.0
+    value = judgement.recomputed if isinstance(judgement.recomputed, float) else 0.0
+    return max(half, result.claim.about * abs(value))
 
 
 def _inputs(result: Result) -> dict[str, Any]:
@@ -127,7 +144,7 @@ def _facts(result: Result, lang: str) -> Iterator[tuple[str, str | None]]:
     yield "recomputed", _recomputed(result, lang)
     yield "verdict", verdict_word(result.verdict, lang)
     yield "reading", getattr(judgement.reading, lang, None)
-    yield "why", judgement.why
+    yield "why", judgement.reason(lang)
     if result.verdict not in ("confirmed", "rounding", "not checkable"):
         yield "consequence", getattr(claim.consequence, lang, None)
         yield "changes", ", ".join(claim.changes)

@@ -1,4 +1,7 @@
-"""Numbers as Portuguese prose writes them: 1.234,5, 8 bilhões, 3,5 mil, 12,5%."""
+"""Numbers as Portuguese prose writes them: 1.234,5, 8 bilhões, 3,5 mil, 12,5%.
+
+The documents mix both manners: 1,150 parts thousands, 0.9 and 16,8 decimals.
+"""
 
 import re
 from dataclasses import dataclass
@@ -20,6 +23,22 @@ NUMBER = re.compile(
     rf"(?:[\s~]+(?P<magnitude>{'|'.join(sorted(MAGNITUDES, key=len, reverse=True))})\b)?"
     r"(?P<percent>\s*\\?%)?"
 )
+
+_OF_A_DOCUMENT = re.compile(
+    r"(?<![\w.,])(?:(?P<grouped>\d{1,3}(?:,\d{3})+)|(?P<whole>\d+))"
+    r"(?:[.,](?P<decimals>\d+))?(?![.,]?\d)"
+)
+
+
+def in_manner_of(text: str, lang: str) -> str:
+    """A document's text with its numbers as a language writes them: 1.150,5 or 1,150.5."""
+    point, comma = (",", ".") if lang == "pt" else (".", ",")
+
+    def written(match: re.Match[str]) -> str:
+        whole = match["whole"] or match["grouped"].replace(",", comma)
+        return whole + (f"{point}{match['decimals']}" if match["decimals"] else "")
+
+    return _OF_A_DOCUMENT.sub(written, text)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,9 @@ class Judgement:
     reading
         Another reading that gives what is printed.
     why
-        The reason, where nothing can be checked or units do not fit.
+        The reason, where nothing can be checked (in both languages), or how the check fails.
+    number, unit
+        What is printed as a number, where it is one, and the unit of both values.
     """
 
     kind: VerdictKind
@@ -63,7 +65,13 @@ class Judgement:
     low: float | None = None
     high: float | None = None
     reading: Both | None = None
-    why: str | None = None
+    why: Both | str | None = None
+    number: Printed | None = None
+    unit: str = ""
+
+    def reason(self, lang: str) -> str | None:
+        """Why, in a language where it has both."""
+        return str(getattr(self.why, lang)) if isinstance(self.why, Both) else self.why
 
 
 def agreement(

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 from brnb.audit.claims import Claim
 from brnb.audit.engine import Audit, Result
 from brnb.audit.explain import number, verdict_word
-from brnb.audit.mutations import Attempt, mutation_score
+from brnb.audit.latex_mutations import BEYOND
+from brnb.audit.mutations import Attempt
+from brnb.audit.portuguese import in_manner_of
 from brnb.audit.programmes import Implied
+from brnb.audit.record import by_kind
 from brnb.audit.reproduction import Outcome
 from brnb.audit.verdict import VERDICT_KINDS
 from brnb.report.figures import figure
@@ -86,7 +89,7 @@ def tab_errata(audited: Audit, lang: str) -> "pd.DataFrame":
         {
             "place": result.claim.id,
             "statement": result.claim.statement(lang),
-            "printed": _plain(result.judgement.printed),
+            "printed": _quoted(result.judgement.printed, result, lang),
             "correct": _correct(result, lang),
             "verdict": verdict_word(result.verdict, lang),
             "consequence": _consequence(result, lang),
@@ -153,10 +156,21 @@ def tab_mutations_documents(found: Mapping[str, Any], lang: str) -> "pd.DataFram
 
 
 def tab_mutations_latex(attempts: Mapping[str, list[Attempt]], lang: str) -> "pd.DataFrame":
-    """The same in copies of our own LaTeX: the text of a manuscript, and what was exported."""
-    every = [attempt for part in attempts.values() for attempt in part]
-    parts = {**attempts, "all": every}
-    return tab_mutations({part: mutation_score(tried) for part, tried in parts.items()}, lang)
+    """The same in copies of our own LaTeX, of what rests on something that can be checked."""
+    return tab_mutations(by_kind([*attempts["text"], *attempts["exported"]]), lang)
+
+
+def tab_mutations_beyond(attempts: Mapping[str, list[Attempt]], lang: str) -> "pd.DataFrame":
+    """Edits of our own LaTeX that nothing contradicts, by reason, and how many were found still."""
+    rows = [
+        {
+            "reason": label(f"beyond_{reason}", lang),
+            "edits": len(attempts[reason]),
+            "found": sum(attempt.found for attempt in attempts[reason]),
+        }
+        for reason in BEYOND
+    ]
+    return frame(rows)
 
 
 def tab_reproduces(outcomes: Iterable[Outcome], lang: str) -> "pd.DataFrame":
@@ -204,7 +218,7 @@ def _claims(audited: Audit, document: str, lang: str) -> "pd.DataFrame":
         {
             "place": result.claim.id.removeprefix(f"{document}:"),
             "statement": result.claim.statement(lang),
-            "printed": _plain(result.judgement.printed),
+            "printed": _quoted(result.judgement.printed, result, lang),
             "recomputed": _recomputed(result, lang),
             "verdict": verdict_word(result.verdict, lang),
         }
@@ -238,8 +252,8 @@ def _recomputed(result: Result, lang: str) -> str:
     """The recomputed value, or why there is none."""
     judgement = result.judgement
     if result.verdict == "not checkable":
-        return str(judgement.why)
-    return _plain(number(judgement.recomputed, lang))
+        return str(judgement.reason(lang))
+    return _value(result, lang)
 
 
 def _correct(result: Result, lang: str) -> str:
@@ -249,7 +263,21 @@ def _correct(result: Result, lang: str) -> str:
         right = claim.algebra.split("==")[1].strip()
         if not any(re.search(rf"\b{re.escape(name)}\b", right) for name in result.slots):
             return right.replace("**", "^").replace("*", "·")
-    return _plain(number(result.judgement.recomputed, lang))
+    return _value(result, lang)
+
+
+def _value(result: Result, lang: str) -> str:
+    """The recomputed number, or what else of the document should agree."""
+    value = result.judgement.recomputed
+    if isinstance(value, str):
+        return _quoted(value, result, lang)
+    return _plain(number(value, lang))
+
+
+def _quoted(text: str, result: Result, lang: str) -> str:
+    """A document's words for a cell, numbers as the language has them; names keep their points."""
+    named = isinstance(result.claim.fact, (str, list))
+    return _plain(text) if named else in_manner_of(_plain(text), lang)
 
 
 def _consequence(result: Result, lang: str) -> str:

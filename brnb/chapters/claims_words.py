@@ -55,6 +55,13 @@ def say_mutations(scores: "pd.DataFrame", lang: str) -> str:
     )
 
 
+def say_beyond(beyond: "pd.DataFrame", lang: str) -> str:
+    """How many edits nothing contradicts, and how many of these were found still."""
+    return fill_sentence(
+        "say_beyond", lang, edits=int(beyond["edits"].sum()), found=int(beyond["found"].sum())
+    )
+
+
 def say_outcomes(verdicts: Iterable[str], lang: str) -> str:
     """How many published results are reproduced, differ, stay undecided or do not compare."""
     counts = Counter(verdicts)

@@ -38,7 +38,7 @@ def register(folder: Path, *claims: str) -> Path:
             "a fact needs its source",
         ),
         (
-            '- id: "002:eq:2"\n  says: x\n  says_en: x\n  quote: "⟦4⟧"\n  colour: 4\n  value: "4"\n',
+            GOOD.replace("eq:1", "eq:2") + "  colour: 4\n",
             "colour",
         ),
         (GOOD.replace("eq:1", "eq:2").replace("  says_en: two and two\n", ""), "says_en: missing"),

@@ -12,6 +12,7 @@ from brnb.audit.exported import edited_files
 from brnb.audit.latex_mutations import mutate_latex
 from brnb.audit.latex_source import SourceError
 from brnb.audit.manuscript import Manuscript, check_manuscript, read_numbers
+from brnb.audit.portuguese import in_manner_of
 from brnb.report.tables import write_table
 
 CLEAN = data.path("audit/manuscript_example")
@@ -116,11 +117,40 @@ def test_an_exported_file_that_was_edited_is_named_with_its_line(copy: Path) -> 
 def test_edits_of_our_own_latex_are_found(tmp_path: Path) -> None:
     frame = pd.DataFrame({"Base": [5.92, 3.06], "PPL": [4.58, 3.06]})
     write_table(tmp_path, "tab-x", frame, lang="pt", caption="x")
-    attempts = mutate_latex(CLEAN / "tese.tex", tmp_path, CLAIMS, 100)
-    assert len(attempts["text"]) >= 60
-    for part in attempts.values():
+    attempts = mutate_latex(CLEAN / "tese.tex", tmp_path, CLAIMS, 160)
+    assert sum(len(part) for name, part in attempts.items() if name != "exported") == 120
+    for part in (attempts["text"], attempts["exported"]):
         assert [a for a in part if not a.found] == []
     assert all(attempt.recomputed for attempt in attempts["text"])
+    assert {attempt.edit.kind for attempt in attempts["text"]} == {"number", "unit", "sign", "name"}
+    assert not any(attempt.found for attempt in attempts["ordinal"])  # of chapters, years, names
+    assert 0 < sum(a.found for a in attempts["justified"]) < len(attempts["justified"])
     cells = [attempt for attempt in attempts["exported"] if attempt.document == "tab-x.tex"]
     assert cells
     assert not any(attempt.recomputed for attempt in cells)
+
+
+def test_the_name_of_another_recorded_number_is_beyond_any_check(tmp_path: Path) -> None:
+    (tmp_path / "tese.tex").write_text("A v1 tem \\brnb{v1.val_ppl}.\n", encoding="utf-8")
+    names = "".join(f"\\brnbdefine{{v{n}.val_ppl}}{{4,5{n}}}\n" for n in range(1, 10))
+    (tmp_path / "numbers.tex").write_text(names, encoding="utf-8")
+    attempts = mutate_latex(tmp_path / "tese.tex", tmp_path / "none", CLAIMS, 8)
+    assert [attempt.found for attempt in attempts["renamed"]] == [False]
+    assert attempts["text"] == []
+
+
+@pytest.mark.parametrize(
+    ("printed", "pt", "en"),
+    [
+        (r"\approx 0.9 \text{ ms}", r"\approx 0,9 \text{ ms}", r"\approx 0.9 \text{ ms}"),
+        ("1,150 tokens", "1.150 tokens", "1,150 tokens"),
+        ("1,234,567.5", "1.234.567,5", "1,234,567.5"),
+        ("16,8 milhões", "16,8 milhões", "16.8 milhões"),
+        ("1.5-3.35 TB/s, 100 pJ", "1,5-3,35 TB/s, 100 pJ", "1.5-3.35 TB/s, 100 pJ"),
+        ("Qwen2.5, 0.076, 128", "Qwen2.5, 0,076, 128", "Qwen2.5, 0.076, 128"),
+        ("A.2.1.2 e 2.0.1", "A.2.1.2 e 2.0.1", "A.2.1.2 e 2.0.1"),
+    ],
+)
+def test_a_documents_numbers_in_the_manner_of_a_language(printed: str, pt: str, en: str) -> None:
+    assert in_manner_of(printed, "pt") == pt
+    assert in_manner_of(printed, "en") == en

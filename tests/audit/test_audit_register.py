@@ -9,7 +9,7 @@ import pytest
 
 from brnb.audit import commands
 from brnb.audit.engine import audit, changed, recorded
-from brnb.audit.explain import explain
+from brnb.audit.explain import explain, records
 from brnb.audit.mutations import mutate, mutation_score
 from brnb.audit.record import recorded_release
 from brnb.audit.verdict import ERRORS
@@ -153,3 +153,19 @@ def test_the_audit_is_also_json(monkeypatch, audited):
     assert (claim["verdict"], claim["printed"]) == ("wrong", r"292 \text{ GPU-anos}")
     assert claim["recomputed"] == pytest.approx(29213.4 / 365, rel=1e-5)
     assert claim["statement"]["en"] == "The computation gives 292 GPU-years."
+    assert (claim["document"], claim["place"]) == ("002", "eq:C.35")
+    assert (claim["published"], claim["unit"], claim["tolerance"]) == (292, "year", 0.5)
+    assert set(claim["consequence"]) == {"pt", "en"}
+
+
+def test_json_says_tolerance_unit_and_reason_of_every_kind(audited):
+    by_id = {claim["id"]: claim for claim in records(audited)}
+    memory = by_id["002:eq:B.126"]  # 2.15 GB, printed to a hundredth
+    assert (memory["published"], memory["unit"]) == (2.15, "gigabyte")
+    assert memory["tolerance"] == pytest.approx(0.005)
+    about = by_id["000:Baselines:GPT-OSS 20B"]  # 20 billion, within 5% of 20.9 billion
+    assert about["tolerance"] == pytest.approx(0.05 * 20.9e9)
+    opened = by_id["002:eq:C.64"]
+    assert opened["why"] == {"pt": "estimativa sem fonte", "en": "an estimate without a source"}
+    algebra = by_id["002:eq:B.13"]
+    assert (algebra["published"], algebra["tolerance"], algebra["unit"]) == (None, None, "")

@@ -38,6 +38,15 @@ def test_edits_noticed_and_recomputed():
     )
 
 
+def test_edits_that_nothing_contradicts():
+    table = pd.DataFrame({"edits": [20, 18, 1], "found": [9, 0, 0]})
+    assert claims_words.say_beyond(table, "en") == (
+        "Another 39 edits of the same draw cannot be contradicted, and 9 of them are found all "
+        "the same, by the arithmetic beside them."
+    )
+    assert "39 edições" in claims_words.say_beyond(table, "pt")
+
+
 def test_outcomes():
     verdicts = ["reproduced", "differs", "not comparable", "not comparable"]
     assert claims_words.say_outcomes(verdicts, "en") == (

@@ -1,0 +1,72 @@
+"""Chapter 23's tables of a register of three claims: numbers and words of each language."""
+
+from pathlib import Path
+
+import pytest
+
+from brnb.audit.engine import Audit, audit
+from brnb.audit.latex_mutations import BEYOND
+from brnb.audit.mutations import Attempt, Edit
+from brnb.chapters import claims
+
+REGISTER = r"""- id: "002:eq:1"
+  says: Meio de 1,8 ms.
+  says_en: Half of 1.8 ms.
+  quote: '⟦a=1.8 \text{ ms}⟧ / 2 = ⟦0.7 \text{ ms}⟧'
+  value: a / 2
+  consequence: {pt: "São 0,9 ms.", en: "It is 0.9 ms."}
+- id: "002:eq:2"
+  says: O identificador.
+  says_en: The identifier.
+  quote: 'arXiv:⟦2307.06952⟧'
+  fact: "2407.16216"
+  source: arXiv
+  consequence: {pt: "É outro.", en: "It is another."}
+- id: "002:eq:3"
+  says: O custo.
+  says_en: The cost.
+  quote: '⟦\$1.5M⟧'
+  open: {pt: "estimativa", en: "an estimate"}
+"""
+
+
+@pytest.fixture
+def audited(tmp_path: Path) -> Audit:
+    (tmp_path / "002.yaml").write_text(REGISTER, encoding="utf-8")
+    return audit(
+        tmp_path, {"002": "1.8 \\text{ ms} / 2 = 0.7 \\text{ ms} arXiv:2307.06952 \\$1.5M"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("lang", "printed", "correct"), [("pt", "0,7  ms", "0,9"), ("en", "0.7  ms", "0.9")]
+)
+def test_errata_write_numbers_as_the_language_does(audited, lang, printed, correct):
+    errata = claims.tab_errata(audited, lang).set_index("place")
+    assert errata.loc["002:eq:1", ["printed", "correct"]].tolist() == [printed, correct]
+    names = errata.loc["002:eq:2", ["printed", "correct"]].tolist()
+    assert names == ["2307.06952", "2407.16216"]  # an identifier is no number
+
+
+def test_every_word_of_the_tables_is_in_the_readers_language(audited):
+    english = claims.tab_claims_002(audited, "en").set_index("place")
+    assert english.loc["eq:3", "recomputed"] == "an estimate"
+    assert english["statement"].tolist() == ["Half of 1.8 ms.", "The identifier.", "The cost."]
+    portuguese = claims.tab_claims_002(audited, "pt").set_index("place")
+    assert portuguese.loc["eq:3", ["printed", "recomputed"]].tolist() == ["$1,5M", "estimativa"]
+
+
+def test_edits_within_and_beyond_reach_are_counted_apart():
+    def attempts(kind: str, *found: bool) -> list[Attempt]:
+        edit = Edit(0, 1, "2", kind)
+        return [Attempt("cap1.tex", edit, "1", ("cap1.tex:1",) * well, ()) for well in found]
+
+    tried = {reason: [] for reason in BEYOND} | {
+        "text": attempts("number", True, True, False, True),
+        "exported": [],
+        "justified": attempts("number", True, False),
+    }
+    within = claims.tab_mutations_latex(tried, "en").set_index("kind")
+    assert within.loc["all", ["edits", "found_percent"]].tolist() == [4, 75]
+    beyond = claims.tab_mutations_beyond(tried, "en")
+    assert beyond[["edits", "found"]].to_numpy().tolist() == [[2, 1], [0, 0], [0, 0]]
