@@ -1,6 +1,7 @@
 """The checks, one function a kind: each takes a claim and its slots as found, and judges it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from brnb.audit import properties
@@ -48,17 +49,16 @@ def _value(claim: Claim, slots: SlotTexts) -> Judgement:
             failed, text = _failed(claim), slots[PRINTED]
             return Judgement(failed, text, why=str(error), number=printed, unit=unit)
         raise
-    as_number = {"number": printed, "unit": unit}
+    judged = Judgement(_failed(claim), slots[PRINTED], value, number=printed, unit=unit)
     results = [compute(claim.value, given) for given in corners(claim, slots, values)]
     low, high = min(results), max(results)
     kind = agreement(printed, value, low, high, claim.about)
     if kind is not None:
-        ends = (low, high) if low < high else (None, None)
-        return Judgement(kind, slots[PRINTED], value, *ends, **as_number)
+        judged = replace(judged, kind=kind)
+        return replace(judged, low=low, high=high) if low < high else judged
     agrees = (r for r in claim.readings if agreement(printed, compute(r.value, values), 0, 0, 0))
     reading: Both | None = next(agrees, None)
-    reading = reading or simple_factor(printed, value)
-    return Judgement(_failed(claim), slots[PRINTED], value, reading=reading, **as_number)
+    return replace(judged, reading=reading or simple_factor(printed, value))
 
 
 def _in_unit(value: Any, stated: str, wanted: str) -> float:
