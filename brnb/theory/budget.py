@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from brnb.theory.compute import DAY, training_flops
+from brnb.theory.units import positive_share
 from brnb.thesis import load
 
 HOURS_PER_YEAR = 24 * 365
@@ -24,8 +25,7 @@ def compute_cost(
     parameters: float, tokens: float, usd_of_flop: float, utilization: float = 0.4
 ) -> float:
     """USD of 6ND FLOPs (Eqs. C.51, C.53); typical utilisations are 0.3 to 0.5."""
-    if not 0 < utilization <= 1:
-        raise ValueError(f"utilization = {utilization}: it must be above 0 and at most 1")
+    positive_share(utilization=utilization)
     return training_flops(parameters, tokens) * usd_of_flop / utilization
 
 

@@ -6,6 +6,7 @@ One multiplication and one addition are two floating-point operations (FLOPs).
 from typing import Literal
 
 from brnb.theory.shape import Shape
+from brnb.theory.units import positive_share
 from brnb.thesis import load
 
 DAY, YEAR = 86_400, 365 * 86_400  # seconds
@@ -137,8 +138,7 @@ def gpu_seconds(flops: float, peak_tflops: float, utilization: float) -> float:
     ValueError
         If the utilisation is not above 0 and at most 1.
     """
-    if not 0 < utilization <= 1:
-        raise ValueError(f"utilization = {utilization}: it must be above 0 and at most 1")
+    positive_share(utilization=utilization)
     return flops / (peak_tflops * 1e12 * utilization)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brnb.theory.shape import Shape
+from brnb.theory.units import positive_share
 
 LLAMA_MAPS = {
     "q_proj": "query",
@@ -115,15 +116,13 @@ def rank_bound(effective_rank: float, fraction: float) -> float:
     ValueError
         If the fraction is not above 0 and at most 1.
     """
-    if not 0 < fraction <= 1:
-        raise ValueError(f"fraction = {fraction}: it must be above 0 and at most 1")
+    positive_share(fraction=fraction)
     return effective_rank * fraction
 
 
 def printed_rank_bound(effective_rank: float, fraction: float) -> float:
     """rank(W) / epsilon, as C.83 prints it: never below the rank itself, and LoRA never enough."""
-    if not 0 < fraction <= 1:
-        raise ValueError(f"fraction = {fraction}: it must be above 0 and at most 1")
+    positive_share(fraction=fraction)
     return effective_rank / fraction
 
 
