@@ -26,9 +26,9 @@ DATA = "BRNB_"  # variables that begin so may name files or folders of data
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # of profiles, runs, notebooks: parts of paths
 
 
-def find_root(start: Path | None = None) -> Path:
-    """The project folder: the nearest one, upwards from `start`, with params/pipeline.yaml."""
-    start = (start or Path.cwd()).resolve()
+def find_root() -> Path:
+    """The project folder: the nearest one, from here upwards, with params/pipeline.yaml."""
+    start = Path.cwd().resolve()
     for folder in (start, *start.parents):
         if (folder / "params" / "pipeline.yaml").is_file():
             return folder

@@ -44,7 +44,6 @@ def multi_head_attention(
     v: Tensor,
     heads: int,
     weights: tuple[Tensor, Tensor, Tensor, Tensor],
-    mask: Tensor | None = None,
 ) -> Tensor:
     """Attention in several heads, side by side, and a product over all (Algorithm 3, Eq. A.6-A.7).
 
@@ -56,8 +55,6 @@ def multi_head_attention(
         Number of them; divides d_model.
     weights
         Of queries, keys, values and the output, each (d_model, d_model), applied as ``x @ W``.
-    mask
-        As in `masked_attention`, the same for every head.
 
     Raises
     ------
@@ -71,7 +68,7 @@ def multi_head_attention(
         (x @ weight).unflatten(-1, (heads, -1)).transpose(-3, -2)
         for x, weight in zip((q, k, v), into, strict=True)
     )
-    return masked_attention(q, k, v, mask).transpose(-3, -2).flatten(-2) @ out
+    return masked_attention(q, k, v).transpose(-3, -2).flatten(-2) @ out
 
 
 def causal_mask(n: int) -> Tensor:

@@ -2,15 +2,12 @@
 
 import math
 
-import torch
 from torch import Tensor
 
 from brnb.algorithms.attention import shifted_softmax
 
 
-def mixed_precision_attention(
-    q: Tensor, k: Tensor, v: Tensor, scale_first: bool = True, dtype: torch.dtype = torch.float16
-) -> Tensor:
+def mixed_precision_attention(q: Tensor, k: Tensor, v: Tensor, scale_first: bool = True) -> Tensor:
     """Attention with products in 16 bits and the softmax in fp32 (Algorithm 8).
 
     Parameters
@@ -20,18 +17,16 @@ def mixed_precision_attention(
     scale_first
         Whether queries are divided by sqrt(d) before the product. The algorithm as printed divides
         after it: in FP16 a score beyond 65,504 has overflowed by then.
-    dtype
-        Of the products.
 
     Returns
     -------
     Tensor
-        Shape (..., n, d), in `dtype`.
+        Shape (..., n, d), in FP16.
     """
     root = math.sqrt(q.shape[-1])
-    q, k, v = (part.to(dtype) for part in (q, k, v))
+    q, k, v = (part.half() for part in (q, k, v))
     scores = (q / root) @ k.mT if scale_first else q @ k.mT / root
-    return shifted_softmax(scores.float()).to(dtype) @ v
+    return shifted_softmax(scores.float()).half() @ v
 
 
 def half_precision_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

@@ -46,10 +46,10 @@ class Wire:
         dist.recv(x, self.members[source % self.size])
         return x
 
-    def pass_on(self, x: Tensor, like: Tensor | None = None) -> Tensor:
+    def pass_on(self, x: Tensor) -> Tensor:
         """Send to the next in the ring, and return what the one before sent."""
         sending = self.send(x, self.rank + 1)
-        came = self.receive(x if like is None else like, self.rank - 1)
+        came = self.receive(x, self.rank - 1)
         sending.wait()
         return came
 

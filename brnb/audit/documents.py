@@ -54,18 +54,29 @@ def decoded_text(data: bytes, name: str) -> str:
     ValueError
         If the bytes are not UTF-8; names the file and the fix.
     """
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise ValueError(
-            f"{name}:{line}: not UTF-8 (byte {data[error.start]:#x}); convert it, for example: "
-            f"iconv -f latin1 -t utf-8 {name}"
-        ) from error
+    text = utf8_text(data, name)
     try:
         return text.encode("mac_roman").decode("utf-8")
     except UnicodeError:
         return text
+
+
+def utf8_text(data: bytes, name: str) -> str:
+    """Text of a file's bytes.
+
+    Raises
+    ------
+    ValueError
+        If they are not UTF-8; names the file, the line and the fix.
+    """
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ValueError(
+            f"{name}:{line}: not UTF-8 (byte {data[error.start]:#x}, Latin-1?): convert it, for "
+            f"example: iconv -f latin1 -t utf-8 {name} -o new"
+        ) from error
 
 
 def from_register(claims: Iterable[Claim]) -> dict[str, str]:

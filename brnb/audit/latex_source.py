@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from brnb.audit.documents import utf8_text
+
 _INPUT = re.compile(r"\\(?:input|include|subfile)\{([^{}]+)\}")
 _COMMENT = re.compile(r"(?<!\\)(?:\\\\)*%(.*)")
 BRNB = re.compile(r"\\brnb\{([^{}]*)\}")
@@ -79,13 +81,9 @@ def _decoded(path: Path, above: tuple[Path, ...]) -> str:
         where = f", named in {above[-1].name}" if above else ""
         raise SourceError(f"{path.name} does not exist{where}: mend the name") from None
     try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise SourceError(
-            f"{path.name}:{line}: not UTF-8 (byte {data[error.start]:#x}, Latin-1?): convert it "
-            f"with iconv -f latin1 -t utf-8 {path.name} -o new.tex"
-        ) from error
+        return utf8_text(data, path.name)
+    except ValueError as error:
+        raise SourceError(str(error)) from error
 
 
 def _check_braces(path: Path, text: str) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-VERDICTS = ("reproduced", "differs", "not comparable", "undecided")
 SAME_BUDGET = 0.1  # tokens within a tenth of the published ones are the same training
 SAME_VALUE = 0.05
 
@@ -36,7 +35,7 @@ class Outcome:
     published, ours, low, high
         Numbers; the interval is ours where there is one.
     verdict
-        One of `VERDICTS`.
+        ``reproduced``, ``differs``, ``not comparable`` or ``undecided``.
     reason
         Id of the label that says why nothing can be compared; empty where it can.
     share

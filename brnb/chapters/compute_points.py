@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STAGES: tuple[Stage, ...] = (0, 1, 2, 3)
-DECIMALS = {"measured_value": 3, "predicted_value": 3}
 DEPTHS = (2, 4, 8, 16)  # of the drawn pipelines
 
 
@@ -31,8 +30,9 @@ def predicted(point: Point) -> float:
         "ring_sent": lambda: ring_bytes(1.0, point.processes),
         "zero_sent": lambda: sent_bytes(1.0, point.processes, stage, "fp32") / 4,
         "zero_held": lambda: worker_bytes(1.0, point.processes, stage),
-        "pipeline_share": lambda: pipeline_efficiency(point.processes, point.variant),
+        "pipeline_ticks": lambda: pipeline_efficiency(point.processes, point.variant),
     }
+    values["pipeline_share"] = values["pipeline_ticks"]
     return float(values[point.scheme]())
 
 
@@ -40,7 +40,7 @@ def tab_parallel_points(points: Sequence[Point], lang: str) -> "pd.DataFrame":
     """Every measured point beside its formula; shares of time in %."""
     rows = []
     for point in points:
-        unit = 100 if point.scheme == "pipeline_share" else 1
+        unit = 100 if point.scheme.startswith("pipeline") else 1
         rows.append(
             {
                 "measured_scheme": label(point.scheme, lang),
@@ -70,8 +70,10 @@ def _draw_bubble(axis: "Axes", points: Sequence[Point], lang: str) -> None:
     for number, count in enumerate(DEPTHS):
         efficiency = 100 * np.asarray(pipeline_efficiency(count, batches))
         axis.semilogx(batches, efficiency, base=2, color=f"C{number}", label=f"P = {count}")
-        some = [p for p in points if p.scheme == "pipeline_share" and p.processes == count]
-        _mark(axis, [p.variant for p in some], [100 * p.value for p in some], number)
+        for scheme, marker in (("pipeline_ticks", "o"), ("pipeline_share", "x")):
+            some = [p for p in points if p.scheme == scheme and p.processes == count]
+            shares = [100 * p.value for p in some]
+            _mark(axis, [p.variant for p in some], shares, number, marker)
     axis.set_xlabel(label("micro_batches", lang))
     axis.set_ylabel(label("pipeline_efficiency", lang))
 
@@ -101,8 +103,10 @@ def _draw_held(axis: "Axes", parameters: float, points: Sequence[Point], lang: s
     axis.set_ylabel(label("gb_of_states", lang))
 
 
-def _mark(axis: "Axes", x: Sequence[float], y: Sequence[float], color: int) -> None:
-    axis.plot(x, y, "o", color=f"C{color}", markerfacecolor="white", markersize=5)
+def _mark(
+    axis: "Axes", x: Sequence[float], y: Sequence[float], color: int, marker: str = "o"
+) -> None:
+    axis.plot(x, y, marker, color=f"C{color}", markerfacecolor="white", markersize=5)
 
 
 def _powers_of_two(last: int) -> NDArray[np.float64]:

@@ -239,7 +239,7 @@ def tab_hoffmann(fit: "HoffmannFit", confidence: float, lang: str) -> "pd.DataFr
         {"value": "β", "ours": fit.law.beta, **_ends(fit, 1, confidence), "published": beta},
         {"value": "E", "ours": fit.law.E, "ci_low": None, "ci_high": None}
         | {"published": float(published["E"])},
-        {"value": label("approach_3", lang), "ours": fit.law.size_exponent}
+        {"value": label("approach_3", lang), "ours": fit.law.exponents[0]}
         | _ends(fit, 2, confidence)
         | {"published": beta / (alpha + beta)},
         {"value": label("approach_2", lang), "ours": vertex, "ci_low": ends[0]}

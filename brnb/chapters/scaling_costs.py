@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TIERS = ("tier1", "tier2", "tier3")
-MONEY = ("compute_usd", "storage_usd", "network_usd", "people_usd", "data_usd", "total_usd")
 TIER_GPUS = {"tier1": "h100_sxm", "tier2": "a100_80gb", "tier3": "rtx4090"}
 PRINTED_CLUSTERS = {  # C.2.2: FLOP/s, bytes, bytes/s
     "tier1": (2.02e18, 163e12, 6.8e15),

@@ -1,17 +1,16 @@
 """How far a compressed model is from the original, token by token, on the same held-out text."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from brnb.compress.language_models import Predictor
 from brnb.evaluate.intrinsic import DocumentNats
 from brnb.evaluate.statistics import percentiles
+from brnb.models.likelihood import overlapping_windows
 from brnb.train.rows import TokenRow
 
 BATCH = 16  # windows at a time
@@ -61,7 +60,7 @@ def fidelity(
     ids = np.asarray(row.ids, dtype=np.int64)
     document = np.cumsum(ids == end) - (ids == end)
     nats, divergences, same = [], 0.0, 0
-    for rows in _windows(ids, window):
+    for rows in overlapping_windows(ids, window, BATCH):
         targets = rows[:, 1:].to(device)
         x = rows[:, :-1].clamp(min=0).to(device)
         exact, rough = (model(x)[0].float().log_softmax(-1) for model in (original, compressed))
@@ -105,13 +104,3 @@ def paired_change(
     low, high = percentiles(values, confidence)
     whole = float(added.sum() / (math.log(2) * before.bytes.sum()))
     return Change(whole, float(low), float(high))
-
-
-def _windows(ids: np.ndarray, window: int) -> Iterator[Tensor]:
-    """Rows of window + 1 ids, the last of one the first of the next; -1 after the end."""
-    count = -(-(len(ids) - 1) // window)
-    rows = torch.full((count, window + 1), -1)
-    for i in range(count):
-        part = torch.from_numpy(ids[i * window : (i + 1) * window + 1])
-        rows[i, : len(part)] = part
-    yield from rows.split(BATCH)

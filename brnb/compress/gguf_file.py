@@ -107,13 +107,6 @@ def tensor_type(name: str, shape: tuple[int, ...], scheme: str) -> str:
     return OLDER.get(kind, kind) if shape[-1] % K_BLOCK else kind
 
 
-def tensor_types(file: Path) -> dict[str, str]:
-    """The type of every tensor of a GGUF by its name: ``blk.0.attn_q.weight`` is ``Q4_K``."""
-    from gguf import GGUFReader
-
-    return {tensor.name: tensor.tensor_type.name for tensor in GGUFReader(file).tensors}
-
-
 def map_bits_of_file(file: Path) -> float:
     """Bits of a weight of the blocks' maps in a GGUF, with its share of scales."""
     from gguf import GGUFReader

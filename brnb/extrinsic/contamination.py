@@ -7,12 +7,11 @@ from pathlib import Path
 
 from brnb.extrinsic.testsets import Item
 from brnb.finetune import data
-from brnb.finetune.pairs import lineage
+from brnb.finetune.pairs import lineage, pairs_of
 from brnb.text import finished
-from brnb.text.finished import SPLITS, Document
+from brnb.text.finished import Document
 from brnb.text.hashing import hash64
 from brnb.text.overlap import Overlap
-from brnb.text.pairs import Pair
 
 PROMPT_KINDS = ("exact", "normalised", "near_duplicate")
 TEXT_KINDS = (*PROMPT_KINDS, "document")
@@ -97,8 +96,7 @@ def read_by(base: str, folder: Callable[[str], Path]) -> Iterator[str]:
     """
     for run, params in lineage(base, folder):
         if "instructions" in params:
-            pairs = (p for split in SPLITS for p in data.read_split(folder(run), split, Pair))
-            yield from (f"{pair.text}\n{pair.output}" for pair in pairs)
+            yield from (f"{pair.text}\n{pair.output}" for pair in pairs_of(folder(run)))
         elif "documents" in params:
             yield from (d.text for d in data.read_split(folder(run), "train", Document))
         else:

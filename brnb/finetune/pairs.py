@@ -74,8 +74,13 @@ def read_before(base: str, folder: Callable[[str], Path]) -> Iterator[str]:
     """
     for run, params in lineage(base, folder):
         if "instructions" in params:
-            for split in SPLITS:
-                yield from (pair.text for pair in read_split(folder(run), split, Pair))
+            yield from (pair.text for pair in pairs_of(folder(run)))
+
+
+def pairs_of(run: Path) -> Iterator[Pair]:
+    """The pairs that a fine-tuning of ours left in its folder, of all splits."""
+    for split in SPLITS:
+        yield from read_split(run, split, Pair)
 
 
 def lineage(base: str, folder: Callable[[str], Path]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -87,15 +87,15 @@ def _predictions(
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
-    for ids in _windows(row, window, batch):
+    for ids in overlapping_windows(row, window, batch):
         ids = ids.to(device)
         logits, _ = model(ids[:, :-1].clamp(min=0))
         yield logits, ids[:, 1:]
     model.train(was_training)
 
 
-def _windows(row: np.ndarray, window: int, batch: int) -> Iterator[Tensor]:
-    """Ids of shape (B, window + 1); -1 after the end of the text."""
+def overlapping_windows(row: np.ndarray, window: int, batch: int) -> Iterator[Tensor]:
+    """Ids (B, window + 1), the last of a window the first of the next; -1 after the end."""
     count = -(-(len(row) - 1) // window)
     for first in range(0, count, batch):
         rows = [

@@ -23,10 +23,9 @@ _MILS = {  # of cmr10.tfm, in thousandths of the type size
 _OTHER = 785  # symbols of mathematics
 _THIN = dict.fromkeys("\N{ZERO WIDTH SPACE}\N{SOFT HYPHEN}", 0)
 _RAISED = dict.fromkeys("⁻⁰¹²³⁴⁵⁶⁷⁸⁹₂", 400)
-_BOLD = 1.16  # cmbx10 beside cmr10, at most
 
 
-def width(text: str, size: float, *, bold: bool = False) -> float:
+def width(text: str, size: float) -> float:
     """Width in points of a line of text.
 
     Parameters
@@ -36,7 +35,7 @@ def width(text: str, size: float, *, bold: bool = False) -> float:
     size
         Of the type, in points.
     """
-    return sum(map(_mils, text)) / 1000 * size * (_BOLD if bold else 1)
+    return sum(map(_mils, text)) / 1000 * size
 
 
 def _mils(character: str) -> int:

@@ -229,26 +229,6 @@ def variant_table(rows: Sequence[VariantRow], confidence: float) -> "pd.DataFram
     return pd.DataFrame(table, dtype=object)
 
 
-def cache_curve(
-    params: "ArchitectureParams", vocabulary: int, lengths: Sequence[int], element_bytes: int = 2
-) -> "pd.DataFrame":
-    """Bytes of the cache of one text against its tokens, by ``group`` and ``variant``.
-
-    Counted from the shapes (`cache_elements`), so `lengths` may exceed the context of training.
-    """
-    import pandas as pd
-
-    groups = {"base": {"base": dict[str, Any]()}, **params.variants}
-    return pd.DataFrame(
-        {"group": group, "variant": name, "tokens": tokens, "bytes": element_bytes * kept}
-        for group, variants in groups.items()
-        for name, form in variants.items()
-        for choices in [Choices(**params.training(form, params.seed).choices(vocabulary))]
-        for tokens in lengths
-        for kept in [cache_elements(choices, tokens)]
-    )
-
-
 def pattern(choices: Choices, block: int, tokens: int) -> np.ndarray:
     """Which token (column) each token (row) sees in a block, bool of shape (tokens, tokens)."""
     window = choices.window if choices.is_local(block) else None

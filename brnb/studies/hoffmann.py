@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brnb.evaluate.statistics import percentiles
+from brnb.theory.chinchilla import LossLaw
 
 if TYPE_CHECKING:
     from brnb.studies.isoflop import Budgeted
@@ -15,27 +16,6 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 HUBER = 1e-3  # where the loss of the fit turns linear, as in Hoffmann et al., D.2
 STARTS = 5  # of each exponent: the fit has several minima
-
-
-@dataclass(frozen=True)
-class ParametricLaw:
-    """L(N, D) = E + A / N^alpha + B / D^beta, in nats per token (their Eq. 2)."""
-
-    E: float
-    A: float
-    B: float
-    alpha: float
-    beta: float
-
-    def loss(self, parameters: npt.ArrayLike, tokens: npt.ArrayLike) -> Floats:
-        """Loss of N parameters after D tokens."""
-        N, D = np.asarray(parameters, float), np.asarray(tokens, float)
-        return self.E + self.A / N**self.alpha + self.B / D**self.beta
-
-    @property
-    def size_exponent(self) -> float:
-        """a of N* ~ C^a, beta / (alpha + beta) (their Eq. 4)."""
-        return self.beta / (self.alpha + self.beta)
 
 
 @dataclass(frozen=True)
@@ -79,8 +59,8 @@ def size_exponent(curves: Sequence[Parabola]) -> float | None:
 
 def fit_parametric(
     parameters: npt.ArrayLike, tokens: npt.ArrayLike, losses: npt.ArrayLike,
-    start: ParametricLaw | None = None,
-) -> ParametricLaw:  # fmt: skip
+    start: LossLaw | None = None,
+) -> LossLaw:  # fmt: skip
     """Approach 3: least Huber loss of the logarithms, by L-BFGS from a grid of starts (their D.2).
 
     Parameters
@@ -114,7 +94,7 @@ def fit_parametric(
     ]
     e, a, b, alpha, beta = min(runs, key=lambda run: run.fun).x
     E, A, B = map(float, np.exp([e, a + alpha * middle[0], b + beta * middle[1]]))
-    return ParametricLaw(E, A, B, float(alpha), float(beta))
+    return LossLaw(E, A, B, float(alpha), float(beta))
 
 
 def _huber(values: Floats, N: Floats, D: Floats, L: Floats) -> tuple[float, Floats]:
@@ -149,7 +129,7 @@ class HoffmannFit:
         Losses of the trainings of the largest budget, and what the law of the others says.
     """
 
-    law: ParametricLaw
+    law: LossLaw
     curves: list[Parabola]
     draws: Floats
     vertex_draws: Floats
@@ -186,7 +166,7 @@ def fit_hoffmann(trained: Sequence["Budgeted"], draws: int, seed: int) -> Hoffma
     for _ in range(draws):
         again = [g[i] for g in groups for i in random.integers(len(g), size=len(g))]
         one = _fit(again, law)
-        laws.append((one.alpha, one.beta, one.size_exponent))
+        laws.append((one.alpha, one.beta, one.exponents[0]))
         vertex = size_exponent(parabolas(again))
         vertices += [] if vertex is None else [vertex]
     predicted = held_out.loss([o.parameters for o in last], [o.tokens for o in last])
@@ -196,6 +176,6 @@ def fit_hoffmann(trained: Sequence["Budgeted"], draws: int, seed: int) -> Hoffma
     )
 
 
-def _fit(trained: Sequence["Budgeted"], start: ParametricLaw | None = None) -> ParametricLaw:
+def _fit(trained: Sequence["Budgeted"], start: LossLaw | None = None) -> LossLaw:
     sizes, tokens, losses = zip(*((o.parameters, o.tokens, o.loss) for o in trained), strict=True)
     return fit_parametric(sizes, tokens, losses, start)

@@ -26,11 +26,13 @@ def naive_bytes(seq_len: Quantity, width: Quantity, dtype: str) -> Quantity:
 
 def printed_naive_bytes(seq_len: Quantity, width: Quantity) -> Quantity:
     """16n^2 + 8nd bytes in fp32, as Eqs. B.113 and B.114 print it: half of Q, K, V and O."""
+    positive("elements", seq_len=seq_len, width=width)
     return 16 * seq_len**2 + 8 * seq_len * width
 
 
 def printed_attention_bytes(seq_len: Quantity, width: Quantity) -> Quantity:
     """2 (4nd + n^2) bytes in 16 bits, as Eq. B.30 prints it: one pass over one n x n matrix."""
+    positive("elements", seq_len=seq_len, width=width)
     return 2 * (4 * seq_len * width + seq_len**2)
 
 
@@ -45,6 +47,7 @@ def fused_bytes(seq_len: Quantity, width: Quantity, dtype: str) -> Quantity:
 
 def printed_fused_bytes(seq_len: Quantity, width: Quantity) -> Quantity:
     """8nd bytes in fp32, as Eq. B.115 prints it: two matrices of n x d; there are four."""
+    positive("elements", seq_len=seq_len, width=width)
     return 8 * seq_len * width
 
 

@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from brnb.theory.compute import DAY, training_flops
+from brnb.theory.units import not_negative, positive, positive_share
 from brnb.thesis import load
 
 HOURS_PER_YEAR = 24 * 365
@@ -12,11 +13,16 @@ def total_cost(
     compute: float, storage: float, network: float, personnel: float, data: float
 ) -> float:
     """USD of a model, the sum of its parts (Eq. C.50)."""
+    not_negative(
+        "USD", compute=compute, storage=storage, network=network, personnel=personnel, data=data
+    )
     return compute + storage + network + personnel + data
 
 
 def usd_per_flop(usd_per_hour: float, peak_tflops: float) -> float:
     """USD of one FLOP at the hardware's peak (Eq. C.52)."""
+    not_negative("USD", usd_per_hour=usd_per_hour)
+    positive("TFLOP/s", peak_tflops=peak_tflops)
     return usd_per_hour / (peak_tflops * 1e12 * 3600)
 
 
@@ -24,8 +30,8 @@ def compute_cost(
     parameters: float, tokens: float, usd_of_flop: float, utilization: float = 0.4
 ) -> float:
     """USD of 6ND FLOPs (Eqs. C.51, C.53); typical utilisations are 0.3 to 0.5."""
-    if not 0 < utilization <= 1:
-        raise ValueError(f"utilization = {utilization}: it must be above 0 and at most 1")
+    not_negative("USD", usd_of_flop=usd_of_flop)
+    positive_share(utilization=utilization)
     return training_flops(parameters, tokens) * usd_of_flop / utilization
 
 
@@ -33,6 +39,13 @@ def storage_cost(
     tokens: float, bytes_per_token: float, usd_per_gb: float, replication: float = 1
 ) -> float:
     """USD of keeping a corpus (Eq. C.54, which forgets to divide bytes by 1e9)."""
+    not_negative(
+        "tokens, bytes, USD and copies",
+        tokens=tokens,
+        bytes_per_token=bytes_per_token,
+        usd_per_gb=usd_per_gb,
+        replication=replication,
+    )
     return tokens * bytes_per_token / 1e9 * usd_per_gb * replication
 
 
@@ -40,6 +53,13 @@ def printed_storage_cost(
     tokens: float, bytes_per_token: float, usd_per_gb: float, replication: float = 1
 ) -> float:
     """Cost of storage as C.54 prints it: bytes times a price for a GB, a billion times too much."""
+    not_negative(
+        "tokens, bytes, USD and copies",
+        tokens=tokens,
+        bytes_per_token=bytes_per_token,
+        usd_per_gb=usd_per_gb,
+        replication=replication,
+    )
     return tokens * bytes_per_token * usd_per_gb * replication
 
 
@@ -54,6 +74,12 @@ def links(nodes: int, topology: Literal["ring", "all-to-all"]) -> int:
 
 def network_cost(link_count: int, usd_per_link_hour: float, hours: float) -> float:
     """USD of the network during training (Eq. C.55)."""
+    not_negative(
+        "links, USD and hours",
+        link_count=link_count,
+        usd_per_link_hour=usd_per_link_hour,
+        hours=hours,
+    )
     return link_count * usd_per_link_hour * hours
 
 
@@ -62,6 +88,13 @@ def energy_cost(gpus: int, power_w: float, years: float, usd_per_kwh: float) -> 
 
     Printed are 62e6, 3e6 and 19e3; the products are 6.3e6, 0.32e6 and 37.8e3.
     """
+    not_negative(
+        "GPUs, watts, years and USD",
+        gpus=gpus,
+        power_w=power_w,
+        years=years,
+        usd_per_kwh=usd_per_kwh,
+    )
     return gpus * power_w / 1000 * HOURS_PER_YEAR * years * usd_per_kwh
 
 

@@ -58,6 +58,7 @@ def step_seconds(flops: Quantity, workers: Quantity, peak: float, utilization: f
     Its 120 s on eight A100 at 0.4 are 1.2e17 FLOP, 114 thousand tokens of GPT-3; GPT-3's batch of
     3.2 million takes 56 minutes there.
     """
+    not_negative("FLOP", flops=flops)
     _count(workers=workers)
     positive("FLOP/s", peak=peak, utilization=utilization)
     return flops / (workers * peak * utilization)
@@ -72,6 +73,7 @@ def printed_hierarchical_seconds(
     Its broadcast takes (G - 1) M / (G beta): less than M / beta, which each receiver needs for M
     bytes, and that of an all-gather.
     """
+    _levels(nodes, gpus, fast, slow, fast_latency, slow_latency)
     within = ring_seconds(data, gpus, fast, fast_latency)
     between = ring_seconds(data, nodes, slow, slow_latency)
     broadcast = (gpus - 1) * fast_latency + (gpus - 1) * data / (gpus * fast)
@@ -95,6 +97,7 @@ def hierarchical_seconds(
     fast_latency, slow_latency
         Seconds of a message within and between nodes.
     """
+    _levels(nodes, gpus, fast, slow, fast_latency, slow_latency)
     within = ring_seconds(data, gpus, fast, fast_latency)
     between = ring_seconds(data, nodes, slow, slow_latency)
     broadcast = np.where(np.asarray(gpus) > 1, (gpus - 1) * fast_latency + data / fast, 0.0)
@@ -110,9 +113,19 @@ def two_level_seconds(
     Reduce-scatter within, all-reduce of M / G between (each GPU with a link of its own), all-gather
     within. With one link a node the middle term is that of Algorithm 18.
     """
+    _levels(nodes, gpus, fast, slow, fast_latency, slow_latency)
     within = ring_seconds(data, gpus, fast, fast_latency)  # a reduce-scatter and an all-gather
     return within + ring_seconds(data / gpus, nodes, slow, slow_latency)
 
 
 def _count(**values: Quantity) -> None:
     positive("workers", **values)
+
+
+def _levels(
+    nodes: Quantity, gpus: Quantity, fast: float, slow: float,
+    fast_latency: float, slow_latency: float,
+) -> None:  # fmt: skip
+    _count(nodes=nodes, gpus=gpus)
+    positive("bytes/s", fast=fast, slow=slow)
+    not_negative("s", fast_latency=fast_latency, slow_latency=slow_latency)

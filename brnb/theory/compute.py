@@ -6,6 +6,7 @@ One multiplication and one addition are two floating-point operations (FLOPs).
 from typing import Literal
 
 from brnb.theory.shape import Shape
+from brnb.theory.units import not_negative, positive, positive_share
 from brnb.thesis import load
 
 DAY, YEAR = 86_400, 365 * 86_400  # seconds
@@ -23,6 +24,7 @@ def training_flops(parameters: float, tokens: float) -> float:
     tokens
         D seen in training.
     """
+    not_negative("parameters and tokens", parameters=parameters, tokens=tokens)
     return 6 * parameters * tokens
 
 
@@ -39,6 +41,7 @@ def forward_flops(
     causal sequence, not of a token) and 8 L d d_ff (twice). The sum, 36 L d^2 (C.31), is 1.5 times
     too large, and C.32, 129.6 L d^2 D = 10.8 N D, is not the 6ND that C.33 makes of it.
     """
+    _sizes(layers, width, hidden, seq_len, vocab)
     return {
         "attention": 8 * layers * width**2 + 4 * layers * seq_len * width,
         "feedforward": 4 * layers * width * hidden,
@@ -54,6 +57,7 @@ def printed_forward_flops(
     The text goes on with 2 L d (18 d + n) in C.30, which is another sum again, 36 L d^2 + 2 L d n:
     C.29 with d_ff = 4d is 36 L d^2 + 2 L n^2 d.
     """
+    _sizes(layers, width, hidden, seq_len, vocab)
     return {
         "attention": 4 * layers * width**2 + 2 * layers * seq_len**2 * width,
         "feedforward": 8 * layers * width * hidden,
@@ -68,16 +72,19 @@ def forward_flops_of_large(layers: int, width: int, seq_len: int = 0) -> float:
 
 def printed_forward_flops_of_large(layers: int, width: int, seq_len: int = 0) -> float:
     """2 L d (18 d + n), as C.30 prints it, and 36 L d^2 for n = 0, as C.31 does."""
+    not_negative("layers and elements", layers=layers, width=width, seq_len=seq_len)
     return 2 * layers * width * (18 * width + seq_len)
 
 
 def layer_training_flops(layers: int, width: int, tokens: float) -> float:
     """72 L d^2 D: forward and twice that backward, which is 6ND for N = 12 L d^2 (cf. C.32)."""
+    not_negative("tokens", tokens=tokens)
     return 3 * forward_flops_of_large(layers, width) * tokens
 
 
 def printed_layer_training_flops(layers: int, width: int, tokens: float) -> float:
     """1.2 x 3 x 36 L d^2 D = 129.6 L d^2 D, as C.32 prints it: 10.8 ND, and 1.8 times C.33."""
+    not_negative("tokens", tokens=tokens)
     return 1.2 * 3 * printed_forward_flops_of_large(layers, width) * tokens
 
 
@@ -137,8 +144,9 @@ def gpu_seconds(flops: float, peak_tflops: float, utilization: float) -> float:
     ValueError
         If the utilisation is not above 0 and at most 1.
     """
-    if not 0 < utilization <= 1:
-        raise ValueError(f"utilization = {utilization}: it must be above 0 and at most 1")
+    not_negative("FLOP", flops=flops)
+    positive("TFLOP/s", peak_tflops=peak_tflops)
+    positive_share(utilization=utilization)
     return flops / (peak_tflops * 1e12 * utilization)
 
 
@@ -169,3 +177,8 @@ def training_hours(
         raise ValueError(f"count = {count}: it must be at least 1")
     peak = float(load("hardware", gpu, "bf16_tflops"))
     return gpu_seconds(tokens * flops_of_token, peak, utilization) / count / 3600
+
+
+def _sizes(layers: int, width: int, hidden: int, seq_len: int, vocab: int) -> None:
+    not_negative("layers", layers=layers)
+    not_negative("elements", width=width, hidden=hidden, seq_len=seq_len, vocab=vocab)

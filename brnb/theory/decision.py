@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from brnb.theory.units import not_negative
 from brnb.thesis import load
 
 CRITERIA = ("performance", "cost", "time", "risk")
@@ -51,11 +52,14 @@ def printed_allocation(budget: float, alpha: float = 0.34) -> float:
     falls with every step, so the most efficient model is the smallest; and what the budget allows
     is ND = B, which N = D = sqrt(B) spends (`balanced_allocation`) and this exceeds for a large B.
     """
+    not_negative("budget", budget=budget)
+    not_negative("exponent", alpha=alpha)
     return float((alpha * budget / 2) ** (1 / (1 - alpha)))
 
 
 def balanced_allocation(budget: float) -> float:
     """N = D that spend a budget of ND = B: its square root."""
+    not_negative("budget", budget=budget)
     return float(budget**0.5)
 
 

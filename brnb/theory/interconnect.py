@@ -42,6 +42,7 @@ def bisection_bandwidth(ports: int, link: float) -> float:
 
 def printed_bisection_bandwidth(ports: int, link: float) -> float:
     """k^3 / 4 links, as Eq. B.52 prints it: a link of each host, twice what a half can send."""
+    positive("bytes/s", link=link)
     return fat_tree_hosts(ports) * link
 
 
@@ -79,6 +80,7 @@ def busy_link_probability(load: Quantity, capacity: Quantity, links: Quantity) -
     links
         N that a message crosses.
     """
+    not_negative("links", links=links)
     positive("bytes/s", capacity=capacity)
     not_negative("bytes/s", load=load)
     share(**{"load / capacity": load / capacity})

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brnb.theory.shape import Shape
+from brnb.theory.units import not_negative, positive, positive_share
 
 LLAMA_MAPS = {
     "q_proj": "query",
@@ -38,6 +39,7 @@ def merged_map(W: npt.ArrayLike, B: npt.ArrayLike, A: npt.ArrayLike) -> npt.NDAr
 
 def adapter_parameters(d: int, k: int, rank: int) -> int:
     """Trained parameters r(d + k) of one map W in R^(d x k) (3.4, Eq. C.80)."""
+    not_negative("elements", d=d, k=k)
     if rank < 1:
         raise ValueError(f"rank = {rank}: it must be at least 1")
     return rank * (d + k)
@@ -45,6 +47,7 @@ def adapter_parameters(d: int, k: int, rank: int) -> int:
 
 def compression_ratio(d: int, k: int, rank: int) -> float:
     """Parameters of W for each trained one, dk / (r(d + k)) (Eqs. C.79-C.82)."""
+    positive("elements", d=d, k=k)
     return d * k / adapter_parameters(d, k, rank)
 
 
@@ -82,6 +85,7 @@ def lora_parameters(shape: Shape, rank: int, maps: Collection[str] = MAPS) -> in
 
 def reduction(parameters: float, trained: float) -> float:
     """How many times fewer parameters are trained (Eq. 4.9: 500)."""
+    positive("parameters", parameters=parameters, trained=trained)
     return parameters / trained
 
 
@@ -115,15 +119,15 @@ def rank_bound(effective_rank: float, fraction: float) -> float:
     ValueError
         If the fraction is not above 0 and at most 1.
     """
-    if not 0 < fraction <= 1:
-        raise ValueError(f"fraction = {fraction}: it must be above 0 and at most 1")
+    not_negative("rank", effective_rank=effective_rank)
+    positive_share(fraction=fraction)
     return effective_rank * fraction
 
 
 def printed_rank_bound(effective_rank: float, fraction: float) -> float:
     """rank(W) / epsilon, as C.83 prints it: never below the rank itself, and LoRA never enough."""
-    if not 0 < fraction <= 1:
-        raise ValueError(f"fraction = {fraction}: it must be above 0 and at most 1")
+    not_negative("rank", effective_rank=effective_rank)
+    positive_share(fraction=fraction)
     return effective_rank / fraction
 
 

@@ -34,8 +34,9 @@ def shift_matrix(offset: int, width: int) -> Floats:
 
     It turns each pair of features by k times its frequency, and so is orthogonal.
     """
+    angles = offset * frequencies(width)
     matrix = np.zeros((width, width))
-    for i, angle in enumerate(offset * frequencies(width)):
+    for i, angle in enumerate(angles):
         turn = [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
         matrix[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] = turn
     return matrix

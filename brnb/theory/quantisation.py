@@ -87,6 +87,7 @@ def printed_rounding_rmse(clip: Quantity) -> Quantity:
 
     It evaluates to 0.00455 alpha, printed as 0.0046.
     """
+    positive("the weights' unit", clip=clip)
     return clip / (127 * sqrt(3))
 
 
@@ -106,12 +107,14 @@ def zero_point(low: float, scale: float, bits: int = 8) -> int:
 
 def printed_zero_point(low: float, scale: float, bits: int = 8) -> float:
     """-128 - low / scale, as Eq. B.143 prints it: no integer, and zero has an error."""
+    positive("bits", bits=bits)
     positive("the weights' unit", scale=scale)
     return -(2 ** (bits - 1)) - low / scale
 
 
 def quantise_affine(values: Array, scale: float, zero: float, bits: int = 8) -> Codes:
     """Codes round(w / scale + zero), kept within the type's range (Eq. B.144)."""
+    positive("bits", bits=bits)
     positive("the weights' unit", scale=scale)
     half = 2 ** (bits - 1)
     codes = np.rint(np.asarray(values) / scale + zero)
@@ -121,6 +124,7 @@ def quantise_affine(values: Array, scale: float, zero: float, bits: int = 8) -> 
 
 def restore_affine(codes: Codes, scale: float, zero: float) -> Array:
     """Values scale (q - zero) of codes (Eq. B.145)."""
+    positive("the weights' unit", scale=scale)
     return scale * (np.asarray(codes, dtype=np.float64) - zero)
 
 

@@ -9,12 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from brnb.thesis import load
-
-if TYPE_CHECKING:
-    pass
 
 EQUATION_COUNTS = {
     "3": 3,

@@ -57,6 +57,9 @@ def printed_attainable(intensity: Quantity, peak: float, bandwidth: float) -> Qu
 
     Both sides are I times too small; Eq. B.112 computes with min(P, I B).
     """
+    positive("FLOP/byte", intensity=intensity)
+    positive("FLOP/s", peak=peak)
+    positive("bytes/s", bandwidth=bandwidth)
     return np.minimum(peak / intensity, bandwidth)
 
 
@@ -91,14 +94,17 @@ def compute_bound_size(ridge: Quantity, dtype: str) -> Quantity:
 
 def matvec_flops(rows: Quantity, columns: Quantity) -> Quantity:
     """FLOPs of an m x n matrix times a vector, 2mn (Eq. B.109)."""
+    not_negative("elements", rows=rows, columns=columns)
     return matmul_flops(rows, columns, 1)
 
 
 def matvec_bytes(rows: Quantity, columns: Quantity, dtype: str) -> Quantity:
     """Bytes of the matrix and both vectors (Eq. B.110)."""
+    not_negative("elements", rows=rows, columns=columns)
     return matmul_bytes(rows, columns, 1, dtype)
 
 
 def matvec_intensity(rows: Quantity, columns: Quantity, dtype: str) -> Quantity:
     """FLOP/byte of a matrix times a vector: 1/2 in fp32, 1 in 16 bits (Eq. B.111)."""
+    positive("elements", rows=rows, columns=columns)
     return matmul_intensity(rows, columns, 1, dtype)

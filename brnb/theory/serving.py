@@ -7,7 +7,7 @@ from heapq import heapify, heapreplace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from brnb.theory.units import positive, share
+from brnb.theory.units import not_negative, positive, share
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,7 @@ def exponential_utilisation(batch: int, cutoff: float = 60.0) -> float:
 
 def throughput(tokens: float, seconds: float, gpus: int) -> float:
     """Generated tokens a second for each GPU (Eq. B.134)."""
+    not_negative("tokens", tokens=tokens)
     positive("s", seconds=seconds)
     positive("GPUs", gpus=gpus)
     return tokens / seconds / gpus

@@ -8,7 +8,7 @@ from collections.abc import Collection
 import numpy as np
 import numpy.typing as npt
 
-from brnb.theory.units import positive
+from brnb.theory.units import not_negative, positive
 
 Mask = npt.NDArray[np.bool_]
 
@@ -57,6 +57,7 @@ def window_pairs(n: npt.ArrayLike, window: int) -> npt.NDArray[np.float64]:
 
 def global_pairs(n: npt.ArrayLike, count: int) -> npt.NDArray[np.float64]:
     """Pairs of g global tokens, rows and columns: 2 n g - g^2; A.58 writes n g."""
+    not_negative("tokens", count=count)
     positive("tokens", n=n)
     return np.asarray(2 * np.asarray(n, float) * count - count**2)
 
@@ -68,6 +69,7 @@ def sparse_pairs(
 
     Those that two of them share are counted twice, so that a mask has no more.
     """
+    not_negative("tokens", random=random)
     tokens = np.asarray(n, float)
     total = window_pairs(n, window) + global_pairs(n, count) + tokens * random
     return np.minimum(total, tokens**2)
@@ -77,5 +79,6 @@ def printed_sparse_pairs(
     n: npt.ArrayLike, window: int, count: int, random: int = 0
 ) -> npt.NDArray[np.float64]:
     """n(w + g + r), as A.59 and Table 14 print the order of magnitude."""
+    not_negative("tokens", count=count, random=random)
     positive("tokens", n=n, window=window)
     return np.asarray(np.asarray(n, float) * (window + count + random))

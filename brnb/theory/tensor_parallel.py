@@ -89,6 +89,7 @@ def heads_of(device: int, heads: int, devices: int) -> range:
     ValueError
         If the devices do not divide the heads, or there is no such device.
     """
+    positive("heads", heads=heads)
     each = heads // _divides(devices, heads, "heads")
     if not 1 <= device <= devices:
         raise ValueError(f"device = {device}: they are numbered from 1 to {devices}")

@@ -43,4 +43,5 @@ def printed_tile_reuse(tile: Quantity) -> Quantity:
     It counts the tile of C as moved at each of the k/T steps, though Algorithm 11 writes it once,
     and a product of two numbers as one use.
     """
+    positive("elements", tile=tile)
     return tile**3 / (3 * tile**2)

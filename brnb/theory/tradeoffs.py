@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from math import sqrt
 
+from brnb.theory.units import not_negative, positive
+
 FORWARD_SHARE = 1 / 3  # of a training step: the backward pass costs two forward passes
 
 
@@ -68,6 +70,8 @@ def allocate_bits(
 
 def stored_memory(layers: int, activation: float) -> float:
     """Bytes kept without recomputation, L times a layer's (Eq. C.87)."""
+    not_negative("layers", layers=layers)
+    not_negative("bytes", activation=activation)
     return layers * activation
 
 
@@ -77,11 +81,15 @@ def checkpointed_memory(layers: int, activation: float, checkpoint: float) -> fl
     sqrt(L) checkpoints of `checkpoint` bytes, and the sqrt(L) layers of the segment that is being
     recomputed. Eq. C.88 prints sqrt(L) M_activation, which leaves one of the two out.
     """
+    not_negative("layers", layers=layers)
+    not_negative("bytes", activation=activation, checkpoint=checkpoint)
     return sqrt(layers) * (checkpoint + activation)
 
 
 def printed_checkpointed_memory(layers: int, activation: float) -> float:
     """sqrt(L) M_activation, as C.88 prints it: checkpoints or the segment, but not both."""
+    not_negative("layers", layers=layers)
+    not_negative("bytes", activation=activation)
     return sqrt(layers) * activation
 
 
@@ -98,6 +106,7 @@ def recomputation_overhead(share: float = 1.0) -> float:
 
 def printed_recomputation_overhead(layers: int) -> float:
     """1 / sqrt(L), as C.89 prints it: less and less for deeper models, where it is a third."""
+    positive("layers", layers=layers)
     return 1 / sqrt(layers)
 
 
@@ -109,9 +118,24 @@ def checkpointing_cost(
     The memory is k M, the time T / k: the model whose minimum is C.91. The thesis does not say it;
     it holds where checkpoints outweigh the segment, and a longer segment is recomputed later.
     """
+    positive("checkpoints", checkpoints=checkpoints)
+    not_negative(
+        "bytes, seconds and their prices",
+        activation=activation,
+        forward=forward,
+        alpha=alpha,
+        beta=beta,
+    )
     return alpha * checkpoints * activation + beta * forward / checkpoints
 
 
 def best_checkpoints(activation: float, forward: float, alpha: float, beta: float) -> float:
     """k* = sqrt(beta T / (alpha M)), the minimum of `checkpointing_cost` (Eq. C.91)."""
+    positive(
+        "bytes, seconds and their prices",
+        activation=activation,
+        forward=forward,
+        alpha=alpha,
+        beta=beta,
+    )
     return sqrt(beta * forward / (alpha * activation))

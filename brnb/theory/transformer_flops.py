@@ -22,6 +22,8 @@ def embedding_flops(width: int, seq_len: Quantity) -> Quantity:
 
 def printed_embedding_flops(vocab: int, width: int, seq_len: Quantity) -> Quantity:
     """2Vd + 2nd, as Eq. B.1 prints it: a lookup touches n rows, not V, and multiplies nothing."""
+    not_negative("elements", vocab=vocab, width=width)
+    not_negative("tokens", seq_len=seq_len)
     return 2 * vocab * width + 2 * seq_len * width
 
 
@@ -49,11 +51,14 @@ def feedforward_flops(width: int, hidden: int, seq_len: Quantity) -> dict[str, Q
 
 def norm_flops(width: int, seq_len: Quantity) -> Quantity:
     """FLOPs of a layer's two norms, five an element without gain and bias: 10nd (Eq. B.10)."""
+    not_negative("elements", width=width)
+    not_negative("tokens", seq_len=seq_len)
     return NORMS * NORM_FLOPS * seq_len * width
 
 
 def head_flops(width: int, vocab: int, seq_len: Quantity) -> Quantity:
     """FLOPs of the language-modelling head, 2ndV (Eq. B.11)."""
+    not_negative("tokens", seq_len=seq_len)
     positive("elements", width=width, vocab=vocab)
     return 2 * seq_len * width * vocab
 
@@ -94,6 +99,9 @@ def printed_factored_flops(
 
     2nd (V/n + 1 + V/n) + L nd (8d + 4n + 4 d_ff + 10).
     """
+    not_negative("layers", layers=layers)
+    not_negative("elements", width=width, hidden=hidden, vocab=vocab)
+    positive("tokens", seq_len=seq_len)
     ends = 2 * seq_len * width * (vocab / seq_len + 1 + vocab / seq_len)
     return ends + layers * seq_len * width * (8 * width + 4 * seq_len + 4 * hidden + 10)
 
@@ -109,6 +117,7 @@ def layers_flops(layers: int, width: int, seq_len: Quantity, hidden: int | None 
     hidden
         d_ff; 4d without it, which makes L nd (24d + 4n).
     """
+    not_negative("tokens", seq_len=seq_len)
     positive("elements", layers=layers, width=width)
     hidden = 4 * width if hidden is None else hidden
     return layers * seq_len * width * (8 * width + 4 * seq_len + 4 * hidden)
@@ -142,4 +151,5 @@ def model_flops(layers: int, width: int, vocab: int, tokens: float) -> float:
 
     V d counts once: as the head, which multiplies, not as the embedding, which does not.
     """
+    not_negative("elements", vocab=vocab)
     return training_flops(layer_parameters(layers, width) + vocab * width, tokens)

@@ -76,6 +76,14 @@ def not_negative(unit: str, **values: Any) -> None:
             raise ValueError(f"{name} = {value}: it cannot be negative ({unit})")
 
 
+def positive_share(**values: Any) -> None:
+    """Refuse values that are no share above 0 and at most 1; as `positive`."""
+    for name, value in values.items():
+        number = _number(name, value, "a share")
+        if not np.all((number > 0) & (number <= 1)):
+            raise ValueError(f"{name} = {value}: it must be above 0 and at most 1")
+
+
 def share(**values: Any) -> None:
     """Refuse values that are no share between 0 and 1; as `positive`."""
     for name, value in values.items():

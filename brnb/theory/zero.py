@@ -40,6 +40,8 @@ def cluster_bytes(parameters: Quantity, workers: Quantity, stage: Stage = 0) -> 
 
 def printed_zero1_bytes(parameters: Quantity, workers: Quantity) -> Quantity:
     """4M + 8M/P, as Eq. B.88 prints it: without gradients, 12M on one worker instead of 16M."""
+    not_negative("parameters", parameters=parameters)
+    positive("workers", workers=workers)
     return 4 * parameters + 8 * parameters / workers
 
 
@@ -70,5 +72,6 @@ def printed_overhead(parameters: float) -> float:
 
     It counts two reduce-scatters where Algorithm 15 has one: 3M over 2M.
     """
+    positive("parameters", parameters=parameters)
     gathered, scattered, plain = 2 * parameters, 2 * parameters, 2 * parameters
     return (gathered + scattered) / plain

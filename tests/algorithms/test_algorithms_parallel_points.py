@@ -1,5 +1,7 @@
 """What real processes send and hold, by hand calculation."""
 
+from itertools import groupby
+
 import pytest
 
 from brnb.algorithms.parallel_points import Point, measured_points
@@ -19,9 +21,20 @@ def test_bytes_are_those_of_two_processes(points):
 
 
 @pytest.mark.parametrize("micro_batches", [1, 8])
+def test_a_pipeline_waits_for_the_bubble_by_its_clocks(micro_batches, points):
+    """Of M + 1 ticks there and as many back M are work each, Eq. B.84 with two stages."""
+    assert points["pipeline_ticks", 2, micro_batches] == micro_batches / (micro_batches + 1)
+
+
+@pytest.mark.parametrize("micro_batches", [1, 8])
 def test_a_pipeline_is_never_faster_than_its_bubble(micro_batches, points):
-    """Of M + 1 slots M are work; that no more is lost, test_algorithms_pipeline_parallel counts."""
+    """In seconds: messages come on top of the bubble."""
     assert 0 < points["pipeline_share", 2, micro_batches] <= micro_batches / (micro_batches + 1)
+
+
+def test_what_is_measured_alike_stands_together(points):
+    schemes = [scheme for scheme, _, _ in points]
+    assert len(list(groupby(schemes))) == len(set(schemes)) == 5
 
 
 def test_processes_come_in_powers_of_two():

@@ -12,7 +12,7 @@ from gguf import GGUFReader
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from brnb.compress import llama_cpp
-from brnb.compress.gguf_file import SCHEMES, map_bits_of_file, tensor_types, write_gguf
+from brnb.compress.gguf_file import SCHEMES, map_bits_of_file, write_gguf
 from brnb.compress.gguf_model import GgufModel
 from brnb.compress.llama_cpp import LlamaCpp, LlamaCppUnavailable, quantise_rows
 from brnb.tokenizers.params import SubwordSpec
@@ -122,7 +122,8 @@ def test_rows_that_fit_no_k_quant_have_an_older_type(tmp_path):
     narrow = LlamaForCausalLM(
         LlamaConfig(**(CONFIG | {"hidden_size": 64, "intermediate_size": 96}))
     )
-    types = tensor_types(write_gguf(narrow.eval(), tmp_path / "a.gguf", "q4_k"))
+    tensors = GGUFReader(write_gguf(narrow.eval(), tmp_path / "a.gguf", "q4_k")).tensors
+    types = {tensor.name: tensor.tensor_type.name for tensor in tensors}
     assert {types["blk.0.ffn_down.weight"], types["token_embd.weight"]} == {"Q5_0", "Q8_0"}
     np.testing.assert_allclose(said(tmp_path / "a.gguf"), logits(narrow), atol=0.3)
 

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from brnb.algorithms import collectives, data_parallel, tensor_parallel
+from brnb.algorithms.parallel_points import Clock, time_pipeline
 from brnb.algorithms.pipeline_parallel import pipeline_step
 from brnb.algorithms.processes import Wire
 from brnb.algorithms.zero import Zero
@@ -105,43 +106,9 @@ def pipeline(rank):
     return [weight.grad for weight in stage.parameters()], done
 
 
-class Clock(nn.Module):
-    """A stage of which a pass takes one tick. What it passes on, forward and backward, is the time.
-
-    A tick begins when the stage before (after, on the way back) and the stage itself are done: real
-    messages, in real processes, and times that do not depend on how busy the machine is.
-    """
-
-    now = 0.0
-
-    def tick(self, came):
-        """The time after a pass that begins with a message of this time."""
-        self.now = max(self.now, float(came)) + 1
-        return torch.full_like(came, self.now)
-
-    def forward(self, x):
-        return Tick.apply(x, self)
-
-
-class Tick(torch.autograd.Function):
-    """The forward and the backward pass of a `Clock`."""
-
-    @staticmethod
-    def forward(ctx, x, clock):
-        ctx.clock = clock
-        return clock.tick(x)
-
-    @staticmethod
-    def backward(ctx, d):
-        return ctx.clock.tick(d), None
-
-
 def ticks(micro_batches):
     """Time on this process's clock after a pipeline's step."""
-    clock, x = Clock(), torch.zeros(1)
-    inputs = [x.clone().requires_grad_() for _ in range(micro_batches)]
-    pipeline_step(clock, inputs, [x] * micro_batches, lambda y, _: 0 * y.sum(), x, Wire())
-    return clock.now
+    return time_pipeline(Clock(), micro_batches, Wire())[0]
 
 
 def zero(stage):

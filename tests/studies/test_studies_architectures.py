@@ -13,7 +13,6 @@ from brnb.params import ParameterError, validate
 from brnb.studies.architecture_params import ArchitectureParams
 from brnb.studies.architectures import (
     VariantRow,
-    cache_curve,
     compare_variants,
     count_parameters,
     decoding_speed,
@@ -92,16 +91,6 @@ def test_differences_are_held_against_the_seeds():
     assert [r["exceeds_corrected"] for r in (unsure, worse, hardly)] == [False, True, True]
     assert base["kv_bytes_token"] == 2 * 2 * 2 * 24
     assert base["kv_bytes_context"] == 16 * base["kv_bytes_token"]
-
-
-def test_the_cache_grows_as_its_kind_does():
-    variants = {"a": {"gqa": {"kv_heads": 1}, "window": {"window": 4, "global_every": 2}}}
-    curve = cache_curve(params(variants=variants), 19, [2, 1000])
-    held = curve.pivot(index="variant", columns="tokens", values="bytes")
-    token = 2 * 2 * 2 * 16  # bytes, key and value, blocks, width
-    assert held.loc["base"].tolist() == [2 * token, 1000 * token]
-    assert held.loc["gqa"].tolist() == [token, 500 * token]
-    assert held.loc["window"].tolist() == [2 * token, 1003 * token // 2]
 
 
 def test_patterns_say_who_sees_whom():

@@ -1,6 +1,7 @@
 """The register against the repository: every number has an entry, and every entry is true."""
 
 import ast
+import inspect
 import json
 from functools import cache
 from pathlib import Path
@@ -70,6 +71,56 @@ def _identifiers(tree: ast.Module) -> set[str]:
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
     names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     return names | {a.name for n in nodes if isinstance(n, ast.ImportFrom) for a in n.names}
+
+
+# What may be below 0: scores, losses, gradients and weights are no sizes.
+SIGNED = {
+    "axis", "codes", "gradient", "loss", "low", "m1", "m2", "offset", "performance", "scores",
+    "starts", "values", "weights", "x1", "x2", "zero",
+}  # fmt: skip
+
+
+def test_no_formula_takes_a_negative_size():
+    """Every function of the register that numbers suffice for, one argument after the other."""
+    names = {
+        name for part in EQUATION_COUNTS for e in entries(part).values() for name in e.functions
+    }
+    tried, taken = 0, []
+    for name in sorted(names - {"brnb.theory.data_parallel.sgd_step"}):  # its parameters have signs
+        values = _plausible(name)
+        for argument in (a for a, value in values.items() if type(value) in (int, float)):
+            if argument not in SIGNED:
+                tried += 1
+                taken += [] if _refuses(name, values, argument) else [f"{name}: {argument}"]
+    assert tried > 400
+    assert taken == []
+
+
+def _refuses(name: str, values: dict[str, object], argument: str) -> bool:
+    """Whether a formula says which argument is below 0."""
+    try:
+        resolve(name)(**values | {argument: -1})
+    except ValueError as error:
+        return argument in str(error)
+    return False
+
+
+def _plausible(name: str) -> dict[str, object]:
+    """Arguments that a formula takes; none if it takes more than numbers and a format."""
+    formula = resolve(name)
+    if not inspect.isfunction(formula):
+        return {}
+    values: dict[str, object] = {}
+    for parameter in inspect.signature(formula).parameters.values():
+        share = any(word in parameter.name for word in ("fraction", "utiliz", "load"))
+        usual = "fp16" if parameter.name == "dtype" else 0.5 if share else 8
+        given = parameter.default is not inspect.Parameter.empty
+        values[parameter.name] = parameter.default if given else usual
+    try:
+        formula(**values)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return {}
+    return values
 
 
 def test_an_entry_is_of_one_kind_and_says_where():
