@@ -27,6 +27,7 @@ def fill_sentence(id: str, lang: str, **values: Any) -> str:
         decimals, ``{share:1%}`` is a share printed as a percentage with one; ``{speed:3g}`` and
         ``{share:2g%}`` have three and two significant digits, as a power of ten if tiny; ``+``
         first prints the sign of a gain too; ``{count}`` prints a number as `format_number` does.
+        After a ``|`` the label has its singular, which is taken where `count` is 1.
     lang
         "pt" or "en".
     **values
@@ -37,7 +38,9 @@ def fill_sentence(id: str, lang: str, **values: Any) -> str:
     KeyError
         If the label has a field that no value fills, or there is no such label.
     """
-    return _Writer(lang).vformat(label(id, lang), (), values)
+    plural, _, singular = label(id, lang).partition("|")
+    text = singular if singular and values.get("count") == 1 else plural
+    return _Writer(lang).vformat(text, (), values)
 
 
 def writer(lang: str) -> Callable[[Any, str], str]:
