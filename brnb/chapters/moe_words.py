@@ -121,7 +121,10 @@ def say_hypotheses(findings: Sequence["HypothesisTest"], lang: str) -> str:
         alike = [t for t in tests if (t.hypothesis, t.statistic) == (hypothesis, statistic)]
         names = {"hypothesis": hypothesis, "statistic": label(statistic, lang)}
         names["published"] = label(printed[hypothesis]["printed"], lang)
-        ours = enumerated([_say_test(test, lang) for test in alike], lang)
+        if all(np.isnan(test.value) for test in alike):
+            ours = label("say_nothing_right", lang)
+        else:
+            ours = "; ".join(_say_test(test, lang) for test in alike)
         lines.append(fill_sentence("say_hypothesis", lang, **names, ours=ours))
     return "\n".join(lines)
 

@@ -50,7 +50,7 @@ def test_items_that_are_asked():
 def test_the_fastest_and_the_slowest():
     table = summary(("dosmi_v2", "mixture", 123.4, 0), ("dosmi_v2", "x", 9.87, 0))
     assert moe_words.say_speeds(table, "pt") == (
-        "DoSMi-v2: quem mais escreve por segundo é mistura, 123 tokens; quem menos escreve, x, 9,87."
+        "DoSMi-v2: em tokens por segundo, o primeiro é mistura, com 123; o último, x, com 9,87."
     )
 
 
@@ -90,16 +90,19 @@ def test_hypotheses_beside_the_printed_verdicts():
         HypothesisTest("equal_active", "H3", "overhead_fall", **logs),
         HypothesisTest("equal_total", "H3", "overhead_fall", -1.0, -2.0, 0.5),
         HypothesisTest("equal_active", "H1", "efficiency_gain", *[math.nan] * 3),
+        HypothesisTest("equal_total", "H3", "short_penalty", *[math.nan] * 3),
+        HypothesisTest("equal_active", "H3", "short_penalty", **logs),
     ]
-    first, second = moe_words.say_hypotheses(tests, "pt").splitlines()
+    first, second, third = moe_words.say_hypotheses(tests, "pt").splitlines()
     assert first == (
         "H1 (eficiência, longas / curtas). No documento: parcialmente confirmada. Aqui: sem "
-        "decisão com ativos iguais, por falta de respostas certas."
+        "decisão, por falta de respostas certas."
     )
     assert second == (
         "H3 (latência, curtas / longas). No documento: confirmada. Aqui: confirmada com ativos "
-        "iguais [1,50; 3,00] e sem decisão com totais iguais [0,14; 1,65]."
+        "iguais [1,50; 3,00]; sem decisão com totais iguais [0,14; 1,65]."
     )
+    assert "sem decisão com totais iguais, por falta de respostas certas; confirmada" in third
 
 
 def test_a_mixture_that_wins_loses_and_cannot_be_told():
