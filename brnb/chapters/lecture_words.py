@@ -50,7 +50,7 @@ def overestimates(caches: "pd.DataFrame") -> "pd.Series":
     return ratios.astype(float).set_axis(caches["model"])
 
 
-def say_caches(caches: "pd.DataFrame", lang: str) -> str:
+def say_long_caches(caches: "pd.DataFrame", lang: str) -> str:
     """Where multiplying the cache of a token errs most, and two neighbours at 128K."""
     times, rows = overestimates(caches), caches.set_index("model")["gib_128k"]
     worst = str(times.idxmax())

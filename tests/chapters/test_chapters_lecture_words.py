@@ -41,7 +41,7 @@ def test_the_cache_that_multiplying_gets_wrong():
         "model": ["Gemma 3 27B", "Mistral Small 3.1 24B"], "gib_by_token": [62.0, 20.0],
         "gib_128k": [10.4, 20.0],
     })  # fmt: skip
-    first, second = words.say_caches(caches, "pt").splitlines()
+    first, second = words.say_long_caches(caches, "pt").splitlines()
     assert first == (
         "A multiplicação erra mais no Gemma 3 27B: 62,00 GiB em vez de 10,40, 6,0 vezes o que ele "
         "guarda."
