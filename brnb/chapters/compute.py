@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 GPT2 = {"layers": 12, "width": 768, "hidden": 3072, "seq_len": 1024, "vocab": 50257}
 A100 = {"fp16": 312e12, "fp32": 19.5e12, "bandwidth": 1.5e12}  # peaks; bandwidth as printed
+RIDGE = A100["fp16"] / A100["bandwidth"]  # FLOP a byte, Eq. B.24
 SHARED_MEMORY = 164 * 1024  # bytes that a block of an A100 may use
 
 

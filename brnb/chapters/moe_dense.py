@@ -7,7 +7,7 @@ import numpy as np
 
 from brnb.latency.items import BENCHMARKS
 from brnb.report.figures import figure
-from brnb.report.labels import find_label, format_number, label
+from brnb.report.labels import find_label, label
 from brnb.report.tables import frame
 from brnb.thesis import load
 
@@ -184,21 +184,6 @@ def tab_moe_hypotheses(findings: Sequence["HypothesisTest"], lang: str) -> "pd.D
         row |= {"verdict_published": label(printed[finding.hypothesis]["printed"], lang)}
         rows.append(row | {"verdict": label(finding.verdict, lang)})
     return frame(sorted(rows, key=lambda row: row["hypothesis"]))
-
-
-def verdicts(findings: Sequence["HypothesisTest"], lang: str) -> list[str]:
-    """A sentence for each statistic: the printed verdict, ours, and the ratio behind it."""
-    printed = load("moe", "hypotheses")
-    sentences = []
-    for finding in sorted(findings, key=lambda finding: finding.hypothesis):
-        numbers = [format_number(float(np.exp(x)), lang, 2) for x in (finding.low, finding.high)]
-        said = label(printed[finding.hypothesis]["printed"], lang)
-        sentences.append(
-            f"{finding.hypothesis}, {label(finding.statistic, lang)}, "
-            f"{_name(finding.comparison, lang)}: {label('published', lang).lower()} {said}; "
-            f"{label('ours', lang).lower()} {label(finding.verdict, lang)} [{'; '.join(numbers)}]"
-        )
-    return sentences
 
 
 def _name(id: str, lang: str, default: str = "") -> str:

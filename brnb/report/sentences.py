@@ -25,8 +25,9 @@ def fill_sentence(id: str, lang: str, **values: Any) -> str:
     id
         Of a label with fields; their specs say how each number is written. ``{loss:3}`` has three
         decimals, ``{share:1%}`` is a share printed as a percentage with one; ``{speed:3g}`` and
-        ``{share:2g%}`` have three and two significant digits, as a power of ten if tiny; ``+``
+        ``{share:2g%}`` have three and two significant digits, as a power of ten if tiny or huge; ``+``
         first prints the sign of a gain too; ``{count}`` prints a number as `format_number` does.
+        After a ``|`` the label has its singular, which is taken where `count` is 1.
     lang
         "pt" or "en".
     **values
@@ -37,7 +38,9 @@ def fill_sentence(id: str, lang: str, **values: Any) -> str:
     KeyError
         If the label has a field that no value fills, or there is no such label.
     """
-    return _Writer(lang).vformat(label(id, lang), (), values)
+    plural, _, singular = label(id, lang).partition("|")
+    text = singular if singular and values.get("count") == 1 else plural
+    return _Writer(lang).vformat(text, (), values)
 
 
 def writer(lang: str) -> Callable[[Any, str], str]:
@@ -66,7 +69,7 @@ class _Writer(string.Formatter):
         places = int(digits) if digits else None
         if significant and places is not None:
             value = Decimal(f"{value:.{places - 1}e}")
-            tiny = value and value.adjusted() < -4
-            places = None if tiny else max(0, places - 1 - value.adjusted())
+            extreme = value and not -5 < value.adjusted() < 15
+            places = None if extreme else max(0, places - 1 - value.adjusted())
         text = format_number(value, self.lang, places, percent or None)
         return f"+{text}" if sign and value > 0 else text

@@ -53,4 +53,13 @@ def test_one_number_is_written_like_a_field():
     say = writer("pt")
     assert [say(0.12345, "1%"), say(1234.5, "0"), say(-0.5, "+2")] == ["12,3%", "1235", "−0,50"]
     assert say(1.2345e-7, "2g") == "1,2\u202f×\u202f10⁻⁷"
+    assert say(3.1421e23, "3g") == "3,14\u202f×\u202f10²³"
     assert say(99.99, "2g") == "100"
+
+
+def test_one_has_the_singular_if_there_is_one(monkeypatch):
+    entry = {"pt": "{count} execuções|{count} execução", "en": "{count} runs"}
+    monkeypatch.setattr(labels, "_labels", lambda: {"say_test": entry})
+    counted = [fill_sentence("say_test", "pt", count=count) for count in (0, 1, 2)]
+    assert counted == ["0 execuções", "1 execução", "2 execuções"]
+    assert fill_sentence("say_test", "en", count=1) == "1 runs"

@@ -1,0 +1,119 @@
+"""Chapter 19 in words: numbers by hand, from both sides of each verdict."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from brnb.chapters import compression_words as words
+from brnb.compress.comparisons import Compared
+from brnb.compress.survey import SchemeRow
+
+
+def row(scheme, change=0.0, *, model="v7", bits=4.0, disk=1, score=2.0, agreement=0.99, spread=0.1):
+    return SchemeRow(
+        model, scheme, bits, disk, disk, score, change, change - spread, change + spread, 0.0,
+        agreement, 0.0, 0.0, 0.0, {}, {},
+    )  # fmt: skip
+
+
+def compared(way, change, spread):
+    return Compared("v7", way, 2.98, 2.0, 0.0, change, change - spread, change + spread)
+
+
+def test_schemes_that_cost_nothing_and_the_worst():
+    rows = [row("fp32", bits=32.0), row("nf4", 0.05), row("int4", 0.2)]
+    assert words.say_sizes(rows, "pt") == (
+        "v7: a perda não se distingue de zero em NF4. O que mais perde é int4 em grupos, +0,2000 "
+        "bits por byte."
+    )
+    assert "nenhum esquema de menos de 16 bits tem o zero" in words.say_sizes(rows[2:], "pt")
+    gains = words.say_sizes([row("nf4", -0.05, spread=0.01)], "pt")
+    assert gains.endswith("Nenhum esquema perde; o que menos ganha é NF4, −0,0500 bits por byte.")
+
+
+def test_predictions_that_stay():
+    rows = [row("nf4", agreement=0.981), row("int4", agreement=0.973), row("fp32", bits=32.0)]
+    assert words.say_predictions(rows, "pt") == (
+        "v7: o esquema que mais muda as previsões é int4 em grupos, e mesmo ele prevê o mesmo token "
+        "em 97,3% das vezes."
+    )
+
+
+@pytest.mark.parametrize(("ratio", "said"), [
+    (1.5, "Em 1 de 2 linhas um esquema de menos bits é mais rápido que o bf16: NF4, 1,50 vezes "
+          "(CPU, lote de 1)."),
+    (0.9, "Em nenhuma das 2 linhas um esquema de menos bits é mais rápido que o bf16."),
+])  # fmt: skip
+def test_speed_beside_bf16(ratio, said):
+    speed = pd.DataFrame({
+        "scheme": ["bf16", "NF4", "int4"], "device": ["CPU"] * 3, "batch": [1] * 3,
+        "speed_ratio": [1.0, ratio, 0.5],
+    })  # fmt: skip
+    assert words.say_speed(speed, "pt") == said
+
+
+def test_languages_of_calibration():
+    languages = [
+        Compared("v7", "calibrated_pt", 4.0, 2.0, 0.0, None, None, None),
+        compared("calibrated_en", -0.00002, 0.1),
+        compared("uncalibrated", 0.00032, 0.0001),
+    ]
+    assert words.say_calibration(languages, "pt").splitlines() == [
+        "v7: calibrar em inglês muda −0,00002 bits por byte, e o intervalo contém o zero.",
+        "v7: não calibrar muda +0,00032 bits por byte, e o intervalo não contém o zero.",
+    ]
+
+
+@pytest.mark.parametrize(("change", "spread", "said"), [
+    (-0.0017, 0.001, "reparti-los ganha: −0,0017 bits por byte"),
+    (0.0002, 0.0001, "reparti-los perde: +0,0002 bits por byte"),
+    (0.0002, 0.001, "reparti-los não se distingue da largura uniforme: +0,0002"),
+])  # fmt: skip
+def test_bits_shared_out(change, spread, said):
+    text = words.say_mixed([compared("mixed_bits", change, spread)], "pt")
+    assert text.startswith("Com 2,98 bits,")
+    assert said in text
+
+
+def students(longer):
+    ways = ["só texto", "logits do professor", "texto do professor", "só texto, mesmo tempo"]
+    return pd.DataFrame({
+        "way": ways, "change": [None, -0.05, 0.08, longer], "ci_low": [None, -0.07, 0.05, longer],
+        "ci_high": [None, -0.02, 0.1, longer],
+    }, dtype=object)  # fmt: skip
+
+
+def test_ways_to_distil():
+    first, second, _, last = words.say_students(students(-0.09), "pt").splitlines()
+    assert first == "Logits do professor: ajuda, −0,0500 bits por byte [−0,0700; −0,0200]."
+    assert second.startswith("Texto do professor: atrapalha, +0,0800")
+    assert last.startswith("Nesta escala o professor não pagou o que custou")
+    text = words.say_students(students(0.0), "pt")
+    assert "Só texto, mesmo tempo: não se distingue do texto sozinho" in text
+    assert text.splitlines()[-1].startswith("O professor pagou o que custou")
+    assert words.say_refusal(ValueError("other tokens"), "en").endswith("says: other tokens")
+
+
+def test_who_is_best_in_a_file_of_one_size():
+    pupils = [row("bf16", bits=16.0, disk=510_000, score=2.7), row("q8_0", disk=300_000, score=2.6)]
+    large = [row("q8_0", disk=900_000, score=2.0)]
+    text = words.say_same_size(large, pupils, "pt")
+    assert text.startswith("Até 0,51 MB, o tamanho do aluno em bf16, o melhor é o aluno em GGUF "
+                           "Q8_0, 2,6000 bits por byte;")  # fmt: skip
+    assert text.endswith("nenhum esquema leva o professor a esse tamanho.")
+    small = [row("q4_k", disk=400_000, score=2.5)]
+    assert "o melhor é o professor em GGUF Q4_K, 2,5000" in words.say_same_size(small, pupils, "pt")
+    poor = [row("q4_k", disk=400_000, score=2.9)]
+    assert words.say_same_size(poor, pupils, "pt").endswith("o professor em GGUF Q4_K fica em 2,9000.")
+
+
+def test_files_at_the_edge():
+    speeds = {("teacher", "q8_0"): 100.0, ("student", "q8_0"): 250.0, ("teacher", "q4_k"): 123.4}
+    served = {key: SimpleNamespace(tokens_per_second=speed) for key, speed in speeds.items()}
+    assert words.say_edge(served, "pt") == (
+        "O arquivo mais rápido é o do aluno em GGUF Q8_0, 250 tokens por segundo. No mesmo formato, "
+        "o aluno escreve com 2,5 a 2,5 vezes a velocidade do professor."
+    )
+    served.pop(("student", "q8_0"))
+    assert words.say_edge(served, "pt").endswith("professor em GGUF Q4_K, 123 tokens por segundo.")
