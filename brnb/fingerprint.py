@@ -9,15 +9,17 @@ it can change no number.
 """
 
 import hashlib
+import io
 import json
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from brnb.readings import Readings, beside_bytecode
 from brnb.sources import DOORS, Source, normalise, read_source
 
 PACKAGE = Path(__file__).parent
@@ -25,7 +27,7 @@ PROVENANCE = frozenset(
     f"brnb.{name}"
     for name in (
         *("energy", "fingerprint", "kernel", "locks", "notices", "outputs", "pipeline"),
-        *("progress", "provenance", "receipt", "scratch", "sources", "usage"),
+        *("progress", "provenance", "readings", "receipt", "scratch", "sources", "usage"),
     )
 )
 # Files that all chapters share: their entries are asked for by literal ids.
@@ -64,23 +66,46 @@ def module_file(name: str) -> Path | None:
     return next((f for f in (stem.with_suffix(".py"), stem / "__init__.py") if f.is_file()), None)
 
 
+@cache
+def _readings() -> Readings:
+    """What modules and data files say, as far as it was read before."""
+    readers = (PACKAGE / "fingerprint.py", PACKAGE / "sources.py")
+    return Readings(beside_bytecode(__file__, ".readings"), readers)
+
+
 @lru_cache(maxsize=1024)
-def _read_module(name: str, file: Path, mtime: int) -> tuple[str, Source]:
-    """Hash and content of one module; `mtime` keeps the cache honest."""
+def _read_module(name: str, file: Path, mtime: int) -> Source:
+    """One module, with the hash of its meaning for it; `mtime` keeps the cache honest."""
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     is_door = name in {door.rpartition(".")[0] for door in DOORS}
-    source = read_source(file.read_text("utf-8"), str(file), package, is_door)
-    return digest(source.meaning), source
+    content = file.read_bytes()
+
+    def read() -> list[Any]:
+        source = read_source(_text(content), str(file), package, is_door)
+        return [digest(source.meaning), *map(sorted, (source.imports, source.strings, source.data))]
+
+    meaning, *sets = _readings().recall(f"{package} {name}", content, read)
+    return Source(meaning, *map(frozenset, sets))
 
 
 @lru_cache(maxsize=256)
 def _read_data(file: Path, mtime: int) -> Any:
     """Content of a data file, JSON-able; `mtime` keeps the cache honest."""
-    text = file.read_text("utf-8")
-    if file.suffix != ".yaml":
-        return text
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return json.loads(json.dumps(yaml.load(text, Loader=loader), default=str))
+    content = file.read_bytes()
+
+    def read() -> Any:
+        text = _text(content)
+        if file.suffix != ".yaml":
+            return text
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        return json.loads(json.dumps(yaml.load(text, Loader=loader), default=str))
+
+    return _readings().recall(file.relative_to(PACKAGE).as_posix(), content, read)
+
+
+def _text(content: bytes) -> str:
+    """The text of a file in any convention of line ends, as `Path.read_text` has it."""
+    return io.TextIOWrapper(io.BytesIO(content), "utf-8").read()
 
 
 def code(notebook: Path) -> dict[str, str]:
@@ -116,21 +141,27 @@ def reached(names: Iterable[str]) -> dict[str, str]:
 
 def _reached(sources: list[Source]) -> dict[str, str]:
     modules: dict[str, str] = {}
-    queue = list(sources[0].imports)
+    queue, seen = list(sources[0].imports), set[str]()
     while queue:
         name = queue.pop()
+        if name in seen:
+            continue
+        seen.add(name)
         parent = name.rpartition(".")[0]
         # The package itself imports `brnb.run`, which only chapters use, and by its name.
-        if parent not in ("", PACKAGE.name, *modules):
+        if parent not in ("", PACKAGE.name):
             queue.append(parent)
-        file = None if name in modules or name in PROVENANCE else module_file(name)
+        file = None if name in PROVENANCE else module_file(name)
         if file is not None:
-            modules[name], source = _read_module(name, file, file.stat().st_mtime_ns)
+            source = _read_module(name, file, file.stat().st_mtime_ns)
+            modules[name] = source.meaning
             sources.append(source)
             queue.extend(source.imports)
     strings = frozenset().union(*(source.strings for source in sources))
     data = frozenset().union(*(source.data for source in sources))
-    return dict(sorted((modules | _data(data, strings)).items()))
+    hashes = modules | _data(data, strings)
+    _readings().save()
+    return dict(sorted(hashes.items()))
 
 
 def _data(names: Iterable[str], strings: frozenset[str]) -> dict[str, str]:
