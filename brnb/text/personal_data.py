@@ -176,7 +176,7 @@ def _kind(text: str, match: re.Match[str]) -> IdentifierKind | None:
     if form == "eleven":
         return _eleven(number, before, is_bare=len(match.group()) == 11)
     if form == "cep":
-        is_written = not match.group().isdigit() and number >= "01"
+        is_written = not match.group()[-4].isdigit() and number >= "01"  # "90.583333" is a number
         return "cep" if is_written or _WORDS["cep"].search(before) else None
     if form == "voter" and not _WORDS["voter"].search(before):
         return None
