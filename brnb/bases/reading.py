@@ -24,10 +24,11 @@ def reading(base: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        why = str(error).strip().partition("\n")[0]
         raise FileNotFoundError(
             f"base {base!r} is neither a folder in Hugging Face's format, with safetensors, nor a "
-            f"GGUF, nor a model that the hub gave: name another, or fetch it first with: "
-            f"hf download {base}"
+            "GGUF, nor a model that the hub gave: name another, or fetch it first with: "
+            f"hf download {base} ({why})"
         ) from error
     except (torch.OutOfMemoryError, OutOfBudget):
         raise

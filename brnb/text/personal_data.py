@@ -66,7 +66,7 @@ _CARD = (
     "(?:[0-9]{4}(?P=space)[0-9]{4}(?P=space)[0-9]{4}|[0-9]{6}(?P=space)[0-9]{4,5})"
 )
 _NUMBER = re.compile(
-    rf"""(?P<phone> {_PHONE} ){_ENDS}
+    rf"""(?P<phone> {_PHONE} )(?: {_ENDS} | (?=/[0-9]{{4}}\b) )
     | {_STARTS}(?:
         (?P<pis> [0-9]{{3}}\.[0-9]{{5}}\.[0-9]{{2}}{_DASH}[0-9] )
       | (?P<eleven> {_ELEVEN} )

@@ -13,6 +13,13 @@ def test_a_damaged_base_is_named(error):
         raise error
 
 
+def test_the_file_of_a_folder_that_is_damaged_is_named():
+    told = OSError("The file at /a/config.json is not a valid JSON file.\nMore.")
+    says = r"hf download a/b \(The file at /a/config\.json is not a valid JSON file\.\)$"
+    with pytest.raises(FileNotFoundError, match=says), reading("a/b"):
+        raise told
+
+
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("x"), OutOfBudget("x")])
 def test_too_little_memory_is_no_damage(error):
     with pytest.raises(type(error)), reading("a/b"):

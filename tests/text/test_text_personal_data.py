@@ -84,6 +84,7 @@ def cnpjs(draw: st.DrawFn) -> str:
         ),
         ("CEP: 01.310-100", [("cep", "01.310-100")]),
         ("CEP 01.310100", [("cep", "01.310100")]),
+        ("Tel. 68 3302-0444/0445.", [("phone", "68 3302-0444")]),
         ("ana (at) exemplo.com.br", [("email", "ana (at) exemplo.com.br")]),
         ("cartão 4242 4242 4242 4242", [("card", "4242 4242 4242 4242")]),
     ],
