@@ -4,6 +4,7 @@
 # make test     run the test suite
 # make drill    kill, flip, cut and fill disks at length, with a report (an hour; the tests do it short)
 # make fuzz     give every reader 100,000 damaged files
+# make audit    known advisories of the pinned packages, where they can be asked for
 # make test-gpu run every kernel against its definition, on a GPU
 # All build .venv from requirements.lock first, if it is not there or the lock file changed: pinned,
 # with hashes.
@@ -14,7 +15,7 @@ BIN := .venv/bin
 QUIET := --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: thesis book pdf test drill fuzz test-gpu git lab check clean
+.PHONY: thesis book pdf test drill fuzz audit test-gpu git lab check clean
 
 thesis: .venv/ready
 	@brnb check
@@ -42,6 +43,9 @@ drill: .venv/ready
 
 fuzz: .venv/ready
 	BRNB_FUZZ=100000 pytest tests/faults/test_faults_fuzz.py -p no:xdist
+
+audit:
+	.ci/audit
 
 # Where there is a GPU: what `make test` skips.
 test-gpu: .venv/ready

@@ -32,7 +32,7 @@ ROOMS = """
 17_moe_dense    text tokenizers ops models train bases algorithms evaluate sandbox studies latency
 18_architectures text tokenizers ops models train bases generate evaluate studies \
     algorithms architectures theory
-19_quantization_distillation text tokenizers ops models train evaluate compress theory
+19_quantization_distillation text tokenizers ops models train bases evaluate compress theory
 20_attention            text tokenizers ops models train generate evaluate algorithms theory
 21_compute_infrastructure text tokenizers ops models train algorithms theory
 22_scaling_laws         text tokenizers ops models train generate evaluate studies theory

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from brnb.bases.assembly import assemble_model, freeze, weights_of
+from brnb.bases.reading import OutOfBudget, reading
 from brnb.bases.shards import Shards
 from brnb.train import parallel
 from brnb.train.device import pick_precision
@@ -27,10 +27,6 @@ DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 
 # Says at every import on a CPU that an optional kernel is not there.
 logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
-
-
-class OutOfBudget(RuntimeError):
-    """Not even the smallest step fits into the memory."""
 
 
 def in_one_gpu(*_: Any) -> int:
@@ -71,7 +67,7 @@ def load_base(
     """
     from transformers import AutoTokenizer
 
-    with _found(base):
+    with reading(base):
         tokenizer = AutoTokenizer.from_pretrained(base, revision=params.revision, **SAFELY)
     return load_model(base, params, device, spread), tokenizer
 
@@ -91,7 +87,7 @@ def load_model(
         options["quantization_config"] = _nf4(params.double_quantization, dtype)
     world = parallel.join(device)
     try:
-        with _found(base), quiet():
+        with reading(base), quiet():
             if (count := max(world.size, parallel.wanted())) > 1:
                 config = AutoConfig.from_pretrained(base, revision=params.revision, **SAFELY)
                 needed = max(world.gather(spread(config, params, device, count)))
@@ -134,24 +130,6 @@ def _nf4(double: bool, dtype: torch.dtype) -> Any:
         bnb_4bit_use_double_quant=double,
         bnb_4bit_compute_dtype=dtype,
     )
-
-
-@contextmanager
-def _found(base: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise FileNotFoundError(
-            f"base {base!r} is neither a folder in Hugging Face's format, with safetensors, nor a "
-            f"model that the hub gave: name another, or fetch it first with: hf download {base}"
-        ) from error
-    except (ValueError, TypeError, KeyError, AttributeError, SafetensorError) as error:
-        if "trust_remote_code" in str(error):
-            raise ValueError(
-                f"base {base!r} needs code of its own, which is never run here: name a base that "
-                "transformers itself knows"
-            ) from None
-        raise ValueError(f"base {base!r} cannot be read: {error}") from error
 
 
 @contextmanager

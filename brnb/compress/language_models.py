@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from brnb.bases.reading import reading
 from brnb.models.load import load_language_model
 from brnb.tokenizers import Tokenizer, load_tokenizer
 
@@ -111,7 +112,7 @@ def other_model(source: str, window: int) -> Original:
     FileNotFoundError
         If there is neither, or the folder has no weights.
     ValueError
-        If its weights are pickles, which can run code.
+        If its weights are pickles, which can run code; if it cannot be read.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -122,16 +123,11 @@ def other_model(source: str, window: int) -> Original:
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such file: give the path of a GGUF")
         options, source = {"gguf_file": path.name}, str(path.parent)
-    try:
+    with reading(str(path) if options else source):
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **options)
         model = AutoModelForCausalLM.from_pretrained(
             source, dtype=torch.float32, trust_remote_code=False, use_safetensors=True, **options
         )
-    except OSError as error:
-        raise FileNotFoundError(
-            f"{source!r} is neither a folder in Hugging Face's format, nor a GGUF, nor a model "
-            f"that the hub gave: name another, or fetch it first with: hf download {source}"
-        ) from error
     llama = model.eval() if model.config.model_type == "llama" else None
     window = min(window, getattr(model.config, "max_position_embeddings", window))
     return Original(

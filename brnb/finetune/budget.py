@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from brnb.bases.load import OutOfBudget
+from brnb.bases.reading import OutOfBudget
 from brnb.theory.lora import LLAMA_MAPS
 from brnb.theory.memory import GIB, MicroBatch, memory
 from brnb.theory.shape import Shape

@@ -10,6 +10,7 @@ from brnb.finetune.budget import MemoryPlan
 from brnb.finetune.forward import PackLosses
 from brnb.finetune.packing import Pack
 from brnb.train.checkpoint import random_state, set_random_state
+from brnb.train.device import is_out_of_memory
 from brnb.train.parallel import World
 
 
@@ -63,7 +64,9 @@ class PackGradients:
             try:
                 nats = self._accumulate(mine, targets)
                 break
-            except torch.OutOfMemoryError:
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
                 self.plan = self.plan.smaller(self.seq_len)
             # Past the handler, whose traceback held the tensors of the failed pass.
             self.out_of_memory += 1

@@ -66,7 +66,7 @@ _CARD = (
     "(?:[0-9]{4}(?P=space)[0-9]{4}(?P=space)[0-9]{4}|[0-9]{6}(?P=space)[0-9]{4,5})"
 )
 _NUMBER = re.compile(
-    rf"""(?P<phone> {_PHONE} ){_ENDS}
+    rf"""(?P<phone> {_PHONE} )(?: {_ENDS} | (?=/[0-9]{{4}}\b) )
     | {_STARTS}(?:
         (?P<pis> [0-9]{{3}}\.[0-9]{{5}}\.[0-9]{{2}}{_DASH}[0-9] )
       | (?P<eleven> {_ELEVEN} )
@@ -176,7 +176,7 @@ def _kind(text: str, match: re.Match[str]) -> IdentifierKind | None:
     if form == "eleven":
         return _eleven(number, before, is_bare=len(match.group()) == 11)
     if form == "cep":
-        is_written = not match.group().isdigit() and number >= "01"
+        is_written = not match.group()[-4].isdigit() and number >= "01"  # "90.583333" is a number
         return "cep" if is_written or _WORDS["cep"].search(before) else None
     if form == "voter" and not _WORDS["voter"].search(before):
         return None

@@ -53,3 +53,8 @@ class Stopwatch:
         now = time.perf_counter()
         passed, self.last = now - self.last, now
         return passed
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether memory ran out: a GPU's allocator has a class for it, a CPU's says so in words."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -10,6 +10,7 @@ from torch.distributed.fsdp import FSDPModule
 from tqdm import tqdm
 
 from brnb.train.batches import Batch
+from brnb.train.device import is_out_of_memory
 from brnb.train.history import History
 from brnb.train.parallel import GradientSum, World
 from brnb.train.recorded import make_step
@@ -82,7 +83,9 @@ class Gradients:
             overlap, why = tried or bool(self.sharded), ""
             try:
                 result = self._accumulate(batch, state, overlap)
-            except torch.OutOfMemoryError as error:  # not kept: it would keep the memory
+            except RuntimeError as error:  # not kept: it would keep the memory
+                if not is_out_of_memory(error):
+                    raise
                 why = str(error).splitlines()[0]
             if overlap and why:
                 fix = "Lower batch_size" if self.sharded else "Run again, to continue and try less"

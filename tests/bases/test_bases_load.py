@@ -6,7 +6,8 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from brnb.bases.assembly import weights_of
-from brnb.bases.load import OutOfBudget, load_base, load_model
+from brnb.bases.load import load_base, load_model
+from brnb.bases.reading import OutOfBudget
 
 
 def test_a_base_that_is_nowhere_says_how_to_fetch_it(tmp_path):

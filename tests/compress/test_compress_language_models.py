@@ -45,3 +45,9 @@ def test_weights_beside_a_pickle_are_enough(tmp_path):
 def test_a_gguf_that_is_not_there_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none.gguf: no such file"):
         other_model(str(tmp_path / "none.gguf"), 64)
+
+
+def test_a_damaged_gguf_is_named(tmp_path):
+    (tmp_path / "a.gguf").write_bytes(b"GGUF" + bytes(20))
+    with pytest.raises(ValueError, match=r"a\.gguf' cannot be read"):
+        other_model(str(tmp_path / "a.gguf"), 64)

@@ -46,7 +46,7 @@ def test_a_write_that_fails_anywhere_names_the_file_or_loses_nothing(tmp_path, t
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     stages = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(stages) == 4
+    assert len(stages) == 5
     for stage in stages:
         failed = [size for size, code in stage["codes"].items() if code not in (0, 3)]
         tally(f"no room for a byte more during {stage['stage']}", len(failed), len(sizes))

@@ -20,7 +20,7 @@ def test_every_stage_ends_with_the_same_bits(tally, kills, tmp_path):
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=7200)
     assert done.returncode == 0, done.stderr[-5000:]
     stages = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(stages) == 8
+    assert len(stages) == 9
     for stage in stages:
         tally(f"SIGKILL during {stage['stage']}", stage["lost"], stage["tried"])
         assert stage["files"] > 0

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import LlamaConfig
 
-from brnb.bases.load import OutOfBudget
+from brnb.bases.reading import OutOfBudget
 from brnb.finetune import budget
 from brnb.finetune.budget import (
     DEQUANTISE,

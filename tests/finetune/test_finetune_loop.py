@@ -12,7 +12,8 @@ import tiny
 import torch
 
 from brnb.bases.attention import packed_attention
-from brnb.bases.load import OutOfBudget, load_model, random_base
+from brnb.bases.load import load_model, random_base
+from brnb.bases.reading import OutOfBudget
 from brnb.finetune import gradients as cut
 from brnb.finetune import loop
 from brnb.finetune.budget import MemoryPlan

@@ -30,6 +30,8 @@ from brnb.report.document import write_document
 from brnb.report.tables import write_table
 from brnb.text import corpus, finished
 from brnb.text.params import CorpusParams
+from brnb.text.shard import ShardRules
+from brnb.text.shards import clean_shards
 from brnb.tokenizers.params import SubwordSpec
 from brnb.tokenizers.subword import SubwordTokenizer
 from brnb.train.history import History
@@ -48,6 +50,16 @@ SPEC = SubwordSpec(name="t", kind="bpe", vocab_size=600, byte_fallback=True, num
 
 def cleaning(folder: Path) -> None:
     corpus.build(folder, CorpusParams(**CORPUS), progress=False)
+
+
+def shards(folder: Path) -> None:
+    """A large source, of four files with repeated documents."""
+    source = folder / "in"
+    for number in range(4):
+        rows = [{"text": f"Um texto sobre o assunto {n % 150} da cidade."} for n in range(300)]
+        lines = "".join(json.dumps(row) + "\n" for row in rows[50 * number :])
+        write_atomic(source / f"{number}.jsonl", lines)
+    clean_shards(str(source), folder / "clean", ShardRules())
 
 
 def _texts(folder: Path) -> list[str]:
@@ -128,8 +140,9 @@ def chapters(folder: Path) -> None:
 
 
 STAGES = {
-    "cleaning": cleaning, "tokenizer": tokenizer, "rows": rows, "training": training,
-    "packing": packing, "evaluation": evaluation, "rendering": rendering, "chapters": chapters,
+    "cleaning": cleaning, "shards": shards, "tokenizer": tokenizer, "rows": rows,
+    "training": training, "packing": packing, "evaluation": evaluation, "rendering": rendering,
+    "chapters": chapters,
 }  # fmt: skip
 TIMED = {"receipt.json", "hashes.json", "lock"}  # hold seconds, dates, process numbers
 PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}")  # what a kill within `write_atomic` leaves; unread

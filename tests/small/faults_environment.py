@@ -1,11 +1,11 @@
-"""Where the drill's processes run, and whether it is the long one (`make drill`)."""
+"""Where the drill's processes run, and whether it is a long one (`make drill`, `make fuzz`)."""
 
 import os
 import sys
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
-IS_LONG = "BRNB_DRILL" in os.environ
+IS_LONG = not {"BRNB_DRILL", "BRNB_FUZZ"}.isdisjoint(os.environ)
 ENVIRONMENT = os.environ | {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     "PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS / 'small'}",

@@ -26,7 +26,7 @@ def run(stage: str, folder: Path, size: int | None) -> None:
 def main(folder: Path, sizes: list[int]) -> None:
     """Every stage that writes files of several sizes, in turn."""
     torch.set_num_threads(1)
-    for stage in ("chapters", "cleaning", "training", "rendering"):
+    for stage in ("chapters", "cleaning", "shards", "training", "rendering"):
         whole, pieces = folder / stage / "whole", folder / stage / "pieces"
         pieces.mkdir(parents=True)
         codes = {size: in_fork(run, stage, pieces, size, quiet=True) for size in sizes}

@@ -7,16 +7,21 @@ import gzip
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from mini_project import FIRST, write_notebook
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from brnb import yaml_file
 from brnb.audit import claims
+from brnb.bases.load import load_base
 from brnb.book.executed import read_executed
+from brnb.compress.gguf_file import write_gguf
+from brnb.compress.language_models import other_model
 from brnb.evaluate import records
 from brnb.extrinsic import predictions, testsets
 from brnb.finetune.data import read_split
@@ -33,6 +38,7 @@ from brnb.text import finished
 from brnb.text.pairs import Pair, read_pairs
 from brnb.text.reader import Quarantine, read_documents
 from brnb.tokenizers.char import CharTokenizer
+from brnb.tokenizers.hf import to_hf
 from brnb.tokenizers.params import SubwordSpec
 from brnb.tokenizers.subword import SubwordTokenizer
 from brnb.train import sealed
@@ -40,6 +46,9 @@ from brnb.train.checkpoint import Checkpoint
 from brnb.train.rows import encode
 
 CPU = torch.device("cpu")
+BASE = SimpleNamespace(
+    precision="fp32", quantization="none", revision=None, double_quantization=False
+)
 Read = Callable[[Path], object]
 
 
@@ -57,6 +66,7 @@ def _made(folder: Path) -> Iterator[tuple[str, Reader]]:
     yield from _records(folder)
     yield from _settings(folder)
     yield from _weights(folder)
+    yield from _foreign(folder)
 
 
 def _lines(*rows: object) -> bytes:
@@ -246,6 +256,32 @@ def _weights(folder: Path) -> Iterator[tuple[str, Reader]]:
             f"rows{suffix}",
             Reader(f"row{suffix}", content, lambda f: encode(["ação"], tokenizer, f / "row", "a")),
         )
+
+
+SMALL = LlamaConfig(
+    vocab_size=200, hidden_size=8, intermediate_size=16, num_hidden_layers=1,
+    num_attention_heads=2, num_key_value_heads=1, max_position_embeddings=16,
+    bos_token_id=None, eos_token_id=1,
+)  # fmt: skip
+
+
+def _foreign(folder: Path) -> Iterator[tuple[str, Reader]]:
+    """A small Llama as others hand it over: Hugging Face's folder, and a GGUF with its pieces."""
+    torch.manual_seed(0)
+    llama, pieces = LlamaForCausalLM(SMALL), SubwordTokenizer.load(folder)
+    llama.save_pretrained(folder / "hf")
+    to_hf(pieces, folder / "hf")
+    whole = {path.name: path.read_bytes() for path in (folder / "hf").iterdir()}
+
+    def load(folder: Path) -> object:
+        for name in whole.keys() - {path.name for path in folder.iterdir()}:
+            (folder / name).write_bytes(whole[name])
+        return load_base(str(folder), BASE, CPU)
+
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"):
+        yield f"base {name}", Reader(name, whole[name], load)
+    gguf = write_gguf(llama, folder / "a.gguf", tokenizer=pieces).read_bytes()
+    yield "GGUF", Reader("a.gguf", gguf, lambda f: other_model(str(f / "a.gguf"), 16))
 
 
 def make_readers(folder: Path) -> dict[str, Reader]:

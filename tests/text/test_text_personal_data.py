@@ -83,6 +83,8 @@ def cnpjs(draw: st.DrawFn) -> str:
             [("cep", "01310-100"), ("cep", "01310100")],
         ),
         ("CEP: 01.310-100", [("cep", "01.310-100")]),
+        ("CEP 01.310100", [("cep", "01.310100")]),
+        ("Tel. 68 3302-0444/0445.", [("phone", "68 3302-0444")]),
         ("ana (at) exemplo.com.br", [("email", "ana (at) exemplo.com.br")]),
         ("cartão 4242 4242 4242 4242", [("card", "4242 4242 4242 4242")]),
     ],
@@ -108,6 +110,7 @@ def test_known_documents_are_found(text: str, expected: list[tuple[str, str]]) -
         "protocolo 11987654321; pedido nº 11987654321; código: 11987654321",
         "2014 2015 2016 e 2019-2020; de 1900 a 2000; telefones (12) 2015 2016",
         "529982247 25 unidades? não: 120.44567.89-0 tem outro dígito",
+        "às 17:10:10.305981; date.sunset_zenith = 90.583333; renda de R$ 10.836322",
         "título 123456789012; CNH 12345678901; PIS 12345678901",
         "4242 4242 4242 4241; 9999 9999 9999 9995",  # a wrong digit; no card begins so
         "https://usuario:senha@example.com/x",  # a password, no address

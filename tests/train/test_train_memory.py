@@ -9,11 +9,19 @@ from brnb.train.gradients import make_step
 from brnb.train.loop import Training, train
 
 
+def a_gpu_has_no_more():
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+
+
+def a_cpu_has_no_more():
+    torch.empty(2**60, dtype=torch.uint8)
+
+
 @pytest.fixture
 def room_for(monkeypatch):
     """``room_for(2)`` lets a step of more than two sequences run out of memory, half-way."""
 
-    def set_room(rows, from_step=0):
+    def set_room(rows, from_step=0, fail=a_gpu_has_no_more):
         calls = 0
 
         def limited(*arguments):
@@ -24,7 +32,7 @@ def room_for(monkeypatch):
                 calls += 1
                 if len(x) > rows and calls > from_step:
                     step(x[:1], y[:1], state and tuple(s[:, :1] for s in state), 1.0)  # some grads
-                    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+                    fail()
                 return step(x, y, state, share)
 
             return run
@@ -54,6 +62,19 @@ def test_halves_keep_the_result(form, from_step, room_for, tmp_path, capsys):
     # Muon rounds to bf16: of its updates, not only of sums, less is the same.
     assert losses[1] == pytest.approx(losses[0], rel=2e-3 if form == "v7" else 1e-5)
     assert "now 2, with the same batch of 5" in capsys.readouterr().err
+
+
+def test_a_cpu_without_memory_halves_too(room_for, tmp_path, capsys):
+    room_for(2, fail=a_cpu_has_no_more)
+    history = run("v4", tmp_path, batch_size=5, tokens=480)
+    assert (history.micro_batch, history.out_of_memory) == (2, 2)
+    assert "can't allocate memory: you tried to allocate" in capsys.readouterr().err
+
+
+def test_another_error_is_no_lack_of_memory(room_for, tmp_path):
+    room_for(2, fail=lambda: torch.zeros(2) @ torch.zeros(3))
+    with pytest.raises(RuntimeError, match="size"):
+        run("v4", tmp_path)
 
 
 def test_one_sequence_that_does_not_fit_says_what_to_lower(room_for, tmp_path):
