@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from brnb.evaluate.hypotheses import Evidence
     from brnb.evaluate.statistics import Floats, Rate
+    from brnb.extrinsic.benchmarks import Benchmark, BenchmarkMarks
     from brnb.extrinsic.scores import ScoreRow
 
 
@@ -40,6 +41,35 @@ def tab_benchmarks(
             {"model": name, "bleu": 100 * bleu[system], "rouge_summaries": rouge[system]}
             | _percent("sentiment", sentiment[system])
             | _percent("probes", probes[system])
+            for system, name in names.items()
+        ]
+    )
+
+
+def tab_external_benchmarks(
+    marks: Mapping[str, Mapping[str, "BenchmarkMarks"]],
+    tasks: Sequence["Benchmark"],
+    names: Mapping[str, str],
+) -> "pd.DataFrame":
+    """External benchmarks, a row a task and model: the harness' two accuracies in percent, the
+    first with its interval, beside chance.
+
+    Parameters
+    ----------
+    marks
+        By system, then by task.
+    tasks
+        What was asked.
+    names
+        What each system is called.
+    """
+    return frame(
+        [
+            {"task": task.name, "model": name, "n": len(task.choices)}
+            | _percent("acc_percent", marks[system][task.name].acc)
+            | {"acc_norm_percent": 100 * marks[system][task.name].acc_norm.value}
+            | {"chance_percent": 100 * task.chance}
+            for task in tasks
             for system, name in names.items()
         ]
     )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from brnb.studies.ablation import Race, Worth
     from brnb.studies.contest import Lead, RaceEntry
+    from brnb.studies.unseen import RegisterLead
     from brnb.train.history import History
 
 
@@ -41,7 +42,8 @@ def _share(row: Mapping[str, Any], first: Mapping[str, Any]) -> float | None:
 
 
 def tab_v7_contest(entries: Sequence["RaceEntry"], lang: str) -> "pd.DataFrame":
-    """One row a budget and rival: what tuning chose, sizes, bits per byte on test over seeds."""
+    """One row a budget and rival: what tuning chose, sizes, bits per byte over seeds,
+    on test and on unseen registers."""
     groups: dict[tuple[str, str], list[RaceEntry]] = {}
     for one in entries:
         groups.setdefault((one.budget, one.rival), []).append(one)
@@ -56,16 +58,30 @@ def tab_v7_contest(entries: Sequence["RaceEntry"], lang: str) -> "pd.DataFrame":
             | {"tokens_million": group[0].tokens / 1e6, "training_flop": group[0].flop}
             | {"seconds": sum(one.seconds for one in group) / len(group), "seeds": len(group)}
             | {"bits_per_byte": mean, "standard_deviation": deviation}
+            | {"unseen_bits_per_byte": sum(one.unseen for one in group) / len(group)}
         )
     return frame(rows)
 
 
 def tab_v7_leads(leads: Sequence["Lead"], lang: str) -> "pd.DataFrame":
-    """v7 less v6 at each budget, with Student's interval over seeds; below zero v7 is ahead."""
+    """v7 less v6 on each text at each budget, with Student's interval over seeds; below zero v7 is
+    ahead."""
     rows = [
-        {"equal": label(f"equal_{one.budget}", lang), "change": one.change}
-        | {"ci_low": one.low, "ci_high": one.high}
+        {"text": label(f"text_{one.text}", lang), "equal": label(f"equal_{one.budget}", lang)}
+        | {"change": one.change, "ci_low": one.low, "ci_high": one.high}
         for one in leads
+    ]
+    return frame(rows)
+
+
+def tab_v7_unseen(compared: Sequence["RegisterLead"], lang: str) -> "pd.DataFrame":
+    """Both finished runs on registers that neither trained on, all of them first: bits per byte,
+    and the second less the first, paired by document."""
+    rows = [
+        {"register": one.register or label("all_registers", lang), "documents": one.documents}
+        | {"baseline_bits_per_byte": one.first, "challenger_bits_per_byte": one.second}
+        | {"change": one.change, "ci_low": one.low, "ci_high": one.high}
+        for one in compared
     ]
     return frame(rows)
 

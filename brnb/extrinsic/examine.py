@@ -12,6 +12,7 @@ from brnb.bases import template
 from brnb.bases.load import DTYPES, load_base
 from brnb.bases.locate import locate
 from brnb.evaluate.statistics import Rate
+from brnb.extrinsic.benchmarks import BenchmarkMarks, mark_benchmark, read_benchmarks
 from brnb.extrinsic.flips import Tokens, by_transformers, flips, one_at_a_time, spread
 from brnb.extrinsic.judge import Verdicts, judge_both_orders
 from brnb.extrinsic.language_tasks import read_opinions
@@ -51,6 +52,8 @@ class Answered:
     chosen, felt
         Options of `brnb.extrinsic.probes.read_probes`, and of the opinions of
         `brnb.extrinsic.language_tasks.read_opinions`.
+    external
+        By task, the accuracies in external benchmarks (`brnb.extrinsic.benchmarks`).
     """
 
     answers: Answers
@@ -58,6 +61,7 @@ class Answered:
     translated: list[str]
     chosen: list[int]
     felt: list[int]
+    external: dict[str, BenchmarkMarks]
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,10 @@ def ask_model(
         translated=[prediction.text for prediction in others.predictions],
         chosen=choose(model, tokenizer, read_probes()),
         felt=choose(model, tokenizer, read_opinions()),
+        external={
+            task.name: mark_benchmark(model, tokenizer, task)
+            for task in read_benchmarks(p.benchmarks)
+        },
     )
 
 

@@ -36,6 +36,9 @@ class ExtrinsicParams(Params):
         min_length=1, description="sample, or a JSONL file of id, en, pt and split"
     )
     translated_items: Annotated[int, Field(gt=1)] = Field(description="of the translation test")
+    benchmarks: list[Annotated[str, Field(min_length=1)]] = Field(
+        description="multiple-choice tasks of lm-evaluation-harness: YAML files; or sample"
+    )
     instructions: str = Field(
         min_length=1,
         description="sample, hf:<name>[:<split>], or a file or folder of JSONL or Parquet",

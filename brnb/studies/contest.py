@@ -3,7 +3,7 @@
 The challenger trains on a number of tokens. The baseline trains three times: on as many tokens, on
 those that cost as many operations, and on those that it reads in the challenger's time, each with a
 schedule of its own length. Rates, warm-up and batch of both are chosen on validation among as many
-candidates; what is reported is read on test.
+candidates; what is reported is read on test, and on text of registers that neither trained on.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ import numpy as np
 
 from brnb.evaluate.intrinsic import evaluate
 from brnb.evaluate.statistics import student_interval
+from brnb.fingerprint import digest
 from brnb.params import validate
 from brnb.studies.noted import noted_training
 from brnb.train.rows import load_result_text, load_rows
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from brnb.train.rows import ResultText, Rows
 
 BUDGETS = ("tokens", "flop", "time")
+TEXTS = {"test": "bits_per_byte", "unseen": "unseen"}
 CONFIDENCE = 0.95
 FIGURES = 2  # significant digits of a number of tokens: speeds are not known better
 QUIET = {"log_every": 10**9, "evaluate_every": 1, "checkpoint_seconds": 1e9}
@@ -46,8 +48,8 @@ class RaceEntry:
         The parameters that tuning chose.
     flop, seconds
         Of the training's steps.
-    validation, bits_per_byte
-        Bits per byte, of the validation split and of the test split.
+    validation, bits_per_byte, unseen
+        Bits per byte, of the validation split, of the test split, and of the unseen registers.
     """
 
     rival: str
@@ -61,6 +63,7 @@ class RaceEntry:
     seconds: float
     validation: float
     bits_per_byte: float
+    unseen: float
 
 
 def flop_per_token(model: "TransformerLM", seq_len: int) -> float:
@@ -82,6 +85,7 @@ def hold_contest(
     corpora: Path,
     tokenizers: Path,
     work: Path,
+    unseen: "ResultText",
 ) -> list[RaceEntry]:
     """Tune both rivals and race them; trainings that are finished are only read back.
 
@@ -95,8 +99,10 @@ def hold_contest(
         Folders of the runs ``corpus`` and ``tokenizer``.
     work
         For caches and notes.
+    unseen
+        Text of registers that no rival trains on (`brnb.studies.unseen`).
     """
-    ring = _Ring(rivals, contest, corpora, tokenizers, work)
+    ring = _Ring(rivals, contest, corpora, tokenizers, work, unseen)
     chosen = {name: ring.tune(name) for name in rivals}
     first = rivals["challenger"].seed
     seeds = range(first, first + contest.seeds)
@@ -123,9 +129,11 @@ class _Ring:
 
     def __init__(
         self, rivals: Mapping[str, "TransformerParams"], contest: "Contest", corpora: Path,
-        tokenizers: Path, work: Path,
+        tokenizers: Path, work: Path, unseen: "ResultText",
     ) -> None:  # fmt: skip
-        self.rivals, self.contest, self.work = rivals, contest, work
+        self.rivals, self.contest, self.unseen = rivals, contest, unseen
+        read = digest([np.asarray(unseen.row.ids).tolist()])
+        self.notes = work / "notes" / read[:16]  # of other unseen text there are other notes
         told = self._told("challenger", {}, contest.tokens, 0)
         self.rows: Rows = load_rows(corpora, tokenizers, told, work)
         self.text: ResultText = load_result_text(corpora, tokenizers, told, work)
@@ -153,9 +161,10 @@ class _Ring:
                 "seconds": tokens / training.history.tokens_per_second,
                 "validation": evaluate(model, self.rows.validation, told.seq_len).bits_per_byte,
                 "bits_per_byte": evaluate(model, self.text.row, told.seq_len).bits_per_byte,
+                "unseen": evaluate(model, self.unseen.row, told.seq_len).bits_per_byte,
             }
 
-        return noted_training(told, self.rows, self.work / "notes", __name__, measure)
+        return noted_training(told, self.rows, self.notes, __name__, measure)
 
     def _told(self, name: str, change: "Trial", tokens: int, seed: int) -> "TransformerParams":
         base = self.rivals[name]
@@ -169,8 +178,12 @@ def _median(notes: Sequence[Mapping[str, Any]], name: str) -> float:
 
 @dataclass(frozen=True)
 class Lead:
-    """Challenger less baseline in bits per byte at a budget, by seed, with Student's interval."""
+    """Challenger less baseline in bits per byte at a budget, by seed, with Student's interval.
 
+    `text` is what was read: ``"test"`` or ``"unseen"``.
+    """
+
+    text: str
     budget: str
     change: float
     low: float
@@ -178,13 +191,14 @@ class Lead:
 
 
 def leads(entries: Sequence[RaceEntry]) -> list[Lead]:
-    """The challenger's lead at each budget; below zero it is ahead."""
+    """The challenger's lead on each text at each budget; below zero it is ahead."""
     found = []
-    for budget in BUDGETS:
-        sides: dict[str, dict[int, float]] = {"challenger": {}, "baseline": {}}
-        for one in entries:
-            if one.budget == budget:
-                sides[one.rival][one.seed] = one.bits_per_byte
-        changes = [bits - sides["baseline"][seed] for seed, bits in sides["challenger"].items()]
-        found.append(Lead(budget, *student_interval(changes, CONFIDENCE)))
+    for text, measure in TEXTS.items():
+        for budget in BUDGETS:
+            sides: dict[str, dict[int, float]] = {"challenger": {}, "baseline": {}}
+            for one in entries:
+                if one.budget == budget:
+                    sides[one.rival][one.seed] = getattr(one, measure)
+            changes = [bits - sides["baseline"][seed] for seed, bits in sides["challenger"].items()]
+            found.append(Lead(text, budget, *student_interval(changes, CONFIDENCE)))
     return found

@@ -21,6 +21,10 @@ class AblationParams(ModernParams):
     ablation_tokens: Positive = Field(description="of each of them")
     ablation_documents: Positive = Field(description="validation documents that measure them")
     contest: Contest = Field(description="race with the baseline, both tuned alike")
+    unseen: Annotated[str, Field(min_length=1)] = Field(
+        description="text of registers that the corpus does not have; sample, or as the corpus"
+    )
+    unseen_documents: Positive = Field(description="of it, drawn")
 
     @property
     def recipe(self) -> ModernParams:

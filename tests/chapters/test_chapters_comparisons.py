@@ -6,6 +6,7 @@ import pytest
 from brnb.chapters import comparisons
 from brnb.evaluate.hypotheses import Evidence
 from brnb.evaluate.statistics import Rate
+from brnb.extrinsic.benchmarks import Benchmark, BenchmarkMarks, Choice
 from brnb.report.tables import display
 
 
@@ -19,6 +20,16 @@ def test_benchmarks_have_a_row_a_model():
     assert frame["sentiment"].tolist() == [75, 75]
     # Wilson's interval of 15 of 20: 53.1 to 88.8 percent
     assert (frame["probes_low"][0], frame["probes_high"][0]) == pytest.approx((53.1, 88.8), abs=0.1)
+
+
+def test_external_benchmarks_have_a_row_a_task_and_model_beside_chance():
+    task = Benchmark("arc", tuple(Choice("c", ("a", "b", "d", "e"), 0) for _ in range(20)))
+    marks = {name: {"arc": BenchmarkMarks(Rate(15, 20), Rate(10, 20))} for name in ("x", "y")}
+    frame = comparisons.tab_external_benchmarks(marks, [task], {"x": "one", "y": "two"})
+    assert frame["model"].tolist() == ["one", "two"]
+    assert frame["acc_percent_high"].tolist() == pytest.approx([88.8] * 2, abs=0.1)  # Wilson
+    columns = ["n", "acc_percent", "acc_norm_percent", "chance_percent"]
+    assert frame[columns].to_numpy().tolist() == [[20, 75, 50, 25]] * 2
 
 
 def test_published_scores_have_a_source_and_their_decimals():

@@ -6,6 +6,8 @@ import pytest
 from brnb.chapters import recipe
 from brnb.chapters.recipe import tab_v7_ablation, tab_v7_race
 from brnb.studies.ablation import AblationRow, Race, Worth
+from brnb.studies.contest import Lead
+from brnb.studies.unseen import RegisterLead
 from brnb.train.history import History
 
 RACE = Race(target=1.25, baseline_tokens=30e6, tokens=9e6, best=1.2)
@@ -38,6 +40,17 @@ def test_race_table():
     assert list(frame["tokens_million"]) == [30.0, 9.0]
     assert list(frame["token_share"]) == [1.0, 0.3]
     assert tab_v7_race(sizes, LOST, batches).loc[1, "token_share"] is None
+
+
+def test_unseen_registers_and_leads_on_both_texts():
+    compared = [RegisterLead("", 4, 1.5, 1.25, -0.25, -0.5, 0.0),
+                RegisterLead("fala", 1, 1.0, 1.5, 0.5, None, None)]  # fmt: skip
+    frame = recipe.tab_v7_unseen(compared, "en")
+    assert frame["register"].tolist() == ["all", "fala"]
+    assert frame["challenger_bits_per_byte"].tolist() == [1.25, 1.5]
+    assert frame["ci_low"].tolist() == [-0.5, None]
+    leads = [Lead(text, "flop", -0.1, -0.2, 0.0) for text in ("test", "unseen")]
+    assert recipe.tab_v7_leads(leads, "en")["text"].tolist() == ["test", "unseen registers"]
 
 
 def test_ablation_table():

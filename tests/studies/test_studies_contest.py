@@ -21,7 +21,7 @@ def test_operations_count_what_multiplies(tied):
 
 
 def entry(rival, budget, seed, bits):
-    return RaceEntry(rival, budget, seed, {}, 1, 1, 1, 1.0, 1.0, bits, bits)
+    return RaceEntry(rival, budget, seed, {}, 1, 1, 1, 1.0, 1.0, bits, bits, 2 * bits)
 
 
 def test_leads_are_paired_by_seed():
@@ -31,7 +31,9 @@ def test_leads_are_paired_by_seed():
         for seed, pair in ((1, (1.0, 1.1)), (2, (1.5, 1.62)))
         for rival, bits in zip(("challenger", "baseline"), pair, strict=True)
     ]
-    first = leads(entries)[0]
+    first, *_, last = leads(entries)
+    assert (first.text, last.text) == ("test", "unseen")
+    assert last.change == pytest.approx(-0.22)  # there, all bits are doubled
     assert first.change == pytest.approx(-0.11)
     # Student with one degree of freedom: 12.706 deviations of 0.01 sqrt(2) over sqrt(2)
     assert first.high - first.change == pytest.approx(12.7062 * 0.01, rel=1e-4)
