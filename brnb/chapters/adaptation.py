@@ -225,20 +225,27 @@ def _interval(change: "LossChange") -> dict[str, float]:
     }
 
 
-def fig_track2_loss(trained: Sequence["TrainingRecord"], lang: str) -> "Figure":
-    """Training and validation loss of each training, in nats per target token."""
+def fig_track2_loss(
+    trained: Mapping[str, "TrainingRecord"], before: Mapping[str, float], lang: str
+) -> "Figure":
+    """Training and validation loss of each training, in nats per target token.
+
+    Dashed is the loss of its base on the validation text: where the training started from.
+    """
     fig, axes = figure(3.2, ncols=len(trained), squeeze=False)
-    for axis, training in zip(axes[0], trained, strict=True):
-        for name, rows, form in (
+    for axis, (name, training) in zip(axes[0], trained.items(), strict=True):
+        for curve, rows, form in (
             ("train_loss", training.curves["train"], "-"),
             ("val_loss", training.curves["validation"], "o-"),
         ):
             x = [row["tokens"] / 1e6 for row in rows]
-            axis.plot(x, [row["loss"] for row in rows], form, label=label(name, lang), ms=4)
+            axis.plot(x, [row["loss"] for row in rows], form, label=label(curve, lang), ms=4)
+        start = {"color": "0.3", "ls": "--", "lw": 1, "label": label("base_loss", lang)}
+        axis.axhline(before[name], **start)
         axis.set_title(_method(training.run))
         axis.set_xlabel(label("million_tokens", lang))
     axes[0][0].set_ylabel(label("loss_nats", lang))
-    axes[0][-1].legend()
+    fig.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return fig
 
 

@@ -8,6 +8,9 @@ from brnb.report.labels import format_number, label
 from brnb.report.tables import frame
 from brnb.text.corpus import LENGTH_EDGES, CorpusReport
 
+STEPS = ("read", "v6", "early")
+"""Bars of the waterfall that stand on zero."""
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
@@ -115,6 +118,49 @@ def _log_from_zero(axis: "Axes", counts: Sequence[int]) -> None:
     axis.set_xlim(0, 10 ** (decades + 1))
     axis.set_xticks([0, *(10**power for power in range(step, decades + 1, step))])
     axis.minorticks_off()
+
+
+def fig_corpus_waterfall(report: CorpusReport, lang: str) -> "Figure":
+    """Characters from those read to those kept: each rule takes away what its bar spans.
+
+    Bars stand on an axis from zero, so that their lengths compare; the last two are what the
+    cleanings leave of the same documents.
+    """
+    steps = waterfall(report)
+    fig, axis = figure(0.8 + 0.26 * len(steps))
+    names = [label(f"step_{name}" if name in STEPS else name, lang) for name, _, _ in steps]
+    for row, (name, low, high) in enumerate(steps):
+        removed = name not in STEPS
+        style = {"color": "C3", "edgecolor": "C3"} if removed else {"color": "C0"}
+        axis.barh([row], [(high - low) / 1e6], left=[low / 1e6], height=0.6, lw=1, **style)
+        share = format_number(100 * (high - low) / steps[0][2], lang, 1, "%")
+        text = f"−{share}" if removed else share
+        axis.annotate(text, (high / 1e6, row), (4, 0), textcoords="offset points", va="center")
+    axis.set_yticks(range(len(names)), names)
+    axis.invert_yaxis()
+    axis.set_xlim(0, 1.12 * steps[0][2] / 1e6)
+    axis.set_xlabel(label("million_characters", lang))
+    axis.grid(visible=False, axis="y")
+    return fig
+
+
+def waterfall(report: CorpusReport) -> list[tuple[str, int, int]]:
+    """What a reader of the corpus has left after each rule: name, and from where to where.
+
+    Returns
+    -------
+    list of (str, int, int)
+        Characters: read, each rule that removed any, kept in the v6 and in the early cleaning.
+    """
+    kept = {name: sum(part.characters for part in parts.values())
+            for name, parts in report.kept.items()}  # fmt: skip
+    left = kept["v6"] + sum(removed.characters for removed in report.removed.values())
+    steps = [("read", 0, left)]
+    for rule, removed in report.removed.items():
+        if removed.characters:
+            steps.append((rule, left - removed.characters, left))
+            left -= removed.characters
+    return [*steps, *((name, 0, kept[name]) for name in ("v6", "early"))]
 
 
 def fig_document_lengths(report: CorpusReport, lang: str) -> "Figure":

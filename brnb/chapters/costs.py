@@ -5,7 +5,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from brnb.report.figures import figure, look
-from brnb.report.labels import format_number, label
+from brnb.report.labels import format_number, label, run_name
+from brnb.report.log_axis import log_axis
+from brnb.report.quantities import time_unit
 from brnb.report.tables import AsPrinted, frame
 from brnb.theory import thesis_tables
 from brnb.theory.costs import CostRow, RunCost, exact, hardware_id, receipt_cost
@@ -15,7 +17,6 @@ from brnb.thesis import load
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from brnb.theory.trainings import FinishedTraining
@@ -32,7 +33,6 @@ PHASES = {
 }
 """Phases of the dissertation by how the ids of their runs begin."""
 HATCHES = ("", "//", "..", "xx", "", "--")
-SHORT = 360  # seconds: trainings below this are drawn in seconds
 NARROWEST = 0.2  # bits per byte that the axis spans at least
 
 
@@ -188,14 +188,14 @@ def fig_cost_pareto(
     shown = [run for run in trainings if run.bits_per_byte is not None]
     prices = {run.run: usd.get(run.run) for run in shown}
     priced = bool(shown) and None not in prices.values()
-    unit, scale = _time_unit(shown)
+    unit, scale = time_unit(run.seconds for run in shown)
     for cleaning, (color, line) in FRONTS.items():
         points = []
         for run in (run for run in shown if run.cleaning == cleaning):
             x = float(prices[run.run] or 0) if priced else run.seconds / scale
             points.append((x, float(run.bits_per_byte or 0)))
             style = look(run.run) | {"linestyle": "none"}
-            axis.plot(*points[-1], label=run.run, markersize=6, **style)
+            axis.plot(*points[-1], label=run_name(run.run, lang), markersize=6, **style)
         best = [points[i] for i in pareto_front([(x, -y) for x, y in points])]
         if len(best) > 1:
             name = f"{label('pareto_front', lang)} ({cleaning})"
@@ -205,24 +205,8 @@ def fig_cost_pareto(
     low, high = axis.get_ylim()
     if high - low < NARROWEST:  # two equal results should look equal
         axis.set_ylim((low + high - NARROWEST) / 2, (low + high + NARROWEST) / 2)
-    _plain_log(axis)
+    log_axis(axis.xaxis, lang)
     axis.set_xlabel(label("usd" if priced else unit, lang))
     axis.set_ylabel(label("bits_per_byte", lang))
     fig.legend(loc="outside lower center", ncols=3, fontsize=8)
     return fig
-
-
-def _time_unit(trainings: Sequence["FinishedTraining"]) -> tuple[str, int]:
-    """Label and seconds of the unit in which the shortest training is not far below one."""
-    short = min((run.seconds for run in trainings), default=0) < SHORT
-    return ("training_seconds", 1) if short else ("training_hours", 3600)
-
-
-def _plain_log(axis: "Axes") -> None:
-    """A logarithmic axis whose ticks are numbers at 1, 2 and 5 of a decade: they do not collide."""
-    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
-
-    axis.set_xscale("log")
-    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.xaxis.set_major_formatter(ScalarFormatter())
-    axis.xaxis.set_minor_formatter(NullFormatter())

@@ -295,14 +295,17 @@ def fig_extrinsic_gains(rows: Sequence["ScoreRow"], form: str, lang: str) -> "Fi
         claim = row.claim
         bar = [[claim.difference - claim.low], [claim.high - claim.difference]]
         name = label("ours", lang) if not place else None
-        axis.errorbar([claim.difference], [place], xerr=bar, fmt="o", color="C0", label=name)
+        axis.errorbar(
+            [claim.difference], [place], xerr=bar, fmt="o", color="C0", capsize=3, label=name
+        )
         published = label("published", lang) if not place else None
         axis.plot([printed[row.task, row.metric]], [place], "x", color="C3", label=published)
     names = [f"{label(r.task, lang)}, {label(r.metric.lower(), lang)}" for r in reversed(shown)]
     axis.set_yticks(range(len(shown)), names)
+    axis.set_ylim(-0.6, len(shown) - 0.4)
     axis.axvline(0, color="black", linewidth=0.8)
-    axis.set_xlabel(label("gain", lang))
-    axis.legend(fontsize=8)
+    axis.set_xlabel(label("gain_of_metric", lang))
+    fig.legend(loc="outside lower center", ncols=2, fontsize=8)
     return fig
 
 
@@ -320,8 +323,8 @@ def fig_temperatures(settings: Sequence["Setting"], lang: str) -> "Figure":
             )
         axis.set_title(f"{label(task, lang)}, {label(metric.lower(), lang)}", fontsize=9)
         axis.set_xlabel(label("temperature", lang))
-        axis.set_ylim(bottom=0)
-    axes[0][0].legend(fontsize=8)
+        axis.set_ylim(0, None if any(s.mean for s in settings if s.task == task) else 1)
+    fig.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return fig
 
 

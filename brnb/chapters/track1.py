@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from brnb.chapters.versions import COLUMNS, beside_published
 from brnb.report.figures import figure, look
-from brnb.report.labels import label
+from brnb.report.labels import label, run_name
+from brnb.report.log_axis import log_axis
+from brnb.report.quantities import time_unit
 from brnb.report.tables import AsPrinted, frame
 from brnb.theory.costs import exact, price_list_for, receipt_cost
 from brnb.thesis import load
@@ -249,12 +251,14 @@ def fig_track1_loss(records: Sequence["Record"], lang: str) -> "Figure":
         scale = measured.bits_per_byte / measured.loss
         bits = [scale * x for x in nats]
         panels[_family(record)].plot(millions, nats, **look(record.run))
-        panels["all_runs"].plot(millions, bits, label=record.run, **look(record.run))
+        panels["all_runs"].plot(
+            millions, bits, label=run_name(record.run, lang), **look(record.run)
+        )
     for name, axis in panels.items():
         axis.set_title(label(name, lang))
         axis.set_xlabel(label("million_tokens", lang))
         axis.set_ylabel(label("bits_per_byte" if name == "all_runs" else "loss_nats", lang))
-    _log_scale(panels["all_runs"])
+    log_axis(panels["all_runs"].xaxis, lang)
     _legend_below(fig, panels["all_runs"])
     return fig
 
@@ -262,21 +266,23 @@ def fig_track1_loss(records: Sequence["Record"], lang: str) -> "Figure":
 def fig_track1_cost(
     records: Sequence["Record"], intervals: Mapping[str, tuple[float, float]], lang: str
 ) -> "Figure":
-    """Bits per byte against hours of training and against its compute, 6ND (Eq. 3.2).
+    """Bits per byte against the time of training and against its compute, 6ND (Eq. 3.2).
 
     Bars are the intervals over documents.
     """
     fig, axes = figure(4.2, ncols=2, sharey=True)
+    unit, scale = time_unit(record.history.seconds for record in records)
     for record in records:
         value = record.result.bits_per_byte
         low, high = intervals.get(record.run, (value, value))
         history = record.history
         flops = 6 * history.parameters * history.tokens
-        for axis, x in zip(axes, (history.seconds / 3600, flops), strict=True):
+        style = look(record.run) | {"label": run_name(record.run, lang)}
+        for axis, x in zip(axes, (history.seconds / scale, flops), strict=True):
             bar = [[value - low], [high - value]]
-            axis.errorbar([x], [value], bar, label=record.run, capsize=2, **look(record.run))
-    for axis, name in zip(axes, ("training_hours", "training_flops"), strict=True):
-        _log_scale(axis)
+            axis.errorbar([x], [value], bar, capsize=2, **style)
+    for axis, name in zip(axes, (unit, "training_flops"), strict=True):
+        log_axis(axis.xaxis, lang)
         axis.set_xlabel(label(name, lang))
     axes[0].set_ylabel(label("bits_per_byte", lang))
     _legend_below(fig, axes[0])
@@ -296,7 +302,7 @@ def fig_track1_ranking(
         if record.params["cleaning"] != "v6":
             style["markerfacecolor"] = "white"
         axis.errorbar([value], [row], xerr=[[value - low], [high - value]], **style)
-    axis.set_yticks(range(len(ordered)), [record.run for record in ordered])
+    axis.set_yticks(range(len(ordered)), [run_name(record.run, lang) for record in ordered])
     axis.set_xlabel(label("bits_per_byte", lang))
     axis.grid(visible=False, axis="y")
     return fig
@@ -313,7 +319,7 @@ def fig_track1_fragmentation(records: Sequence["Record"], lang: str) -> "Figure"
         for axis, y in zip(axes, (legible.dictionary_share, legible.language_share), strict=True):
             if legible.short_piece_ratio is not None and y is not None:
                 over = legible.short_piece_ratio / legible.short_piece_limit
-                axis.plot([over], [y], label=record.run, **look(record.run))
+                axis.plot([over], [y], label=run_name(record.run, lang), **look(record.run))
     for axis, name in zip(axes, ("dictionary_share", "language_share"), strict=True):
         axis.axvline(1.0, color="black", linestyle="--", linewidth=1)
         axis.set_xlabel(label("short_pieces_over_limit", lang))
@@ -326,17 +332,6 @@ def _family(record: "Record") -> str:
     if "heads" in record.params:
         return "transformer"
     return "character_rnn" if record.params["tokenizer"].startswith("char") else "subword_rnn"
-
-
-def _log_scale(axis: "Axes") -> None:
-    """Labels at 1 and 3 of a decade, at 1 alone where there are many: they do not collide."""
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    axis.set_xscale("log")
-    low, high = axis.get_xlim()
-    subs = (1.0, 3.0) if high < 30 * low else (1.0,)
-    axis.xaxis.set_major_locator(LogLocator(subs=subs))
-    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _legend_below(fig: "Figure", axis: "Axes") -> None:

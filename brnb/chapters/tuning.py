@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from brnb.report.labels import format_number, label
+from brnb.report.sentences import fill_sentence
 from brnb.report.tables import frame
 
 if TYPE_CHECKING:
@@ -19,6 +20,15 @@ def tab_data(counts: Mapping[str, Mapping[str, float | int]], lang: str) -> "pd.
         for name in names
     ]
     return frame(rows)
+
+
+def removed_sentence(removed: Mapping[str, int], lang: str) -> str:
+    """Say how many texts or pairs each rule left out."""
+    parts = [
+        fill_sentence("say_count", lang, name=label(name, lang), count=count)
+        for name, count in removed.items()
+    ]
+    return fill_sentence("say_removed", lang, parts="; ".join(parts))
 
 
 def tab_noise(counts: Mapping[str, int], lang: str) -> "pd.DataFrame":

@@ -84,7 +84,7 @@ def _axis(axis: "Axis") -> str:
     if not isinstance(axis.get_major_locator(), (FixedLocator, StrCategoryLocator)):
         return label
     texts = [tick.get_text() for tick in axis.get_ticklabels()]
-    names = [text for text in texts if any(map(str.isalpha, text))]
+    names = [text for text in texts if any(map(str.isalpha, text)) and text[0] != "$"]
     categories = ", ".join(names[:_MOST_NAMES])
     return f"{label} ({categories})" if label and categories else label or categories
 

@@ -1,5 +1,6 @@
 """Quantities in the unit that fits each: 26 s beside 13,3 h, 2,0 mi beside 13,88 bi."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +21,13 @@ _SCALES: dict[str, tuple[tuple[float, float, dict[str, str]], ...]] = {
     ),
 }
 _AS_PRINTED = 0.1  # larger values with at most two decimals are someone's figures: they stay
+_SHORT = 360  # seconds: if the shortest time is below this, an axis is in seconds
+
+
+def time_unit(seconds: Iterable[float]) -> tuple[str, int]:
+    """Label of an axis of training times, in seconds or in hours, and the seconds of its unit."""
+    short = min(seconds, default=0) < _SHORT
+    return ("training_seconds", 1) if short else ("training_hours", 3600)
 
 
 def format_quantity(value: Any, kind: str, lang: str) -> str:

@@ -20,11 +20,13 @@ PUBLISHED = {
 
 
 class Vocabulary(NamedTuple):
-    """A tokenizer's name, its ids of a text without special symbols, and their pieces, if told."""
+    """A tokenizer's name, its ids of a text without special symbols, their pieces and how many
+    pieces there are, if told."""
 
     name: str
     encode: Callable[[str], list[int]]
     pieces: Callable[[str], list[str]] | None = None
+    size: int | None = None
 
 
 def published_vocabularies() -> list[Vocabulary]:
@@ -35,7 +37,8 @@ def published_vocabularies() -> list[Vocabulary]:
 
     encodings = {name: quicktok.get_encoding(told) for name, told in PUBLISHED.items()}
     return [
-        Vocabulary(name, e.encode_ordinary, partial(_pieces, e)) for name, e in encodings.items()
+        Vocabulary(name, e.encode_ordinary, partial(_pieces, e), e.n_vocab)
+        for name, e in encodings.items()
     ]
 
 
