@@ -128,6 +128,16 @@ def freeze_results(
     print(write(Pipeline(profile), name, folder))
 
 
+@app.command(epilog="brnb release --profile lab && brnb freeze v0.2 --profile lab")
+def release(profile: Profile = "smoke") -> None:
+    """Whether results may be released: every run whole, of the committed code; exit 1 if not."""
+    from brnb.release import review_release
+
+    review = review_release(Pipeline(profile))
+    print(review)
+    _exit(bool(review.problems))
+
+
 @app.command(
     epilog="brnb where tab-v1-legibility; brnb where v1.val_ppl; "
     "brnb where versions/v6-release-candidate/"
