@@ -1,5 +1,6 @@
 """The door to packaged data: reads what there is, names what there is not, and is the only one."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,14 @@ def test_packaged_data_is_read_through_the_door():
     package = Path(data.__file__).parent
     files = (path for path in package.rglob("*.py") if "__file__" in path.read_text("utf-8"))
     assert {path.relative_to(package.parent).as_posix() for path in files} <= ALLOWED.keys()
+
+
+def test_a_wheel_holds_every_file():
+    package = Path(data.__file__).parent
+    settings = tomllib.loads((package.parent / "pyproject.toml").read_text("utf-8"))
+    patterns = settings["tool"]["setuptools"]["package-data"]["brnb"]
+    listed = {file for pattern in patterns for file in package.glob(pattern)}
+    files = {
+        file for file in package.rglob("*") if file.is_file() and "__pycache__" not in file.parts
+    }
+    assert {file for file in files - listed if file.suffix != ".py"} == set()
