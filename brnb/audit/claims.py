@@ -217,6 +217,11 @@ def _items(path: Path, problems: list[Problem]) -> Iterator[dict[str, Any]]:
     try:
         items = yaml.load(path.read_text(encoding="utf-8"), _Loader) or []
     except (yaml.YAMLError, ValueError, RecursionError) as error:
+        if isinstance(error, UnicodeDecodeError):
+            line = path.read_bytes()[: error.start].count(b"\n") + 1
+            fix = f"iconv -f latin1 -t utf-8 {path.name} -o new.yaml"
+            problems.append(Problem(path.name, line, f"not UTF-8: convert it with {fix}"))
+            return
         mark = getattr(error, "problem_mark", None)
         text = getattr(error, "problem", None) or error
         problems.append(Problem(path.name, mark.line + 1 if mark else 0, f"not YAML: {text}"))

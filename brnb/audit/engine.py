@@ -121,7 +121,9 @@ def unacceptable(result: Result) -> str | None:
         return "no edit makes this check fail: it checks nothing; mend or drop it"
     both = result.claim.consequence
     if result.verdict in ERRORS and not (both and both.pt.strip() and both.en.strip()):
-        return f"found {result.verdict}: look again, then give its consequence in pt and en"
+        why = result.judgement.reason("en")
+        seen = f"{result.verdict} ({why})" if why else result.verdict
+        return f"found {seen}: mend the check, or give the consequence in pt and en"
     return None
 
 

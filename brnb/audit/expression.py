@@ -8,6 +8,7 @@ returns has its attributes. Nothing else can be reached.
 import ast
 import math
 import operator
+import re
 from collections.abc import Callable, Mapping
 from functools import cache, reduce
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from typing import Any
 
 import pint
 
+from brnb.params import nearest
 from brnb.theory.costs import half_up
 
 _DEFINITIONS = """
@@ -47,6 +49,7 @@ million = 1e6
 billion = 1e9
 trillion = 1e12
 """  # our own: in pint's list a bit has no dimension, and bytes would pass for plain numbers
+_UNITS = re.findall(r"^(\w+) =", _DEFINITIONS, re.MULTILINE)
 _OPERATORS: dict[type, Callable[..., Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -121,7 +124,9 @@ def quantity(value: float, unit: str) -> Any:
     try:
         return registry().Quantity(value, unit) if unit else value
     except pint.UndefinedUnitError as error:
-        raise ExpressionError(f"unit {unit!r} is not in the registry of units: {error}") from error
+        raise ExpressionError(
+            f"unit {unit!r} is not in the registry of units{nearest(unit, _UNITS)}"
+        ) from error
 
 
 def magnitude(value: Any, unit: str) -> float:
@@ -226,6 +231,15 @@ def _part(value: Any, name: str) -> Any:
         raise ExpressionError(str(error)) from error
 
 
+def _public(room: Any) -> list[str]:
+    """Our own names in a module or a namespace of modules."""
+    return [
+        name
+        for name, value in vars(room).items()
+        if name[0] != "_" and getattr(value, "__module__", "brnb").startswith("brnb")
+    ]
+
+
 def _member(node: ast.Attribute, inputs: Mapping[str, Any]) -> Any:
     """A public function of a module of a namespace that is among the inputs."""
     root, *parts = ast.unparse(node).split(".")
@@ -234,5 +248,6 @@ def _member(node: ast.Attribute, inputs: Mapping[str, Any]) -> Any:
         try:
             return reduce(getattr, parts, space)
         except AttributeError as error:
-            raise ExpressionError(f"{ast.unparse(node)!r} does not exist: {error}") from error
+            known = nearest(str(error.name), _public(error.obj))
+            raise ExpressionError(f"{ast.unparse(node)!r} does not exist{known}") from error
     raise ExpressionError(f"{ast.unparse(node)!r} is no function that a claim may call")

@@ -25,6 +25,7 @@ from brnb.theory import (
     number_formats,
     quantisation,
     tradeoffs,
+    transformer_flops,
 )
 from brnb.theory import attention as attention_formulas
 
@@ -51,6 +52,7 @@ ROOMS = {  # what an expression of a claim may call
         number_formats=number_formats,
         quantisation=quantisation,
         tradeoffs=tradeoffs,
+        transformer_flops=transformer_flops,
     ),
 }
 

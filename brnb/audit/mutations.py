@@ -105,7 +105,7 @@ def mutate(audited: Audit, count: int = 200, seed: int = SEED) -> list[Attempt]:
     every = [
         (document, edit)
         for document, text in audited.documents.items()
-        for start, end in _extents(claims.get(document, []))
+        for start, end in _extents(claims.get(document, []), document)
         for edit in edits(text, draw, start, end)
     ]
     chosen = draw.sample(every, min(count, len(every)))
@@ -120,9 +120,10 @@ def _by_document(audited: Audit) -> dict[str, list[Result]]:
     return found
 
 
-def _extents(results: Iterable[Result]) -> list[tuple[int, int]]:
-    """Places of the quotations, each stretch of text once."""
-    spans = sorted({(p.found.start, p.found.end) for r in results for p in r.places})
+def _extents(results: Iterable[Result], document: str) -> list[tuple[int, int]]:
+    """Places of the quotations in a document, each stretch of text once."""
+    places = (place for result in results for place in result.places)
+    spans = sorted({(p.found.start, p.found.end) for p in places if p.document == document})
     apart: list[tuple[int, int]] = []
     for start, end in spans:
         if apart and start < apart[-1][1]:

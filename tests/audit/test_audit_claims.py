@@ -26,12 +26,22 @@ def register(folder: Path, *claims: str) -> Path:
         ('- id: "002:eq:2"\n  says: x\n  says_en: x\n  quote: "⟦4⟧"\n', "give exactly one check"),
         (GOOD.replace("eq:1", "eq:1"), "id '002:eq:1' is already that of 002.yaml:1"),
         (GOOD.replace("eq:1", "eq:2").replace("2 + 2\n", "nada(2)\n"), "'nada' is no input"),
-        (GOOD.replace("eq:1", "eq:2") + "  unit: parsec\n", "'parsec'"),
+        (
+            GOOD.replace("eq:1", "eq:2").replace("2 + 2\n", "theory.compute.training_flop(1)\n"),
+            "does not exist; did you mean training_flops?",
+        ),
+        (GOOD.replace("eq:1", "eq:2") + "  unit: parsec\n", "'parsec' is not in the registry"),
+        (
+            GOOD.replace("eq:1", "eq:2")
+            .replace("⟦4⟧", "⟦4 bits⟧")
+            .replace("2 + 2\n", "4*second\n"),
+            "found wrong (units do not fit",
+        ),
         (GOOD.replace("eq:1", "eq:2").replace("value: 2 + 2", "value: 4 * byte"), "units do not"),
         (GOOD.replace("002:eq:1", "equation 1"), "write document:place:part"),
         (GOOD.replace("eq:1", "eq:2").replace("⟦4⟧", "⟦4"), "is not closed"),
         (GOOD.replace("eq:1", "eq:2").replace("⟦4⟧", "4"), "mark with ⟦ ⟧"),
-        (GOOD.replace("eq:1", "eq:2").replace("⟦4⟧", "⟦5⟧"), "give its consequence"),
+        (GOOD.replace("eq:1", "eq:2").replace("⟦4⟧", "⟦5⟧"), "give the consequence"),
         (GOOD.replace("eq:1", "eq:2").replace("value: 2 + 2", "holds: 1 == 1"), "checks nothing"),
         (
             '- id: "002:eq:2"\n  says: x\n  says_en: x\n  quote: "⟦4⟧"\n  fact: 4\n',
@@ -63,6 +73,12 @@ def test_what_is_not_yaml_is_named_with_its_line(tmp_path: Path) -> None:
     (problem,) = read_register(register(tmp_path, GOOD, "- id: [")).problems
     assert str(problem).startswith("002.yaml:")
     assert "not YAML" in problem.text
+
+
+def test_a_file_in_latin_1_is_named_with_its_line_and_the_fix(tmp_path: Path) -> None:
+    (tmp_path / "002.yaml").write_bytes("# uma\n# três\n".encode("latin-1"))
+    (problem,) = read_register(tmp_path).problems
+    assert str(problem).startswith("002.yaml:2: not UTF-8: convert it with iconv -f latin1")
 
 
 def test_one_claim_for_each_row(tmp_path: Path) -> None:

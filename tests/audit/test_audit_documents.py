@@ -39,7 +39,7 @@ def test_a_quotation_is_found_across_lines_with_its_slots() -> None:
 def test_every_number_is_covered_explained_or_uncovered(tmp_path: Path) -> None:
     rules = tmp_path / "coverage.yaml"
     rules.write_text('- {reason: ano, en: year, pattern: "\\\\(\\\\d{4}\\\\)"}\n', encoding="utf-8")
-    claim = Claim(id="002:x:y", says="", quote=["vale ⟦42⟧"], value="42")
+    claim = Claim(id="002:x:y", says="x", says_en="x", quote=["vale ⟦42⟧"], value="42")
     found = cover_marks({"002": "vale 42 (2017), e não 43%"}, [claim], rules)
     assert [mark.text for mark in found.covered] == ["42"]
     assert [(mark.text, mark.reason) for mark in found.explained] == [("2017", "ano")]
