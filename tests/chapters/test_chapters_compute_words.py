@@ -179,7 +179,7 @@ def test_points_on_curves_and_off_them(sent, share, said):
 
 
 @pytest.mark.parametrize(("sent", "said"), [
-    (1.5, "envia 1,5 vezes os bytes de quem não o usa, e não 2 vezes, como no texto."),
+    (1.5, "envia 1,5 vezes os bytes de quem não o usa, e não as 2 vezes do texto."),
     (2.0, "envia 2,0 vezes os bytes de quem não o usa, como no texto."),
 ])  # fmt: skip
 def test_a_pipeline_and_zero(sent, said):
