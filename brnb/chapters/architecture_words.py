@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from brnb.architectures.facts import Facts
 from brnb.architectures.networks import Dense, Network
 from brnb.report.labels import format_number, label
+from brnb.report.sentences import fill_sentence
 
 
 class TextLine(NamedTuple):
@@ -18,14 +19,14 @@ def heading(facts: Facts, lang: str) -> TextLine:
     """Size, below the name."""
     total = _billions(facts["parameters"], lang)
     if facts["active"] == facts["parameters"]:
-        return TextLine(_fill("draw_dense", lang, total=total), ())
+        return TextLine(fill_sentence("draw_dense", lang, total=total), ())
     active = _billions(facts["active"], lang)
-    return TextLine(_fill("draw_sparse", lang, total=total, active=active), ())
+    return TextLine(fill_sentence("draw_sparse", lang, total=total, active=active), ())
 
 
 def input_table(facts: Facts, lang: str) -> list[TextLine]:
     """The input table and its sides."""
-    size = _fill("draw_table_sizes", lang, vocab=facts["vocab"], width=facts["width"])
+    size = fill_sentence("draw_table_sizes", lang, vocab=facts["vocab"], width=facts["width"])
     return [TextLine(label("draw_embedding", lang), ()), TextLine(size, ("vocab", "width"))]
 
 
@@ -41,7 +42,9 @@ def attention_lines(facts: Facts, lang: str) -> list[TextLine]:
     sizes = "draw_latent_sizes" if kind == "MLA" else "draw_head_sizes"
     lines = [
         TextLine(name, ("kind",)),
-        TextLine(_fill(sizes, lang, heads=heads, shared=shared, width=width), ("attention",)),
+        TextLine(
+            fill_sentence(sizes, lang, heads=heads, shared=shared, width=width), ("attention",)
+        ),
     ]
     return lines + _sights(facts, lang)
 
@@ -65,7 +68,7 @@ def network_lines(facts: Facts, lang: str) -> list[TextLine]:
     lines = [TextLine(name, ("activation", "sparse")), TextLine(size, ("network",))]
     if facts["first_network"]:
         first, count = facts["first_network"]
-        text = _fill("draw_first_layers", lang, count=count, hidden=first.hidden)
+        text = fill_sentence("draw_first_layers", lang, count=count, hidden=first.hidden)
         lines.append(TextLine(text, ("first_network",)))
     return lines
 
@@ -84,13 +87,13 @@ def foot_rows(facts: Facts, lang: str) -> list[tuple[str, TextLine]]:
 
 def _network(facts: Facts, part: Network, lang: str) -> tuple[str, str]:
     if isinstance(part, Dense):
-        name = _fill("draw_mlp", lang, act=facts["activation"])
-        return name, _fill("draw_hidden", lang, hidden=part.hidden)
+        name = fill_sentence("draw_mlp", lang, act=facts["activation"])
+        return name, fill_sentence("draw_hidden", lang, hidden=part.hidden)
     sizes: Any = part
     shared = sizes.shared_hidden // sizes.hidden
     chosen = {"count": sizes.count, "active": sizes.active, "hidden": sizes.hidden}
-    text = _fill("draw_experts", lang, act=facts["activation"], **chosen)
-    extra = _fill("draw_shared", lang, count=shared) if shared else ""
+    text = fill_sentence("draw_experts", lang, act=facts["activation"], **chosen)
+    extra = fill_sentence("draw_shared", lang, count=shared) if shared else ""
     return label("draw_moe", lang), text + extra
 
 
@@ -102,14 +105,16 @@ def _sights(facts: Facts, lang: str) -> list[TextLine]:
         texts = []
         for sight, count in facts["windows"]:
             if sight == "delta":
-                texts.append(_fill("draw_delta", lang, count=count))
+                texts.append(fill_sentence("draw_delta", lang, count=count))
             elif sight is None:
-                texts.append(_fill("draw_global", lang, count=count))
+                texts.append(fill_sentence("draw_global", lang, count=count))
             else:
-                texts.append(_fill("draw_local", lang, count=count, window=sight))
+                texts.append(fill_sentence("draw_local", lang, count=count, window=sight))
         lines.append(TextLine("; ".join(texts), ("windows",)))
     if facts["unrotated"]:
-        lines.append(TextLine(_fill("draw_nope", lang, count=facts["unrotated"]), ("unrotated",)))
+        lines.append(
+            TextLine(fill_sentence("draw_nope", lang, count=facts["unrotated"]), ("unrotated",))
+        )
     return lines
 
 
@@ -119,11 +124,3 @@ def _billions(count: int, lang: str) -> str:
 
 def _number(value: int, lang: str) -> str:
     return format_number(value, lang)
-
-
-def _fill(id: str, lang: str, **values: Any) -> str:
-    """A label with numbers in it; those of one have a singular after a ``|``."""
-    texts = label(id, lang).split("|")
-    text = texts[-1] if values.get("count") == 1 else texts[0]
-    written = {k: _number(v, lang) if isinstance(v, int) else v for k, v in values.items()}
-    return text.format(**written)

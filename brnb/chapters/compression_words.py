@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from brnb.report.labels import label, run_name
-from brnb.report.sentences import enumerated, fill_sentence
+from brnb.report.sentences import capitalised, enumerated, fill_sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +80,9 @@ def say_mixed(mixed: Sequence["Compared"], lang: str) -> str:
     parts = []
     for row in mixed:
         if row.change is not None and row.low is not None and row.high is not None:
-            kind = _verdict("say_mixed_wins", "say_mixed_loses", "say_mixed_open", row.low, row.high)
+            kind = _verdict(
+                "say_mixed_wins", "say_mixed_loses", "say_mixed_open", row.low, row.high
+            )
             parts.append(fill_sentence(kind, lang, bits=row.bits, change=row.change))
     return "\n".join(parts)
 
@@ -101,7 +103,7 @@ def say_students(students: "pd.DataFrame", lang: str) -> str:
         low, high = float(row["ci_low"]), float(row["ci_high"])
         kind = _verdict("say_way_helps", "say_way_harms", "say_way_open", low, high)
         ends = {"change": row["change"], "low": low, "high": high}
-        parts.append(fill_sentence(kind, lang, way=_capital(str(way)), **ends))
+        parts.append(fill_sentence(kind, lang, way=capitalised(str(way)), **ends))
     logits, longer = (label(f"way_{way}", lang) for way in ("logits", "text_same_time"))
     if {logits, longer} <= set(rows.index):
         paid = float(rows.loc[logits, "ci_high"]) < float(rows.loc[longer, "ci_low"])
@@ -109,9 +111,7 @@ def say_students(students: "pd.DataFrame", lang: str) -> str:
     return "\n".join(parts)
 
 
-def say_same_size(
-    teacher: Sequence["SchemeRow"], student: Sequence["SchemeRow"], lang: str
-) -> str:
+def say_same_size(teacher: Sequence["SchemeRow"], student: Sequence["SchemeRow"], lang: str) -> str:
     """Who predicts best in a file no larger than the student's in bf16."""
     size = max(row.disk for row in student if row.scheme == "bf16")
     pupil = min((r for r in student if r.disk <= size), key=lambda row: row.bits_per_byte)
@@ -132,7 +132,9 @@ def say_edge(served: Mapping[tuple[str, str], "EdgeAnswer"], lang: str) -> str:
     (who, scheme), best = max(served.items(), key=lambda pair: pair[1].tokens_per_second)
     fields = {"who": label(f"way_{who}", lang), "scheme": label(scheme, lang)}
     text = fill_sentence("say_edge", lang, speed=best.tokens_per_second, **fields)
-    schemes = [scheme for who, scheme in served if who == "student" and ("teacher", scheme) in served]
+    schemes = [
+        scheme for who, scheme in served if who == "student" and ("teacher", scheme) in served
+    ]
     ratios = [
         served["student", scheme].tokens_per_second / served["teacher", scheme].tokens_per_second
         for scheme in schemes
@@ -145,8 +147,3 @@ def say_edge(served: Mapping[tuple[str, str], "EdgeAnswer"], lang: str) -> str:
 def _verdict(below: str, above: str, neither: str, low: float, high: float) -> str:
     """The sentence for an interval that lies below zero, above it, or on both sides."""
     return below if high < 0 else above if low > 0 else neither
-
-
-def _capital(text: str) -> str:
-    """Unlike `str.capitalize`, which would write Qlora."""
-    return text[0].upper() + text[1:]

@@ -225,6 +225,4 @@ def say_batching(gain: float, predicted: float, lang: str) -> str:
 def say_paging(paging: "pd.DataFrame", page: int, lang: str) -> str:
     """What share of the cache pages of this size waste, beside one reservation a sequence."""
     waste = paging.set_index("page")["waste"].astype(float)
-    return fill_sentence(
-        "say_paging", lang, page=page, paged=waste[page], reserved=waste.iloc[-1]
-    )
+    return fill_sentence("say_paging", lang, page=page, paged=waste[page], reserved=waste.iloc[-1])

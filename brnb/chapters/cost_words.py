@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from brnb.chapters.costs import PHASES
 from brnb.chapters.planner import WITHIN
 from brnb.report.labels import label
-from brnb.report.sentences import enumerated, fill_sentence
+from brnb.report.sentences import capitalised, enumerated, fill_sentence
 from brnb.theory.decision import pareto_front
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def say_fitting(table: "pd.DataFrame", lang: str) -> str:
         for gpu, fits in counts.items()
     ]
     text = enumerated(parts, lang)
-    return f"{_capital(text)}."
+    return f"{capitalised(text)}."
 
 
 def say_spent(costs: Sequence["RunCost"], lang: str) -> str:
@@ -192,7 +192,7 @@ def say_cost_by_size(sizes: "pd.DataFrame", lang: str) -> str:
             fill_sentence(
                 "say_cost_by_size",
                 lang,
-                method=_capital(label(str(method), lang)),
+                method=capitalised(label(str(method), lang)),
                 larger=last["parameters"] / first["parameters"],
                 dearer=last["usd"] / first["usd"],
                 fits=None if fitting.empty else float(fitting.max()) / 1e9,
@@ -215,8 +215,3 @@ def say_decision(table: "pd.DataFrame", lang: str) -> str:
         rival=rival["strategy"],
         rival_share=rival["best_share"],
     )
-
-
-def _capital(text: str) -> str:
-    """Unlike `str.capitalize`, which would write Qlora."""
-    return text[0].upper() + text[1:]

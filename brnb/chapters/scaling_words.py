@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from brnb.report.labels import label
-from brnb.report.sentences import enumerated, fill_sentence
+from brnb.report.sentences import capitalised, enumerated, fill_sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,7 @@ def say_exponents(exponents: "pd.DataFrame", lang: str) -> str:
         fill_sentence(
             "say_exponents",
             lang,
-            law=_capital(str(row["law"])),
+            law=capitalised(str(row["law"])),
             size=row["for_size"],
             data=row["for_data"],
         )
@@ -137,8 +137,3 @@ def say_seeds(spread: float, wrong: int, lang: str) -> str:
         return label("say_seeds_unknown", lang)
     kind = "say_disordered" if wrong else "say_ordered"
     return fill_sentence(kind, lang, spread=spread, count=wrong)
-
-
-def _capital(text: str) -> str:
-    """Unlike `str.capitalize`, which would lower the other names."""
-    return text[0].upper() + text[1:]

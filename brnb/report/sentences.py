@@ -25,8 +25,9 @@ def fill_sentence(id: str, lang: str, **values: Any) -> str:
     id
         Of a label with fields; their specs say how each number is written. ``{loss:3}`` has three
         decimals, ``{share:1%}`` is a share printed as a percentage with one; ``{speed:3g}`` and
-        ``{share:2g%}`` have three and two significant digits, as a power of ten if tiny or huge; ``+``
-        first prints the sign of a gain too; ``{count}`` prints a number as `format_number` does.
+        ``{share:2g%}`` have three and two significant digits, as a power of ten if tiny or huge;
+        ``+`` first prints the sign of a gain too; ``{count}`` prints a number as `format_number`
+        does.
         After a ``|`` the label has its singular, which is taken where `count` is 1.
     lang
         "pt" or "en".
@@ -52,6 +53,11 @@ def enumerated(names: Sequence[str], lang: str) -> str:
     """Return names as a sentence enumerates them: ``v1, v2 e v3``."""
     *first, last = names
     return f"{', '.join(first)} {_AND[lang]} {last}" if first else last
+
+
+def capitalised(text: str) -> str:
+    """Return a text with a large first letter; the others stay, unlike in `str.capitalize`."""
+    return text[0].upper() + text[1:]
 
 
 class _Writer(string.Formatter):

@@ -49,14 +49,12 @@ def test_equalities_that_hold_and_one_that_does_not():
         f"As 2 igualdades valem até o arredondamento: a maior diferença é 7,1{POWER}⁻¹⁵."
     )
     table.loc[1, "largest_difference"] = 0.25
-    assert words.say_properties(table, "pt").endswith(
-        "não valem: A.3. A maior diferença é 0,25."
-    )
+    assert words.say_properties(table, "pt").endswith("não valem: A.3. A maior diferença é 0,25.")
 
 
 def test_what_masks_show():
     assert words.say_seen({"naive": 200, "window": 89, "bigbird": 123}, "pt").endswith(
-        "uma parte: Janela, 44,5% e BigBird, 61,5%."
+        "uma parte: Janela (44,5%) e BigBird (61,5%)."
     )
 
 
@@ -116,7 +114,9 @@ def test_bounds_of_a_product(by_eigenvalue, said):
 
 
 def test_claims_about_trained_heads():
-    text = words.say_heads([heads(0.787, 32, 1.0, 2.0, 3.0), heads(0.1, 8, 3.0, 2.0, 1.0)], 32, "pt")
+    text = words.say_heads(
+        [heads(0.787, 32, 1.0, 2.0, 3.0), heads(0.1, 8, 3.0, 2.0, 1.0)], 32, "pt"
+    )
     assert "Até 78,7% dos pesos ficam abaixo de 0,01, e nenhuma camada passa dos 80%" in text
     assert "posto de no máximo 32, e d_k = 32" in text
     assert text.endswith("cresce em 1 de 2 camadas.")

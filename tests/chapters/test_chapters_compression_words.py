@@ -35,8 +35,8 @@ def test_schemes_that_cost_nothing_and_the_worst():
 def test_predictions_that_stay():
     rows = [row("nf4", agreement=0.981), row("int4", agreement=0.973), row("fp32", bits=32.0)]
     assert words.say_predictions(rows, "pt") == (
-        "v7: o esquema que mais muda as previsões é int4 em grupos, e mesmo ele prevê o mesmo token "
-        "em 97,3% das vezes."
+        "v7: o esquema que mais muda as previsões é int4 em grupos, e mesmo ele prevê o mesmo "
+        "token em 97,3% das vezes."
     )
 
 
@@ -105,15 +105,17 @@ def test_who_is_best_in_a_file_of_one_size():
     small = [row("q4_k", disk=400_000, score=2.5)]
     assert "o melhor é o professor em GGUF Q4_K, 2,5000" in words.say_same_size(small, pupils, "pt")
     poor = [row("q4_k", disk=400_000, score=2.9)]
-    assert words.say_same_size(poor, pupils, "pt").endswith("o professor em GGUF Q4_K fica em 2,9000.")
+    assert words.say_same_size(poor, pupils, "pt").endswith(
+        "o professor em GGUF Q4_K fica em 2,9000."
+    )
 
 
 def test_files_at_the_edge():
     speeds = {("teacher", "q8_0"): 100.0, ("student", "q8_0"): 250.0, ("teacher", "q4_k"): 123.4}
     served = {key: SimpleNamespace(tokens_per_second=speed) for key, speed in speeds.items()}
     assert words.say_edge(served, "pt") == (
-        "O arquivo mais rápido é o do aluno em GGUF Q8_0, 250 tokens por segundo. No mesmo formato, "
-        "o aluno escreve com 2,5 a 2,5 vezes a velocidade do professor."
+        "O arquivo mais rápido é o do aluno em GGUF Q8_0, 250 tokens por segundo. No mesmo "
+        "formato, o aluno escreve com 2,5 a 2,5 vezes a velocidade do professor."
     )
     served.pop(("student", "q8_0"))
     assert words.say_edge(served, "pt").endswith("professor em GGUF Q4_K, 123 tokens por segundo.")

@@ -134,15 +134,17 @@ def test_caches():
     )
     integers = pd.DataFrame({"loss_change": [0.0, 0.00004, 0.0015, -0.0001, 0.0]})
     assert words.say_integer_cache(integers, "pt") == (
-        f"Em 8 bits a perda muda +4,0{POWER}⁻⁵ nats por token; cortando em 2,5, +0,0015; em 4 bits, "
-        "−0,00010."
+        f"Em 8 bits a perda muda +4,0{POWER}⁻⁵ nats por token; cortando em 2,5, +0,0015; em "
+        "4 bits, −0,00010."
     )
 
 
 def test_links_and_trees():
     links = pd.DataFrame({"link": ["NVLink", "HDR"], "allreduce_seconds": [0.05, 0.98]})
     text = words.say_links(links, 0.55, "pt")
-    assert "leva de 0,05 s (NVLink) a 0,98 s (HDR); em mensagens de 100 kB, a latência é 55%" in text
+    assert (
+        "leva de 0,05 s (NVLink) a 0,98 s (HDR); em mensagens de 100 kB, a latência é 55%" in text
+    )
     trees = pd.DataFrame({
         "ports": [48], "hosts": [27_648], "hosts_published": [13_824], "bisection_tb_s": [691.2],
         "bisection_published": [1382.4],
@@ -177,7 +179,7 @@ def test_points_on_curves_and_off_them(sent, share, said):
 
 
 @pytest.mark.parametrize(("sent", "said"), [
-    (1.5, "envia 1,5 vezes os bytes de quem não o usa, e não 2 vezes, como no texto."),
+    (1.5, "envia 1,5 vezes os bytes de quem não o usa, e não as 2 vezes do texto."),
     (2.0, "envia 2,0 vezes os bytes de quem não o usa, como no texto."),
 ])  # fmt: skip
 def test_a_pipeline_and_zero(sent, said):

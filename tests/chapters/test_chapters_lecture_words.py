@@ -134,6 +134,10 @@ def test_tokens_of_formatting():
         "GPT-4o, Java (pt): 60 tokens formatado e 47 compacto.",
         "GPT-4o, JSON (pt): 60 tokens formatado, 47 compacto e 102 compacto só em ASCII.",
     ]
+    assert words.say_vocabularies("", "pt").startswith("Todos os vocabulários publicados")
+    assert words.say_vocabularies("GPT-4: pip install x", "en") == (
+        "Not installed: GPT-4: pip install x."
+    )
     assert "não está à mão" in words.say_formatting(counts[2:], "pt")
 
 

@@ -111,8 +111,8 @@ def test_a_mixture_that_wins_loses_and_cannot_be_told():
     table = pd.DataFrame([row | {"verdict": verdict} for verdict in verdicts])
     better, worse, open_ = moe_words.say_quality(table, "pt").splitlines()
     assert better == (
-        "Com os mesmos tokens a mistura prevê melhor que a densa de mesmos parâmetros totais: −0,0200 "
-        "bits por byte [−0,0300; −0,0100]."
+        "Com os mesmos tokens a mistura prevê melhor que a densa de mesmos parâmetros totais: "
+        "−0,0200 bits por byte [−0,0300; −0,0100]."
     )
     assert "prevê pior que a densa" in worse
     assert "não se distingue da densa" in open_

@@ -42,12 +42,15 @@ def test_models_and_projects():
         "v6: a computação é 0,0031% do custo.", "70B: a computação é 35% do custo.",
     ]  # fmt: skip
     known = pd.DataFrame({"gpu_years": [1.0, 80.0], "usd_recomputed": [1.0, 2.15e6]})
-    assert words.say_gpt3(known, "en").startswith("GPT-3: 80.0 years of an A100 and US$ 2.15 million")
+    assert words.say_gpt3(known, "en").startswith(
+        "GPT-3: 80.0 years of an A100 and US$ 2.15 million"
+    )
 
 
 def test_tiers_that_differ_and_tiers_that_agree():
     table = pd.DataFrame({
-        "tier": ["A", "A", "B"], "quantity": ["energia", "total", "dias"], "ratio": [9.87, 1.01, 0.5]
+        "tier": ["A", "A", "B"], "quantity": ["energia", "total", "dias"],
+        "ratio": [9.87, 1.01, 0.5],
     })  # fmt: skip
     assert words.say_tiers(table, "pt").splitlines() == [
         "2 de 3 grandezas impressas diferem em mais de 5% do que os seus fatores dão:",
@@ -56,7 +59,9 @@ def test_tiers_that_differ_and_tiers_that_agree():
     assert words.say_tiers(table.iloc[1:2], "pt").startswith("As 1 grandezas impressas conferem")
     energy = pd.DataFrame({"tier": ["A", "B"], "usd_published": [9.9, 1.0],
                            "usd_recomputed": [1.0, 2.0]})  # fmt: skip
-    assert words.say_tier_energy(energy, "pt").endswith("seus fatores: A, 9,9 vezes e B, 0,5 vezes.")
+    assert words.say_tier_energy(energy, "pt").endswith(
+        "seus fatores: A, 9,9 vezes e B, 0,5 vezes."
+    )
     assert words.say_specifications(table.iloc[2:], "pt") == (
         "B, dias: o impresso é 50% da folha de dados."
     )
@@ -81,7 +86,9 @@ def test_roadmaps_within_their_deadline_and_beyond_it():
 
 
 def test_adapters_and_ranks():
-    lora = pd.DataFrame({"rank": [8, 64], "trained_million": [21.0, 167.8], "reduction": [382, 47.9]})
+    lora = pd.DataFrame(
+        {"rank": [8, 64], "trained_million": [21.0, 167.8], "reduction": [382, 47.9]}
+    )
     assert words.say_lora(lora, "pt").startswith(
         "Com r = 64 em todos os mapas treinam-se 167,8 milhões, 48 vezes menos;"
     )
@@ -106,7 +113,8 @@ def test_bits_and_their_price():
 
 def test_recomputing():
     table = pd.DataFrame({
-        "overhead_measured": [42.4, 64.9], "overhead_printed": [18.0] * 2, "overhead_frozen": [50] * 2
+        "overhead_measured": [42.4, 64.9], "overhead_printed": [18.0] * 2,
+        "overhead_frozen": [50] * 2,
     })  # fmt: skip
     assert words.say_checkpointing(table, "pt") == (
         "Medido em uma H200: 42% a 65% de tempo a mais; a C.89 diz 18%, e a conta, 50%."
@@ -116,8 +124,12 @@ def test_recomputing():
     depths = pd.DataFrame({"layers": [16, 80], "overhead_printed": [25, 11.2],
                            "overhead_recomputed": [33.3] * 2})  # fmt: skip
     assert words.say_overhead(depths, "pt") == "Com 80 camadas: 11% impressos, 33% de fato."
-    assert words.say_best_checkpoints(2.0, 4, "pt").endswith("2 vezes os checkpoints: a raiz da C.91.")
-    assert "pede 3,00 vezes os checkpoints, e não a raiz" in words.say_best_checkpoints(3.0, 4, "pt")
+    assert words.say_best_checkpoints(2.0, 4, "pt").endswith(
+        "2 vezes os checkpoints: a raiz da C.91."
+    )
+    assert "pede 3,00 vezes os checkpoints, e não a raiz" in words.say_best_checkpoints(
+        3.0, 4, "pt"
+    )
 
 
 def test_utilities_and_the_most_efficient_run():

@@ -39,8 +39,8 @@ def test_the_optimum_of_the_largest_budget():
         "predicted_loss": [1.8, 1.81, 1.833],
     })  # fmt: skip
     assert words.say_optimum(table, "pt") == (
-        f"Com 1{POWER}²⁶ FLOP as constantes pedem 153 tokens por parâmetro, e as da replicação, 16; "
-        "a C.40 e a C.41 dão 1,0, o que custa 0,033 nats."
+        f"Com 1{POWER}²⁶ FLOP as constantes pedem 153 tokens por parâmetro, e as da replicação, "
+        "16; a C.40 e a C.41 dão 1,0, o que custa 0,033 nats."
     )
 
 
@@ -119,7 +119,9 @@ def test_the_largest_size_inside_and_outside_its_interval():
 
 
 def test_budgets_of_operations():
-    assert words.say_hoffmann(-0.045, "pt").endswith("para o maior deles 4,5% menos do que se mediu.")
+    assert words.say_hoffmann(-0.045, "pt").endswith(
+        "para o maior deles 4,5% menos do que se mediu."
+    )
     assert words.say_hoffmann(0.045, "pt").endswith("4,5% mais do que se mediu.")
     assert "em nenhum par" in words.say_seeds(0.0535, 0, "pt")
     assert "0,0535 nats; em 1 par de um mesmo tamanho" in words.say_seeds(0.0535, 1, "pt")

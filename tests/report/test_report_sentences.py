@@ -5,7 +5,7 @@ import yaml
 
 from brnb import data
 from brnb.report import labels
-from brnb.report.sentences import enumerated, fill_sentence, writer
+from brnb.report.sentences import capitalised, enumerated, fill_sentence, writer
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +37,8 @@ def test_names_are_enumerated():
     assert enumerated(["v1"], "pt") == "v1"
     assert enumerated(["v1", "v2", "v3"], "pt") == "v1, v2 e v3"
     assert enumerated(["v1", "v2"], "en") == "v1 and v2"
+    assert capitalised("QLoRA em é") == "QLoRA em é"
+    assert capitalised("época de GPU") == "Época de GPU"
 
 
 def test_both_languages_of_a_sentence_have_the_same_fields():
