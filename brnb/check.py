@@ -13,13 +13,31 @@ from brnb.parameter_cells import documented
 from brnb.params import ParameterError, Params, nearest, validate
 from brnb.pipeline import Pipeline, defaults, find_root, parameters_cell
 from brnb.receipt import write_atomic
+from brnb.unchanged import hash_sources, is_done, note_done
 
 NOTEBOOK_NAMES = ["display", "get_ipython"]
 
 
 def check(root: Path | None = None) -> list[str]:
-    """Problems of all notebooks and all parameter files, one line each; empty when all is well."""
+    """Problems of all notebooks and all parameter files, one line each; empty when all is well.
+
+    What was well stays well until a file changes: it is not looked at again.
+    """
     root = root or find_root()
+    note, sources = root / "work" / "checked", hash_sources(_checked(root))
+    if is_done(note, sources, []):
+        return []
+    problems = _problems(root)
+    if not problems:
+        note_done(note, sources, [])
+    return problems
+
+
+def _checked(root: Path) -> list[Path]:
+    return [*_notebooks(root), *sorted((root / "params").rglob("*"))]
+
+
+def _problems(root: Path) -> list[str]:
     problems = [line for path in _notebooks(root) for line in check_notebook(path)]
     for folder in sorted(path for path in (root / "params").iterdir() if path.is_dir()):
         try:

@@ -2,10 +2,24 @@
 
 import pytest
 
+from brnb import check as checks
 from brnb.check import check
 
 
 def test_a_sound_project_has_no_problems(project):
+    assert check(project) == []
+
+
+def test_what_was_well_is_looked_at_again_when_a_file_changed(project, monkeypatch):
+    check(project)
+    with monkeypatch.context() as unchanged:
+        unchanged.setattr(checks, "_problems", lambda _: 1 / 0)
+        assert check(project) == []
+    values = project / "params/smoke/first.yaml"
+    whole = values.read_text()
+    values.write_text(whole + "seed: -1\n")
+    assert check(project) == check(project) != []  # problems are told every time
+    values.write_text(whole)
     assert check(project) == []
 
 

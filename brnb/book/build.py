@@ -1,14 +1,10 @@
 """From a profile's executed runs to its book."""
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 
-from brnb import data
 from brnb.book.chapter import Page, chapter_page
 from brnb.book.executed import read_executed
 from brnb.book.exhibits import Catalogue
@@ -17,17 +13,16 @@ from brnb.book.runs import runs_page
 from brnb.book.site import build_site, write_pages
 from brnb.book.words import banner
 from brnb.pipeline import Pipeline
-from brnb.receipt import Receipt, write_atomic
+from brnb.receipt import Receipt
 from brnb.report.labels import run_name
-
-_MADE_BY = ("sphinx", "myst-parser", "sphinx-book-theme", "pydata-sphinx-theme", "latex2mathml")
+from brnb.unchanged import hash_sources, is_done, note_done
 
 
 def build_book(pipeline: Pipeline) -> Path:
     """Build the book of a profile into ``reports/<profile>/book``; return its index.
 
-    The same notebooks and receipts give the same bytes. A book that is made of them already is left
-    as it is.
+    The same notebooks and receipts give the same bytes. A book that is made of them already, and is
+    as it was written, stays.
 
     Raises
     ------
@@ -36,20 +31,20 @@ def build_book(pipeline: Pipeline) -> Path:
     ValueError
         If a notebook cannot be read; names it.
     """
-    notebooks = _executed(pipeline)
-    work, site = pipeline.root / "work" / pipeline.profile / "book", pipeline.reports / "book"
-    lang = str(pipeline.params(next(iter(notebooks)))["lang"])
-    receipts = _receipts(pipeline)
-    _write_all(pipeline, notebooks, Catalogue(pipeline.reports, receipts, lang), work / "pages")
-    files = _files(pipeline, notebooks)
-    warning, note = banner(pipeline.profile, lang), work / "made_of"
-    made_of = _made_of(work / "pages", files, str(warning))
-    if note.is_file() and note.read_text("utf-8") == made_of and (site / "index.html").is_file():
+    notebooks, site = _executed(pipeline), pipeline.reports / "book"
+    work = pipeline.root / "work" / pipeline.profile / "book"
+    states = {status.run: str(status.state) for status in pipeline.status()}
+    sources = _sources(pipeline, notebooks, states)
+    if is_done(work / "made_of", sources, _built(site)):
+        print("book: nothing that it is made of changed: it stays as it is")
         return site / "index.html"
-    note.unlink(missing_ok=True)
+    lang = str(pipeline.params(next(iter(notebooks)))["lang"])
+    catalogue = Catalogue(pipeline.reports, _receipts(pipeline), lang)
+    _write_all(pipeline, notebooks, states, catalogue, work / "pages")
+    files, warning = _files(pipeline, notebooks), banner(pipeline.profile, lang)
     for line in build_site(work / "pages", site, lang, warning, files):
         print(f"book: {line}")
-    write_atomic(note, made_of)
+    note_done(work / "made_of", sources, _built(site))
     return site / "index.html"
 
 
@@ -75,9 +70,12 @@ def _receipts(pipeline: Pipeline) -> dict[str, Receipt]:
 
 
 def _write_all(
-    pipeline: Pipeline, notebooks: Mapping[str, Path], catalogue: Catalogue, folder: Path
+    pipeline: Pipeline,
+    notebooks: Mapping[str, Path],
+    states: Mapping[str, str],
+    catalogue: Catalogue,
+    folder: Path,
 ) -> None:
-    states = {status.run: str(status.state) for status in pipeline.status()}
     chapters = _chapters(pipeline, notebooks, states, catalogue)
     others = [
         index_page(chapters, catalogue),
@@ -122,14 +120,15 @@ def _files(pipeline: Pipeline, notebooks: Mapping[str, Path]) -> dict[str, Path]
     return files
 
 
-def _made_of(pages: Path, files: Mapping[str, Path], banner: str) -> str:
-    """Hash of all that the site depends on: pages, files, the book's code, Sphinx and theme."""
-    made_of = hashlib.sha256(banner.encode())
-    for package in _MADE_BY:
-        made_of.update(metadata.version(package).encode())
-    sources = sorted(path for path in pages.rglob("*") if path.is_file())
-    code = sorted(data.path("book").glob("*.*"))
-    for path in (*sources, *files.values(), *code):
-        made_of.update(hashlib.sha256(path.read_bytes()).digest())
-    made_of.update(json.dumps(list(files)).encode())
-    return made_of.hexdigest()
+def _sources(pipeline: Pipeline, notebooks: Mapping[str, Path], states: Mapping[str, str]) -> str:
+    """Hash of all that the book depends on."""
+    declared = pipeline.root / "params" / "pipeline.yaml"
+    values = [pipeline.params_file(run) for run in pipeline.runs]
+    receipts = [pipeline.folder(run) / "receipt.json" for run in pipeline.runs]
+    linked = _files(pipeline, notebooks)
+    files = [declared, *values, *receipts, *notebooks.values(), *linked.values()]
+    return hash_sources(files, states, list(linked))
+
+
+def _built(site: Path) -> list[Path]:
+    return sorted(site.rglob("*"))

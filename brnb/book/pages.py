@@ -10,7 +10,6 @@ from brnb.book.chapter import Page
 from brnb.book.exhibits import Catalogue, Exhibit, link
 from brnb.book.grid import Column, grid
 from brnb.book.words import word
-from brnb.chapters.claims import tab_reproduces
 from brnb.receipt import Receipt
 from brnb.report.labels import MISSING, format_number, label
 
@@ -62,6 +61,8 @@ def _pair(outcome: Outcome | None, decimals: int, lang: str) -> list[str]:
 
 def results_page(catalogue: Catalogue) -> Page:
     """Published beside reproduced, for readers to filter."""
+    from brnb.chapters.claims import tab_reproduces
+
     lang, title = catalogue.lang, word("results", catalogue.lang)
     page = Page("results", title, [f"# {title}", word("results_text", lang)])
     compared = outcomes(catalogue.home / "tables")

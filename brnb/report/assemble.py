@@ -6,7 +6,9 @@ from pathlib import Path
 
 from brnb.pipeline import Pipeline
 from brnb.report.document import write_document
-from brnb.report.outline import outline
+from brnb.report.export import STYLES
+from brnb.report.outline import listed, outline
+from brnb.unchanged import hash_sources, is_done, note_done
 
 DEMONSTRATION = "smoke"  # the profile whose numbers show how things work, and nothing else
 
@@ -46,11 +48,7 @@ def assemble(pipeline: Pipeline) -> Assembly:
         raise FileNotFoundError(
             f"nothing ran yet in profile {pipeline.profile}: PROFILE={pipeline.profile} make thesis"
         )
-    lang = str(pipeline.params(executed[0])["lang"])
-    chapters = outline(pipeline, lang)
-    document = write_document(
-        folder, lang, chapters, demonstration=pipeline.profile == DEMONSTRATION
-    )
+    document = _document(pipeline, str(pipeline.params(executed[0])["lang"]))
     return Assembly(
         folder=folder.relative_to(pipeline.root),
         tables=len(list((folder / "tables").glob("*.tex"))),
@@ -58,6 +56,29 @@ def assemble(pipeline: Pipeline) -> Assembly:
         numbers=sum(_count_numbers(pipeline.folder(run) / "receipt.json") for run in pipeline.runs),
         document=document.relative_to(pipeline.root),
     )
+
+
+def _document(pipeline: Pipeline, lang: str) -> Path:
+    """Write the document and what it loads, unless they are there of the same sources."""
+    note = pipeline.root / "work" / pipeline.profile / "document"
+    notebooks = [pipeline.notebook(run) for run in pipeline.runs]
+    listing = sorted(listed(pipeline.reports))
+    declared = pipeline.root / "params" / "pipeline.yaml"
+    sources = hash_sources([declared, *notebooks], pipeline.profile, lang, pipeline.runs, listing)
+    document = pipeline.reports / "document.tex"
+    if is_done(note, sources, _written(document)):
+        print("document: nothing that it is made of changed: it stays as it is")
+        return document
+    chapters, small = outline(pipeline, lang), pipeline.profile == DEMONSTRATION
+    write_document(pipeline.reports, lang, chapters, demonstration=small)
+    note_done(note, sources, _written(document))
+    return document
+
+
+def _written(document: Path) -> list[Path]:
+    """What `write_document` writes."""
+    names = ("published.tex", "references.bib", *STYLES)
+    return [document, *(document.with_name(name) for name in names)]
 
 
 def _count_numbers(receipt: Path) -> int:
