@@ -45,8 +45,8 @@ def begins(tokenizer: "PreTrainedTokenizerFast") -> bool:
 def control_tokens(tokenizer: "PreTrainedTokenizerBase") -> list[str]:
     """What no text may spell, because it would be read as a part of the template.
 
-    Also tokens that have no role by name, as Llama 3's ``<|start_header_id|>``: a tokenizer does not
-    count them among its ``all_special_tokens``.
+    Also tokens that have no role by name, as Llama 3's ``<|start_header_id|>``: a tokenizer does
+    not count them among its ``all_special_tokens``.
     """
     added = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
     return sorted(added | set(tokenizer.all_special_tokens))

@@ -117,7 +117,7 @@ def test_no_file_breaks_a_reader(name, readers, tmp_path, tally):
 
 
 CONTROL = ("</s>", "<|user|>", "<|answer|>")
-PIECES = ("</s", ">", "<|", "user|>", "\u202e", "\0", "e\u0301", "{{ 1 }}", "{% raw %}", "\r\n", "🇧🇷")
+PIECES = ("</s", ">", "<|", "user|>", "\u202e", "\0", "e\u0301", "{{ 1 }}", "{% raw %}", "\r\n")
 
 
 @pytest.fixture(scope="module")
@@ -133,9 +133,7 @@ def chat():
     return tokenizer
 
 
-@settings(
-    max_examples=max(EXAMPLES, 50), suppress_health_check=list(HealthCheck), database=None
-)
+@settings(max_examples=max(EXAMPLES, 50), suppress_health_check=list(HealthCheck), database=None)
 @given(st.lists(st.one_of(st.text(max_size=9), st.sampled_from(PIECES + CONTROL))).map("".join))
 def test_a_prompt_is_read_as_text_or_refused(chat, tally, text):
     item = Item("item 7", "qa", text, "", ("x",))
