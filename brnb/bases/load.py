@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from brnb.bases.assembly import assemble_model, freeze, weights_of
-from brnb.bases.reading import OutOfBudget, reading
+from brnb.bases.reading import OutOfBudget, reading_base
 from brnb.bases.shards import Shards
 from brnb.train import parallel
 from brnb.train.device import pick_precision
@@ -67,7 +67,7 @@ def load_base(
     """
     from transformers import AutoTokenizer
 
-    with reading(base):
+    with reading_base(base):
         tokenizer = AutoTokenizer.from_pretrained(base, revision=params.revision, **SAFELY)
     return load_model(base, params, device, spread), tokenizer
 
@@ -87,7 +87,7 @@ def load_model(
         options["quantization_config"] = _nf4(params.double_quantization, dtype)
     world = parallel.join(device)
     try:
-        with reading(base), quiet():
+        with reading_base(base), quiet():
             if (count := max(world.size, parallel.wanted())) > 1:
                 config = AutoConfig.from_pretrained(base, revision=params.revision, **SAFELY)
                 needed = max(world.gather(spread(config, params, device, count)))

@@ -11,7 +11,7 @@ class OutOfBudget(RuntimeError):
 
 
 @contextmanager
-def reading(base: str) -> Iterator[None]:
+def reading_base(base: str) -> Iterator[None]:
     """Say of whatever libraries raise at missing, damaged or foreign files which base it was.
 
     Raises

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 
 PLAIN = """\
@@ -40,3 +40,13 @@ def begins(tokenizer: "PreTrainedTokenizerFast") -> bool:
     """Whether the tokenizer puts its beginning-of-sequence token before a text by itself."""
     begin = tokenizer.bos_token_id
     return begin is not None and tokenizer("a")["input_ids"][:1] == [begin]
+
+
+def control_tokens(tokenizer: "PreTrainedTokenizerBase") -> list[str]:
+    """What no text may spell, because it would be read as a part of the template.
+
+    Also tokens that have no role by name, as Llama 3's ``<|start_header_id|>``: a tokenizer does
+    not count them among its ``all_special_tokens``.
+    """
+    added = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
+    return sorted(added | set(tokenizer.all_special_tokens))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from brnb.bases.reading import reading
+from brnb.bases.reading import reading_base
 from brnb.models.load import load_language_model
 from brnb.tokenizers import Tokenizer, load_tokenizer
 
@@ -123,7 +123,7 @@ def other_model(source: str, window: int) -> Original:
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such file: give the path of a GGUF")
         options, source = {"gguf_file": path.name}, str(path.parent)
-    with reading(str(path) if options else source):
+    with reading_base(str(path) if options else source):
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **options)
         model = AutoModelForCausalLM.from_pretrained(
             source, dtype=torch.float32, trust_remote_code=False, use_safetensors=True, **options

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brnb.bases.template import DATE
+from brnb.bases.template import DATE, control_tokens
 from brnb.extrinsic.testsets import Item
 from brnb.generate.continuous import generate
 from brnb.generate.engine import Batching, Decoding, slot_length
@@ -129,7 +129,7 @@ def encode_prompt(tokenizer: "PreTrainedTokenizerBase", item: Item) -> list[int]
         raise ValueError(
             "the tokenizer has no chat template: use the one that was saved with the adapter"
         )
-    spelt = [token for token in tokenizer.all_special_tokens if token in item.prompt]
+    spelt = [token for token in control_tokens(tokenizer) if token in item.prompt]
     if spelt:
         raise ValueError(
             f"item {item.id!r} spells the special token {spelt[0]!r}, which would not be read as "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brnb.bases.template import DATE
+from brnb.bases.template import DATE, control_tokens
 from brnb.finetune.packing import IGNORE, Example
 from brnb.text.pairs import Pair
 
@@ -67,9 +67,9 @@ def from_pairs(tokenizer: "PreTrainedTokenizerFast", pairs: Iterable[Pair], seq_
         If the template does not write the answer as it is, the supervised tokens do not decode to
         the answer and its end, or none is left; names the pair.
     """
-    chats = Chats()
+    chats, control = Chats(), control_tokens(tokenizer)
     for pair in pairs:
-        if any(token in pair.text for token in tokenizer.all_special_tokens):
+        if any(token in pair.text for token in control):
             chats.special_tokens += 1
             continue
         example = _example(tokenizer, pair, seq_len, chats)

@@ -19,6 +19,13 @@ from faults_environment import ENVIRONMENT, IS_LONG
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from readers import make_readers
+from tokenizers import Tokenizer, pre_tokenizers
+from tokenizers.decoders import ByteLevel
+from tokenizers.models import BPE
+from transformers import PreTrainedTokenizerFast
+
+from brnb.extrinsic.predictions import encode_prompt
+from brnb.extrinsic.testsets import Item
 
 NAMES = [
     "corpus a.jsonl", "corpus a.json.gz", "corpus a.txt", "corpus a.parquet", "pairs", "test set",
@@ -107,6 +114,38 @@ def test_no_file_breaks_a_reader(name, readers, tmp_path, tally):
         assert is_named, said
 
     reads()
+
+
+CONTROL = ("</s>", "<|user|>", "<|answer|>")
+PIECES = ("</s", ">", "<|", "user|>", "\u202e", "\0", "e\u0301", "{{ 1 }}", "{% raw %}", "\r\n")
+
+
+@pytest.fixture(scope="module")
+def chat():
+    """A tokenizer of bytes, two of whose control tokens have no role by name, as Llama 3's."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    made = Tokenizer(BPE(dict(zip(letters, range(256), strict=True)), []))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = ByteLevel()
+    made.add_special_tokens(list(CONTROL))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, eos_token="</s>")
+    tokenizer.chat_template = "<|user|>{{ messages[0]['content'] }}<|answer|>"
+    return tokenizer
+
+
+@settings(max_examples=max(EXAMPLES, 50), suppress_health_check=list(HealthCheck), database=None)
+@given(st.lists(st.one_of(st.text(max_size=9), st.sampled_from(PIECES + CONTROL))).map("".join))
+def test_a_prompt_is_read_as_text_or_refused(chat, tally, text):
+    item = Item("item 7", "qa", text, "", ("x",))
+    try:
+        ids = encode_prompt(chat, item)
+    except ValueError as error:
+        is_safe = any(token in text for token in CONTROL) and "'item 7' spells" in str(error)
+    else:
+        is_safe = [i for i in ids if i > 255] == chat.convert_tokens_to_ids(list(CONTROL[1:]))
+        is_safe = is_safe and chat.decode(ids) == f"<|user|>{text}<|answer|>"
+    tally("fuzz prompts", lost=not is_safe)
+    assert is_safe
 
 
 MEASURE = """
