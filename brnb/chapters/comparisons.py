@@ -65,7 +65,7 @@ def tab_external_benchmarks(
     """
     return frame(
         [
-            {"task": task.name, "model": name, "n": len(task.choices)}
+            {"task": task.name, "model": name, "n": len(task.items)}
             | _percent("acc_percent", marks[system][task.name].acc)
             | {"acc_norm_percent": 100 * marks[system][task.name].acc_norm.value}
             | {"chance_percent": 100 * task.chance}

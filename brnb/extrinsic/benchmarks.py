@@ -32,7 +32,7 @@ _JINJA = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class HarnessItem:
     """A context, the options that may continue it, and the index of the right one."""
 
     context: str
@@ -42,16 +42,16 @@ class Choice:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A task: its name, its documents as choices, and what stands between context and option."""
+    """A task: its name, its documents as items, and what stands between context and option."""
 
     name: str
-    choices: tuple[Choice, ...]
+    items: tuple[HarnessItem, ...]
     delimiter: str = " "
 
     @property
     def chance(self) -> float:
         """Share that choosing blindly gets right."""
-        return sum(1 / len(one.options) for one in self.choices) / len(self.choices)
+        return sum(1 / len(one.options) for one in self.items) / len(self.items)
 
 
 @dataclass(frozen=True)
@@ -70,16 +70,16 @@ def task_files(source: str) -> list[Path]:
     return [path, _documents(path, _read(path))]
 
 
-def read_benchmarks(sources: Iterable[str]) -> list[Benchmark]:
-    """Read tasks, each as `read_benchmark` does; raises ValueError if two have one name."""
-    tasks = [read_benchmark(source) for source in sources]
+def read_harness_tasks(sources: Iterable[str]) -> list[Benchmark]:
+    """Read tasks, each as `read_harness_task` does; raises ValueError if two have one name."""
+    tasks = [read_harness_task(source) for source in sources]
     names = [task.name for task in tasks]
     if repeated := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"benchmarks: {', '.join(sorted(repeated))}: one name for several tasks")
     return tasks
 
 
-def read_benchmark(source: str) -> Benchmark:
+def read_harness_task(source: str) -> Benchmark:
     """Read a task.
 
     Parameters
@@ -104,19 +104,19 @@ def read_benchmark(source: str) -> Benchmark:
 def _read_task(path: Path) -> Benchmark:
     task = _read(path)
     documents = _documents(path, task)
-    choices = []
+    items = []
     for line, row in rows_of(documents):
         if isinstance(row, Malformed):
             raise ValueError(f"{documents}:{line}: {row.reason}")
         try:
-            choices.append(_choice(task, row))
+            items.append(_item(task, row))
         except (TemplateError, ValueError, SyntaxError, TypeError, LookupError) as error:
             raise ValueError(
                 f"{documents}:{line}: does not fit the templates of {path.name} ({error})"
             ) from None
-    if not choices:
+    if not items:
         raise ValueError(f"{documents}: no documents; export the split that {path.name} names")
-    return Benchmark(str(task["task"]), tuple(choices), task.get("target_delimiter", " "))
+    return Benchmark(str(task["task"]), tuple(items), task.get("target_delimiter", " "))
 
 
 def _read(path: Path) -> Mapping[str, Any]:
@@ -150,7 +150,7 @@ def _documents(path: Path, task: Mapping[str, Any]) -> Path:
     return documents
 
 
-def _choice(task: Mapping[str, Any], row: Mapping[str, Any]) -> Choice:
+def _item(task: Mapping[str, Any], row: Mapping[str, Any]) -> HarnessItem:
     """A document through the task's templates."""
     options = _value(task["doc_to_choice"], row)
     options = ast.literal_eval(options) if isinstance(options, str) else options
@@ -164,7 +164,7 @@ def _choice(task: Mapping[str, Any], row: Mapping[str, Any]) -> Choice:
         right = int(target)
     if not 0 <= right < len(options):
         raise ValueError(f"the right option is number {right} of {len(options)}")
-    return Choice(str(_value(task["doc_to_text"], row)), options, right)
+    return HarnessItem(str(_value(task["doc_to_text"], row)), options, right)
 
 
 def _value(template: Any, row: Mapping[str, Any]) -> Any:
@@ -191,15 +191,15 @@ def mark_benchmark(
     batch
         Options scored at once.
     """
-    texts = [(one.context, task.delimiter + text) for one in task.choices for text in one.options]
+    texts = [(one.context, task.delimiter + text) for one in task.items for text in one.options]
     nats, start, hits = option_nats(model, tokenizer, texts, batch), 0, [0, 0]
-    for one in task.choices:
+    for one in task.items:
         costs = nats[start : start + len(one.options)]
         a_character = [cost / len(text) for cost, text in zip(costs, one.options, strict=True)]
         hits[0] += _least(costs) == one.right
         hits[1] += _least(a_character) == one.right
         start += len(costs)
-    return BenchmarkMarks(*(Rate(count, len(task.choices)) for count in hits))
+    return BenchmarkMarks(*(Rate(count, len(task.items)) for count in hits))
 
 
 def _least(values: Sequence[float]) -> int:

@@ -12,7 +12,7 @@ from brnb.bases import template
 from brnb.bases.load import DTYPES, load_base
 from brnb.bases.locate import locate
 from brnb.evaluate.statistics import Rate
-from brnb.extrinsic.benchmarks import BenchmarkMarks, mark_benchmark, read_benchmarks
+from brnb.extrinsic.benchmarks import BenchmarkMarks, mark_benchmark, read_harness_tasks
 from brnb.extrinsic.flips import Tokens, by_transformers, flips, one_at_a_time, spread
 from brnb.extrinsic.judge import Verdicts, judge_both_orders
 from brnb.extrinsic.language_tasks import read_opinions
@@ -154,7 +154,7 @@ def ask_model(
         felt=choose(model, tokenizer, read_opinions()),
         external={
             task.name: mark_benchmark(model, tokenizer, task)
-            for task in read_benchmarks(p.benchmarks)
+            for task in read_harness_tasks(p.benchmarks)
         },
     )
 

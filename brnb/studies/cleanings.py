@@ -13,6 +13,7 @@ from brnb.evaluate.records import Record
 from brnb.models.load import load_language_model
 from brnb.text.finished import CLEANINGS
 from brnb.tokenizers import load_tokenizer
+from brnb.train.device import pick_device
 from brnb.train.rows import HeldOutChoice, load_result_text
 
 
@@ -73,7 +74,8 @@ def read_both_cleanings(
         first: DocumentNats | None = None
         for record, folder in runs:
             window = record.params["seq_len"]
-            documents = by_document(load_language_model(folder), text.row, window, end)
+            model = load_language_model(folder).to(pick_device("auto"))
+            documents = by_document(model, text.row, window, end)
             readings.append(_reading(record, cleaning, documents, first, resamples, seed))
             first = first or documents
     return readings

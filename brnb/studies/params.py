@@ -24,7 +24,7 @@ class AblationParams(ModernParams):
     unseen: Annotated[str, Field(min_length=1)] = Field(
         description="text of registers that the corpus does not have; sample, or as the corpus"
     )
-    unseen_documents: Positive = Field(description="of it, drawn")
+    unseen_documents: Annotated[int, Field(ge=2)] = Field(description="of it, drawn")
 
     @property
     def recipe(self) -> ModernParams:

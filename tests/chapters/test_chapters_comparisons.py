@@ -6,7 +6,7 @@ import pytest
 from brnb.chapters import comparisons
 from brnb.evaluate.hypotheses import Evidence
 from brnb.evaluate.statistics import Rate
-from brnb.extrinsic.benchmarks import Benchmark, BenchmarkMarks, Choice
+from brnb.extrinsic.benchmarks import Benchmark, BenchmarkMarks, HarnessItem
 from brnb.report.tables import display
 
 
@@ -23,7 +23,7 @@ def test_benchmarks_have_a_row_a_model():
 
 
 def test_external_benchmarks_have_a_row_a_task_and_model_beside_chance():
-    task = Benchmark("arc", tuple(Choice("c", ("a", "b", "d", "e"), 0) for _ in range(20)))
+    task = Benchmark("arc", tuple(HarnessItem("c", ("a", "b", "d", "e"), 0) for _ in range(20)))
     marks = {name: {"arc": BenchmarkMarks(Rate(15, 20), Rate(10, 20))} for name in ("x", "y")}
     frame = comparisons.tab_external_benchmarks(marks, [task], {"x": "one", "y": "two"})
     assert frame["model"].tolist() == ["one", "two"]

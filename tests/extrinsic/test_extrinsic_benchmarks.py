@@ -7,10 +7,10 @@ import pytest
 from brnb.extrinsic import benchmarks, harness
 from brnb.extrinsic.benchmarks import (
     Benchmark,
-    Choice,
+    HarnessItem,
     mark_benchmark,
-    read_benchmark,
-    read_benchmarks,
+    read_harness_task,
+    read_harness_tasks,
     task_files,
 )
 from brnb.extrinsic.probes import read_probes
@@ -39,11 +39,11 @@ def write(tmp_path):
     return write
 
 
-CAPITAL = Choice("Pergunta: Qual é a capital do Brasil?\nResposta:", ("Rio", "Brasília"), 1)
+CAPITAL = HarnessItem("Pergunta: Qual é a capital do Brasil?\nResposta:", ("Rio", "Brasília"), 1)
 
 
 def test_templates_are_rendered_as_the_harness_does(write):
-    task = read_benchmark(write())
+    task = read_harness_task(write())
     assert task == Benchmark("arc", (CAPITAL,))
     assert task.chance == 0.5
 
@@ -53,35 +53,35 @@ def test_templates_are_rendered_as_the_harness_does(write):
     {"doc_to_choice": "{{['Rio', 'Brasília']}}", "doc_to_target": "Brasília"},
 ])  # fmt: skip
 def test_options_and_target_in_every_form_of_the_task_guide(write, changes):
-    assert read_benchmark(write(**changes)).choices == (CAPITAL,)
+    assert read_harness_task(write(**changes)).items == (CAPITAL,)
 
 
 def test_a_column_is_named_without_braces_and_the_delimiter_is_the_tasks(write):
     row = {"inicio": "Nós", "fins": ["vamos", "vai"], "certa": 0}
     columns = {"doc_to_text": "inicio", "doc_to_choice": "fins", "doc_to_target": "certa"}
-    task = read_benchmark(write([row], **columns, target_delimiter=""))
-    assert task == Benchmark("arc", (Choice("Nós", ("vamos", "vai"), 0),), "")
+    task = read_harness_task(write([row], **columns, target_delimiter=""))
+    assert task == Benchmark("arc", (HarnessItem("Nós", ("vamos", "vai"), 0),), "")
 
 
 def test_tasks_that_we_write_for_the_harness_are_read_back(tmp_path):
     questions = read_probes()[:7]
     harness.write_tasks(tmp_path, [], questions, 8)
-    task = read_benchmark(str(tmp_path / "brnb_probes.yaml"))
+    task = read_harness_task(str(tmp_path / "brnb_probes.yaml"))
     told = [(f"{q.prompt}", q.options, q.right) for q in questions]
-    assert [(one.context, one.options, one.right) for one in task.choices] == told
+    assert [(one.context, one.options, one.right) for one in task.items] == told
 
 
 def test_the_embedded_task_is_told_by_agreement_alone():
-    task = read_benchmark("sample")
-    assert (task.name, len(task.choices), task.chance) == ("concordancia", 20, 0.5)
-    assert {one.right for one in task.choices} == {0}
-    assert all(len({*one.options}) == 2 for one in task.choices)
+    task = read_harness_task("sample")
+    assert (task.name, len(task.items), task.chance) == ("concordancia", 20, 0.5)
+    assert {one.right for one in task.items} == {0}
+    assert all(len({*one.options}) == 2 for one in task.items)
     assert task_files("sample") == []
 
 
 def test_acc_is_of_the_sum_and_acc_norm_a_character(monkeypatch):
     options = ("sim", "certamente"), ("a", "bb")
-    task = Benchmark("t", tuple(Choice("c", pair, 1) for pair in options))
+    task = Benchmark("t", tuple(HarnessItem("c", pair, 1) for pair in options))
     nats = {" sim": 3.0, " certamente": 5.0, " a": 1.0, " bb": 3.0}
     said = lambda model, tokenizer, texts, batch: [nats[text] for _, text in texts]  # noqa: E731
     monkeypatch.setattr(benchmarks, "option_nats", said)
@@ -102,7 +102,7 @@ def test_acc_is_of_the_sum_and_acc_norm_a_character(monkeypatch):
 ])  # fmt: skip
 def test_what_would_ask_something_else_is_refused(write, changes, said):
     with pytest.raises(ValueError, match=said):
-        read_benchmark(write(**changes))
+        read_harness_task(write(**changes))
 
 
 def test_missing_and_empty_files_are_named(write, tmp_path):
@@ -110,13 +110,16 @@ def test_missing_and_empty_files_are_named(write, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"other\.jsonl: no such file; arc\.yaml names it"):
         task_files(task)
     with pytest.raises(ValueError, match=r"data\.jsonl: no documents"):
-        read_benchmark(write(rows=[]))
+        read_harness_task(write(rows=[]))
     (tmp_path / "arc.yaml").write_text("doc_to_text: !function utils.text\n")
     with pytest.raises(ValueError, match="function"):
-        read_benchmark(str(tmp_path / "arc.yaml"))
+        read_harness_task(str(tmp_path / "arc.yaml"))
 
 
 def test_two_tasks_of_one_name_are_refused(write):
     with pytest.raises(ValueError, match="concordancia: one name for several tasks"):
-        read_benchmarks(["sample", "sample"])
-    assert [task.name for task in read_benchmarks(["sample", write()])] == ["concordancia", "arc"]
+        read_harness_tasks(["sample", "sample"])
+    assert [task.name for task in read_harness_tasks(["sample", write()])] == [
+        "concordancia",
+        "arc",
+    ]

@@ -36,7 +36,11 @@ def corpora(tmp_path):
         line = json.dumps({"doc_id": "a", "title": "", "text": text})
         (folder / cleaning / "train.jsonl").write_text(f"{line}\n")
     (folder / "report.json").touch()
-    fields = dict.fromkeys(Receipt.model_fields, {}) | {"unclean": [], "unread": [], "seal": None}
+    fields = {name: {} for name in Receipt.model_fields} | {
+        "unclean": [],
+        "unread": [],
+        "seal": None,
+    }
     fields |= {"run": "corpus", "notebook": "02_corpus", "profile": "smoke", "state": "done"}
     fields |= {"fingerprint": "", "seed": 1, "started": "", "seconds": 1.0, "params": RULES}
     write_receipt(folder / "receipt.json", Receipt(**fields))
