@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from brnb.chapters.costs import PHASES
 from brnb.chapters.planner import WITHIN
 from brnb.report.labels import label
+from brnb.report.quantities import format_quantity
 from brnb.report.sentences import capitalised, enumerated, fill_sentence
 from brnb.theory.decision import pareto_front
 
@@ -150,6 +151,18 @@ def say_plans(planned: "pd.DataFrame", lang: str) -> str:
             )
         )
     return " ".join(text)
+
+
+def say_plan(planned: "pd.DataFrame", lang: str) -> str:
+    """What the first of some planned trainings takes: time, money, and memory of a GPU."""
+    row = planned.iloc[0]
+    money = label("say_plan_unpriced", lang)
+    if row["usd"] is not None:
+        money = fill_sentence("say_plan_usd", lang, usd=float(row["usd"]))
+    fits = label("say_plan_fits" if row["fits"] else "say_plan_too_large", lang)
+    hours = format_quantity(float(row["hours"]), "hours", lang)
+    numbers = {"hours": hours, "tokens": float(row["tokens_million"]), "gb": float(row["gb"])}
+    return fill_sentence("say_plan", lang, gpu=row["gpu"], money=money, fits=fits, **numbers)
 
 
 def say_errors(errors: "pd.DataFrame", predicted: "pd.DataFrame", lang: str) -> str:

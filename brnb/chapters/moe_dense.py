@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brnb.latency.items import BENCHMARKS
-from brnb.report.figures import figure
+from brnb.report.figures import MARKERS, figure
 from brnb.report.labels import find_label, label
 from brnb.report.tables import frame
 from brnb.thesis import load
@@ -112,8 +112,11 @@ def fig_moe_throughput(summary: "pd.DataFrame", lang: str) -> "Figure":
 
 
 def fig_moe_latency(summary: "pd.DataFrame", lang: str) -> "Figure":
-    """Latency by model and benchmark, and the two ranges that the document prints, as bands."""
-    fig = _bars(summary, "latency_s", label("latency_s", lang), lang)
+    """Latency by model and benchmark, and the two ranges that the document prints, as bands.
+
+    Marks, not bars: on a logarithmic axis the length of a bar means nothing.
+    """
+    fig = _bars(summary, "latency_s", label("latency_s", lang), lang, marks=True)
     axis = fig.axes[0]
     for family, color in FAMILIES.items():
         low, high = (float(text) for text in load("moe", "figures", "latency", family))
@@ -138,8 +141,10 @@ def fig_moe_efficiency(summary: "pd.DataFrame", lang: str) -> "Figure":
     return fig
 
 
-def _bars(summary: "pd.DataFrame", column: str, title: str, lang: str) -> "Figure":
-    """A bar a model, grouped by benchmark, coloured by family, hatched by model."""
+def _bars(
+    summary: "pd.DataFrame", column: str, title: str, lang: str, marks: bool = False
+) -> "Figure":
+    """A bar a model, or a mark, grouped by benchmark, coloured by family, hatched by model."""
     benchmarks = [name for name in BENCHMARKS if (summary["benchmark"] == name).any()]
     models = list(dict.fromkeys(summary["model"]))
     fig, axis = figure(3.0)
@@ -153,9 +158,13 @@ def _bars(summary: "pd.DataFrame", column: str, title: str, lang: str) -> "Figur
             low, high = (rows[f"{column}_{end}"].to_numpy(float) for end in ("low", "high"))
             ends = [values - low, high - values]
         shade = 0.45 + 0.55 * (1 - place / len(models))
-        look = {"color": FAMILIES[rows["family"].iloc[0]], "alpha": shade}
-        look |= {"hatch": HATCHES[place % len(HATCHES)], "edgecolor": "white", "ecolor": "black"}
         name = find_label(model, lang) or model
+        look = {"color": FAMILIES[rows["family"].iloc[0]], "alpha": shade}
+        if marks:
+            shape = {"fmt": MARKERS[place], "markersize": 6, "capsize": 2}
+            axis.errorbar(at, values, ends, label=name, **look, **shape)
+            continue
+        look |= {"hatch": HATCHES[place % len(HATCHES)], "edgecolor": "white", "ecolor": "black"}
         axis.bar(at, values, 0.9 * width, yerr=ends, capsize=1.5, label=name, **look)
     axis.set_xticks(range(len(benchmarks)), [_name(name, lang) for name in benchmarks])
     axis.set_ylabel(title)

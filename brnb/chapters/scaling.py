@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from brnb.report.figures import figure
 from brnb.report.labels import label
+from brnb.report.log_axis import log_axis, power_of_ten
 from brnb.report.tables import frame
 from brnb.thesis import load
 
@@ -109,7 +110,7 @@ def fig_scaling_law(
     losses = [t.loss for t in trained]
     look = {"markerfacecolor": "none", "color": "black", "markersize": 5}
     axis.plot(sizes, losses, "o", label=label("trainings", lang), **look)
-    axis.set_xscale("log")
+    log_axis(axis.xaxis, lang)
     _few_ticks(axis)
     axis.set_xlabel(label("non_embedding", lang))
     axis.set_ylabel(label("loss_nats", lang))
@@ -209,7 +210,8 @@ def fig_isoflop(trained: Sequence["Budgeted"], fit: "HoffmannFit", lang: str) ->
         group = [one for one in trained if one.budget == budget]
         sizes = [one.parameters for one in group]
         losses = [one.loss for one in group]
-        axis.plot(sizes, losses, "o", color=color, markersize=4, label=f"{budget:.0e} FLOP")
+        name = f"{power_of_ten(float(f'{budget:.0e}'), lang)} FLOP"
+        axis.plot(sizes, losses, "o", color=color, markersize=4, label=name)
         if budget in curves:
             grid = np.geomspace(min(sizes), max(sizes), 60)
             axis.plot(grid, curves[budget].loss(grid), color=color, linewidth=1)

@@ -96,7 +96,7 @@ def _written(ticks: Sequence[float], lang: str) -> list[str]:
     """Labels of one form: plain numbers, or powers of ten where one is very large or small."""
     if all(_PLAIN[0] <= tick <= _PLAIN[1] for tick in ticks):
         return [_plain(tick, lang) for tick in ticks]
-    return [_power(tick, lang) for tick in ticks]
+    return [power_of_ten(tick, lang) for tick in ticks]
 
 
 def _plain(number: float, lang: str) -> str:
@@ -104,8 +104,9 @@ def _plain(number: float, lang: str) -> str:
     return format_number(int(short) if short.is_integer() else short, lang)
 
 
-def _power(tick: float, lang: str) -> str:
-    mantissa, power = f"{tick:.3e}".split("e")
+def power_of_ten(number: float, lang: str) -> str:
+    r"""Write a number as mathematical text: ``$5\times10^{11}$``, ``$10^{9}$``."""
+    mantissa, power = f"{number:.3e}".split("e")
     digits = _plain(float(mantissa), lang).replace(",", "{,}")
     times = "" if digits == "1" else rf"{digits}\times"
     return rf"${times}10^{{{int(power)}}}$"

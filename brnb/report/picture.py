@@ -28,6 +28,9 @@ class Picture:
     figure: "Figure"
     alt: str
 
+    def __repr__(self) -> str:
+        return self.alt
+
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         png = io.BytesIO()
         self.figure.savefig(png, format="png", dpi=100, metadata={"Software": None})

@@ -70,6 +70,9 @@ class Table:
     bold: frozenset[tuple[int, int]]
     note: str | None = None
 
+    def __repr__(self) -> str:
+        return self.caption or self.id
+
     def latex(self) -> str:
         """Return a booktabs table; see `brnb.report.tabular`."""
         return tabular(

@@ -36,6 +36,15 @@ def test_a_notebook_shows_the_figure_with_its_words(drawn):
     data, metadata = InteractiveShell.instance().display_formatter.format(Picture(drawn, "Curva."))
     assert data["image/png"].startswith("iVBOR")  # a PNG in base64
     assert metadata["image/png"]["alt"] == "Curva."
+    assert data["text/plain"] == "Curva."  # words, where no picture can be shown
+
+
+def test_powers_of_ten_are_no_categories(tmp_path):
+    fig, axis = figure(2.0)
+    axis.set_xlabel("FLOP")
+    axis.set_xticks([1, 2], [r"$5\times10^{11}$", "$10^{12}$"])
+    assert "times" not in alternative_text(fig, "fig-v1-loss", "pt")
+    plt.close(fig)
 
 
 def test_a_note_stands_above_the_panels_and_takes_nothing_from_them(drawn, tmp_path):
