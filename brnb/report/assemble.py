@@ -27,7 +27,7 @@ class Assembly:
         return "\n".join(
             [
                 f"tables    {self.folder / 'tables'} ({self.tables}, as .tex and .csv)",
-                f"figures   {self.folder / 'figures'} ({self.figures}, as .pdf and .png)",
+                f"figures   {self.folder / 'figures'} ({self.figures}, as .pdf, .png and .csv)",
                 f"numbers   {self.folder / 'numbers.tex'} ({self.numbers})",
                 f"document  {self.document} (make pdf)",
             ]

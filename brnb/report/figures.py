@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brnb import data
+from brnb.report.figure_data import figure_csv
 from brnb.report.stamp import PENDING
 from brnb.report.tables import check_id
 
@@ -80,17 +81,19 @@ def look(run: str) -> dict[str, str]:
 def write_figure(
     folder: Path, id: str, figure: "Figure", lang: str, note: str | None = None
 ) -> list[Path]:
-    """Write ``<id>.pdf`` (vector, fonts embedded) and ``<id>.png`` (200 dpi).
+    """Write ``<id>.pdf`` (vector, fonts embedded), ``<id>.png`` (200 dpi) and ``<id>.csv``.
+
+    The CSV holds what is drawn, as `brnb.report.figure_data` reads it off.
 
     A `note` stands small above the figure: what a reader must know wherever he meets it.
 
-    Tick labels get the language's decimal separator. Neither file carries a date or a version, so
-    an unchanged figure is an unchanged file.
+    Tick labels get the language's decimal separator. No file carries a date or a version, so an
+    unchanged figure is an unchanged file.
 
     Returns
     -------
     list of Path
-        The PDF file, then the PNG file.
+        The PDF, the PNG and the CSV file.
     """
     check_id(id)
     if lang == "pt":
@@ -103,7 +106,9 @@ def write_figure(
         made_by = {"Creator": "brnb", "Producer": "matplotlib", "Subject": PENDING}
         figure.savefig(pdf, metadata={"CreationDate": None} | made_by)
         figure.savefig(png, dpi=200, metadata={"Software": None})
-    return [pdf, png]
+        rows = folder / f"{id}.csv"
+        rows.write_text(figure_csv(figure), "utf-8")
+    return [pdf, png, rows]
 
 
 def _write_above(figure: "Figure", note: str) -> None:

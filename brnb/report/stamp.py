@@ -22,7 +22,7 @@ def stamp(folder: Path, run: str, fingerprint: str) -> None:
         As the receipt will have them.
     """
     line = f"brnb receipt: {run} {fingerprint}"
-    for pattern, sign in (("tables/*.tex", "%"), ("tables/*.csv", "#")):
+    for pattern, sign in (("tables/*.tex", "%"), ("tables/*.csv", "#"), ("figures/*.csv", "#")):
         for path in sorted(folder.glob(pattern)):
             path.write_bytes(f"{sign} {line}\n".encode() + path.read_bytes())
     for path in sorted(folder.glob("figures/*.pdf")):

@@ -81,6 +81,7 @@ def test_tables_and_figures_have_number_caption_words_and_origin(pages):
     for link in (
         "#cell-2",
         "files/tables/tab-v1.csv",
+        "files/figures/fig-v1-loss.csv",
         "files/receipts/v1.json",
         "runs.html#run-v1",
     ):

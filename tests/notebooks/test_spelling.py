@@ -1,4 +1,4 @@
-"""Portuguese that readers meet is spelled as Brazil's dictionary has it: prose, labels, the book."""
+"""Portuguese that readers meet is spelled as Brazil's dictionary has it: prose and labels."""
 
 import json
 import os

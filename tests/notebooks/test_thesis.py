@@ -37,6 +37,9 @@ def test_every_artefact_is_rendered_twice(thesis):
     assert figures >= {"fig-cleaning", "fig-document-lengths", "fig-fragmentation", "fig-v1-loss"}
     assert tables == {p.stem for p in (reports / "tables").glob("*.csv")}
     assert figures == {p.stem for p in (reports / "figures").glob("*.png")}
+    drawn = {p.stem: p.read_text("utf-8") for p in (reports / "figures").glob("*.csv")}
+    assert figures == drawn.keys()
+    assert {id for id, text in drawn.items() if text.count("\n") < 3} == set()  # stamp, head, rows
 
 
 def test_nothing_runs_again_when_nothing_changed(thesis):

@@ -42,14 +42,14 @@ def draw_in_new_process(folder, hash_seed):
 
 def test_two_processes_write_the_same_bytes(tmp_path):
     first = draw_in_new_process(tmp_path / "a", "1")
-    assert set(first) == {"fig-x.pdf", "fig-x.png"}
+    assert set(first) == {"fig-x.pdf", "fig-x.png", "fig-x.csv"}
     assert draw_in_new_process(tmp_path / "b", "2") == first
 
 
 def test_pdf_has_the_text_width_embedded_fonts_and_no_date(tmp_path, drawn):
     fig, axes = drawn(3)
     axes.set_title("ação")
-    pdf, png = figures.write_figure(tmp_path, "fig-x", fig, "pt")
+    pdf, png, _ = figures.write_figure(tmp_path, "fig-x", fig, "pt")
     data = pdf.read_bytes()
     assert b"CreationDate" not in data
     assert b"/FontFile2" in data  # TrueType, whole glyph outlines; Type 3 is what journals refuse

@@ -30,7 +30,8 @@ def test_a_stamp_can_be_read_from_every_kind_of_file(tmp_path):
     assert read_stamp(tmp_path / "tables/tab-x.tex") is None
     sizes = (tmp_path / "figures/fig-x.pdf").stat().st_size
     stamp(tmp_path, RUN, "0123456789abcdef")
-    for name in ("tables/tab-x.tex", "tables/tab-x.csv", "figures/fig-x.pdf"):
+    names = ("tables/tab-x.tex", "tables/tab-x.csv", "figures/fig-x.pdf", "figures/fig-x.csv")
+    for name in names:
         assert read_stamp(tmp_path / name) == (RUN, "0123456789abcdef")
     assert (tmp_path / "figures/fig-x.pdf").stat().st_size == sizes
     lines = (tmp_path / "tables/tab-x.csv").read_text().splitlines()

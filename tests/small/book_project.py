@@ -76,7 +76,7 @@ def _finish(pipeline: Pipeline, run: str, seconds: int) -> None:
     home = pipeline.reports
     write_table(home / "tables", f"tab-{run}", FRAME, lang="pt", caption="Uma <tabela>")
     (home / "figures").mkdir(exist_ok=True)
-    for suffix in ("png", "pdf"):
+    for suffix in ("png", "pdf", "csv"):
         (home / f"figures/fig-{run}-loss.{suffix}").write_bytes(b"figure")
     paths = [home / f"tables/tab-{run}.csv", home / f"figures/fig-{run}-loss.png"]
     used = {"device": "cuda", "tokens": 2000, "tokens_per_second": 9.5, "peak_gpu_memory": 3e9}
