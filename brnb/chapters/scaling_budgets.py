@@ -12,7 +12,7 @@ from brnb.theory.allocation import (
     PHASES,
     Aim,
     best_allocation,
-    best_schedule,
+    best_sequence,
     marginal_gain,
     pays_off,
     phase,
@@ -158,7 +158,7 @@ def tab_schedule(units: int, discounts: Sequence[float]) -> "pd.DataFrame":
     gains = [2.6 - float(law.best_loss(1e22 * unit)) for unit in range(1, units + 1)]
     rows = []
     for discount in discounts:
-        best = best_schedule(gains, units, discount)
+        best = best_sequence(gains, units, discount)
         spent = " + ".join(map(str, best.spent))
         rows.append({"discount": discount, "spent": spent, "value": best.value})
     return frame(rows)

@@ -98,7 +98,7 @@ class TrainingSequence(NamedTuple):
     spent: tuple[int, ...]
 
 
-def best_schedule(gains: Sequence[float], budget: int, discount: float) -> TrainingSequence:
+def best_sequence(gains: Sequence[float], budget: int, discount: float) -> TrainingSequence:
     """V(C) = max over c of gain(c) + delta V(C - c), by dynamic programming (Eq. C.48).
 
     Parameters

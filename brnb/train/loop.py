@@ -19,7 +19,7 @@ from brnb.train.checkpoint import Checkpoint, random_state, set_random_state
 from brnb.train.device import Stopwatch, peak_memory, pick_device, pick_precision
 from brnb.train.gradients import Gradients
 from brnb.train.history import History
-from brnb.train.optimizer import make_optimizer, schedule
+from brnb.train.optimizer import learning_rate_share, make_optimizer
 from brnb.train.progress import require_finite, save_is_due, token_bar
 from brnb.train.swap import FastParts
 
@@ -156,7 +156,7 @@ class Training:
         batch = self.data.batch(self.step)
         if batch.fresh:
             self.state = None
-        share = schedule(self.step, self.params)
+        share = learning_rate_share(self.step, self.params)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * share
         loss, self.state = self.gradients(batch, self.state)
@@ -180,7 +180,8 @@ class Training:
                 "step": self.step,
                 "tokens": self.history.tokens,
                 "loss": loss,
-                "learning_rate": self.params.learning_rate * schedule(self.step - 1, self.params),
+                "learning_rate": self.params.learning_rate
+                * learning_rate_share(self.step - 1, self.params),
                 "gradient_norm": sharding.whole(self.norm).item(),
             }
         )

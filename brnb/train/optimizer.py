@@ -17,7 +17,7 @@ BETAS = (0.9, 0.95)
 EMBEDDING_BETAS = (0.5, 0.95)  # the momentum of a rare token's row would outlast its context
 
 
-def schedule(step: int, params: "TrainParams") -> float:
+def learning_rate_share(step: int, params: "TrainParams") -> float:
     """Share of its peak that every learning rate has in a step, in (0, 1].
 
     Linear warm-up to 1, then to ``final_learning_rate``: by a cosine, or, if the recipe says so,

@@ -60,11 +60,11 @@ def test_schedule_is_the_best_of_all(gains, budget, discount):
         return sum(discount**i * gains[c - 1] for i, c in enumerate(plan))
 
     possible = [p for p in plans(budget) if all(c <= len(gains) for c in p)]
-    ours = a.best_schedule(gains, budget, discount)
+    ours = a.best_sequence(gains, budget, discount)
     assert ours.value == pytest.approx(max(map(worth, possible)))
     assert worth(ours.spent) == pytest.approx(ours.value)
     with pytest.raises(ValueError, match="budget = -1"):
-        a.best_schedule(gains, -1, discount)
+        a.best_sequence(gains, -1, discount)
 
 
 @pytest.mark.parametrize("usd_per_nat", [1e6, 1e9])

@@ -8,7 +8,7 @@ import torch
 from brnb.models.recurrent import RecurrentLM
 from brnb.models.transformer import TransformerLM
 from brnb.train.muon import Muon
-from brnb.train.optimizer import make_optimizer, schedule
+from brnb.train.optimizer import learning_rate_share, make_optimizer
 from brnb.train.params import ModernParams, Recipe, TransformerParams, V6Params
 
 PLAIN = {
@@ -50,7 +50,7 @@ def test_the_cosine_is_that_of_torch():
     weight = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([weight], lr=1.0)
     cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 80, eta_min=0.1)
-    found = [schedule(step, params) for step in range(100)]
+    found = [learning_rate_share(step, params) for step in range(100)]
     assert found[:20] == pytest.approx([(step + 1) / 20 for step in range(20)])
     for rate in found[20:]:
         assert rate == pytest.approx(optimizer.param_groups[0]["lr"])
@@ -64,13 +64,15 @@ def test_the_cosine_is_that_of_torch():
 def test_the_trapezoid_rises_stays_and_falls(step, share):
     # 10 steps up, constant up to step 60, then 40 steps down to 0.2
     params = ModernParams(**MODERN | {"warmup_steps": 10, "final_learning_rate": 0.2})
-    assert schedule(step, params) == pytest.approx(share)
+    assert learning_rate_share(step, params) == pytest.approx(share)
 
 
 def test_a_modern_cosine_is_the_plain_one():
     cosine = ModernParams(**MODERN | {"schedule": "cosine", "warmup_steps": 20})
     plain = TransformerParams(**PLAIN)
-    assert [schedule(s, cosine) for s in range(100)] == [schedule(s, plain) for s in range(100)]
+    assert [learning_rate_share(s, cosine) for s in range(100)] == [
+        learning_rate_share(s, plain) for s in range(100)
+    ]
 
 
 @pytest.mark.parametrize("kind", ["transformer", "lstm"])
@@ -116,7 +118,9 @@ def test_v6_trains_by_the_recipe_of_v7_or_as_ever():
         model = TransformerLM(**ours.choices(19))
         found, expected = (told_of(make_optimizer(model, params)) for params in (ours, same))
         assert found == expected
-        assert [schedule(s, ours) for s in range(100)] == [schedule(s, same) for s in range(100)]
+        assert [learning_rate_share(s, ours) for s in range(100)] == [
+            learning_rate_share(s, same) for s in range(100)
+        ]
 
 
 def test_modern_params_want_a_model_that_tells_its_parameters_apart():
