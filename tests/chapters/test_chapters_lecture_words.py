@@ -73,8 +73,8 @@ def test_the_price_of_absorbing(absorbed, said):
     text = words.say_absorbed(Model(), 131_072, "pt")
     assert text.startswith("M em 128K: 1 GFLOP por token com chaves expandidas")
     assert text.endswith(said)
-    assert "3,2 vezes as operações" in words.say_absorbed(known_architecture("deepseek_v3"), 131_072,
-                                                       "pt")  # fmt: skip
+    deepseek = known_architecture("deepseek_v3")
+    assert "3,2 vezes as operações" in words.say_absorbed(deepseek, 131_072, "pt")
 
 
 def test_hours_of_deepseek():
