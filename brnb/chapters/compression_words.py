@@ -49,18 +49,25 @@ def say_predictions(measured: Sequence["SchemeRow"], lang: str) -> str:
 
 
 def say_speed(speed: "pd.DataFrame", lang: str) -> str:
-    """In how many rows of fewer bits a scheme is faster than bf16, and the fastest of them."""
-    plain = [label(scheme, lang) for scheme in ("fp32", "bf16")]
-    rows = speed[~speed["scheme"].isin(plain)].dropna(subset=["speed_ratio"])
+    """Of each engine, in how many rows fewer bits are faster than bf16, and what gains most."""
+    whole = [label(scheme, lang) for scheme in ("fp32", "bf16", "f32")]
+    rows = speed[~speed["scheme"].isin(whole)].dropna(subset=["speed_ratio"])
+    gguf = rows["scheme"].str.startswith("GGUF")
+    engines = {"PyTorch": rows[~gguf], "llama.cpp": rows[gguf]}
+    return "\n".join(
+        _say_engine(engine, shown, lang) for engine, shown in engines.items() if len(shown)
+    )
+
+
+def _say_engine(engine: str, rows: "pd.DataFrame", lang: str) -> str:
     ratios = rows["speed_ratio"].astype(float)
     faster = int((ratios > 1).sum())
     if not faster:
-        return fill_sentence("say_speed_slower", lang, count=len(rows))
+        return fill_sentence("say_speed_slower", lang, engine=engine, count=len(rows))
     best = rows.loc[ratios.idxmax()]
     fields = {"scheme": best["scheme"], "device": best["device"], "batch": int(best["batch"])}
-    return fill_sentence(
-        "say_speed_faster", lang, count=faster, total=len(rows), ratio=ratios.max(), **fields
-    )
+    fields |= {"engine": engine, "count": faster, "total": len(rows)}
+    return fill_sentence("say_speed_faster", lang, ratio=ratios.max(), **fields)
 
 
 def say_calibration(languages: Sequence["Compared"], lang: str) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from brnb.architectures.known import entry, known_architecture
 from brnb.report.labels import find_label, label
-from brnb.report.sentences import enumerated, fill_sentence
+from brnb.report.sentences import capitalised, enumerated, fill_sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +98,7 @@ def say_absorbed(model: "Architecture", tokens: int, lang: str) -> str:
     expanded, absorbed = model.flops(tokens), model.flops(tokens, absorbed=True)
     kind = "say_absorbed_more" if absorbed > expanded else "say_absorbed_less"
     counts = {"expanded": expanded / 1e9, "absorbed": absorbed / 1e9}
-    counts |= {"times": max(absorbed / expanded, expanded / absorbed)}
+    counts |= {"times": absorbed / expanded}
     return fill_sentence(kind, lang, name=model.name, kilo=tokens // 1024, **counts)
 
 
@@ -126,7 +126,7 @@ def say_survived(survived: "pd.DataFrame", lang: str) -> str:
         fill_sentence(
             "say_diverged" if row["diverged"] else "say_none_diverged",
             lang,
-            form=_form(row["form"], lang),
+            form=capitalised(_form(row["form"], lang)),
             diverged=row["diverged"],
             count=row["trainings"],
             score=row["largest_score"],

@@ -35,22 +35,28 @@ def test_schemes_that_cost_nothing_and_the_worst():
 def test_predictions_that_stay():
     rows = [row("nf4", agreement=0.981), row("int4", agreement=0.973), row("fp32", bits=32.0)]
     assert words.say_predictions(rows, "pt") == (
-        "v7: o esquema que mais muda as previsões é int4 em grupos, e mesmo ele prevê o mesmo "
-        "token em 97,3% das vezes."
+        "v7: o esquema que mais muda as previsões é int4 em grupos; com ele, 97,3% das previsões "
+        "continuam as mesmas."
     )
 
 
 @pytest.mark.parametrize(("ratio", "said"), [
-    (1.5, "Em 1 de 2 linhas um esquema de menos bits é mais rápido que o bf16: NF4, 1,50 vezes "
-          "(CPU, lote de 1)."),
-    (0.9, "Em nenhuma das 2 linhas um esquema de menos bits é mais rápido que o bf16."),
+    (1.5, "No PyTorch, 1 de 2 linhas de menos bits é mais rápida que o bf16 do PyTorch: NF4, 1,5 "
+          "vezes (CPU, lote de 1)."),
+    (0.9, "No PyTorch, nenhuma das 2 linhas de menos bits é mais rápida que o bf16 do PyTorch."),
 ])  # fmt: skip
 def test_speed_beside_bf16(ratio, said):
     speed = pd.DataFrame({
-        "scheme": ["bf16", "NF4", "int4"], "device": ["CPU"] * 3, "batch": [1] * 3,
-        "speed_ratio": [1.0, ratio, 0.5],
+        "scheme": ["bf16", "NF4", "int4", "GGUF Q4_K", "GGUF Q8_0", "GGUF F32"],
+        "device": ["CPU"] * 6, "batch": [1] * 6, "speed_ratio": [1.0, ratio, 0.5, 3.0, 48.03, 99.0],
     })  # fmt: skip
-    assert words.say_speed(speed, "pt") == said
+    assert words.say_speed(speed, "pt").splitlines() == [
+        said,
+        "No llama.cpp, 2 de 2 linhas de menos bits são mais rápidas que o bf16 do PyTorch; a que "
+        "mais ganha é GGUF Q8_0, 48 vezes (CPU, lote de 1).",
+    ]
+    alone = words.say_speed(speed.iloc[:2], "en")
+    assert alone.startswith("In PyTorch, 1 of 1 rows" if ratio > 1 else "In PyTorch, the row")
 
 
 def test_languages_of_calibration():

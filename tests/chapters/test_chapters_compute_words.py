@@ -164,8 +164,8 @@ def test_identities_that_hold_and_one_that_does_not():
 
 
 @pytest.mark.parametrize(("sent", "share", "said"), [
-    (1.5, 50.0, ("cada número enviado e guardado.", "até 30,0 pontos percentuais abaixo dela.")),
-    (1.6, 90.0, ("a fórmula erra no máximo 0,10.", "a eficiência medida não fica abaixo dela.")),
+    (1.5, 50.0, ("a fórmula acerta.", "a eficiência do pipeline fica 30,0 pontos percentuais")),
+    (1.6, 90.0, ("a fórmula erra 0,10.", "a eficiência do pipeline não fica abaixo dela.")),
 ])  # fmt: skip
 def test_points_on_curves_and_off_them(sent, share, said):
     from brnb.report.labels import label
@@ -176,6 +176,9 @@ def test_points_on_curves_and_off_them(sent, share, said):
     })  # fmt: skip
     text = words.say_points(table, "pt")
     assert all(part in text for part in said)
+    both = words.say_points(pd.concat([table, table]), "pt")
+    assert both.startswith("Nos 2 pontos contados a fórmula")
+    assert "a eficiência dos 2 pipelines" in both
 
 
 @pytest.mark.parametrize(("sent", "said"), [

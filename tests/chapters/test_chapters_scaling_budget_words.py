@@ -21,7 +21,7 @@ def test_prices_of_nats():
 def test_trainings_that_a_budget_pays():
     table = pd.DataFrame({"discount": [0.0, 0.5, 1.0], "spent": ["10", "7 + 3", "1 + 1 + 8"]})
     assert words.say_trainings(table, "pt") == (
-        "Treinamentos que o orçamento paga: com δ = 0, 1; com δ = 1, 3."
+        "Treinamentos que o orçamento paga: 1 com δ = 0 e 3 com δ = 1."
     )
 
 
@@ -54,13 +54,13 @@ def test_tiers_that_differ_and_tiers_that_agree():
     })  # fmt: skip
     assert words.say_tiers(table, "pt").splitlines() == [
         "2 de 3 grandezas impressas diferem em mais de 5% do que os seus fatores dão:",
-        "- A: energia, 9,87 vezes.", "- B: dias, 0,50 vezes.",
+        "- A: 9,87 vezes em energia.", "- B: 0,50 vezes em dias.",
     ]  # fmt: skip
     assert words.say_tiers(table.iloc[1:2], "pt").startswith("As 1 grandezas impressas conferem")
     energy = pd.DataFrame({"tier": ["A", "B"], "usd_published": [9.9, 1.0],
                            "usd_recomputed": [1.0, 2.0]})  # fmt: skip
     assert words.say_tier_energy(energy, "pt").endswith(
-        "seus fatores: A, 9,9 vezes e B, 0,5 vezes."
+        "seus fatores: 9,9 vezes em A e 0,5 vezes em B."
     )
     assert words.say_specifications(table.iloc[2:], "pt") == (
         "B, dias: o impresso é 50% da folha de dados."
