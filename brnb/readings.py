@@ -56,7 +56,7 @@ class Readings:
         if key != known:
             value = read()
             self._entries[name], self._is_saved = (key, value), False
-        return value  # type: ignore[no-any-return]
+        return value
 
     def save(self) -> None:
         """Keep what was read for the next process, where that is possible."""
