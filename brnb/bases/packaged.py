@@ -71,10 +71,13 @@ def _convert(gguf: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    from brnb.bases.gguf_header import require_gguf
     from brnb.bases.load import SAFELY, quiet
+    from brnb.bases.reading import reading_base
 
     options = {"gguf_file": gguf.name, **SAFELY}
-    with quiet():
+    with reading_base(str(gguf)), quiet():
+        require_gguf(gguf)
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **options)
         model = AutoModelForCausalLM.from_pretrained(gguf.parent, dtype=torch.float32, **options)
     if hasattr(model.config, "quantization_config"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from brnb.bases.gguf_header import require_gguf
 from brnb.bases.reading import reading_base
 from brnb.models.load import load_language_model
 from brnb.tokenizers import Tokenizer, load_tokenizer
@@ -124,6 +125,8 @@ def other_model(source: str, window: int) -> Original:
             raise FileNotFoundError(f"{path}: no such file: give the path of a GGUF")
         options, source = {"gguf_file": path.name}, str(path.parent)
     with reading_base(str(path) if options else source):
+        if options:
+            require_gguf(path)
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **options)
         model = AutoModelForCausalLM.from_pretrained(
             source, dtype=torch.float32, trust_remote_code=False, use_safetensors=True, **options
