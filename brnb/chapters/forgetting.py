@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from brnb.evaluate.statistics import supported
 from brnb.report.figures import figure, look
 from brnb.report.labels import label
 from brnb.report.sentences import enumerated, fill_sentence
@@ -68,14 +69,15 @@ def _quadrants(axis: "Axes", lang: str) -> None:
 
 
 def say_forgetting(changes: Changes, trained_on: Mapping[str, str], lang: str) -> str:
-    """Which other texts got worse, and which better, with an interval that leaves zero out."""
+    """Which other texts got worse and which better, by the corrected test, and which neither."""
     worse, better, open_ = [], [], []
     for (run, text), change in changes.items():
         if text == trained_on[run]:
             continue
         named = {"method": run.partition("_")[0].upper(), "text": label(text, lang)}
         said = fill_sentence("say_change", lang, change=change.perplexity, **named)
-        (worse if change.low > 0 else better if change.high < 0 else open_).append(said)
+        decided = worse if change.perplexity > 0 else better
+        (decided if supported(change.comparison) else open_).append(said)
     kinds = {"say_forgot": worse, "say_transferred": better, "say_unmoved": open_}
     return " ".join(
         fill_sentence(kind, lang, names=enumerated(names, lang))
