@@ -1,7 +1,7 @@
 """Chapter 14: what each adaptation gained on its own text against what it lost on others."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from brnb.evaluate.statistics import supported
 from brnb.report.figures import figure, look
@@ -63,14 +63,21 @@ def _quadrants(axis: "Axes", lang: str) -> None:
     far = 1.25 * max(-low, high)
     axis.set_ylim(-far, far)
     axis.set_xlim(right=max(axis.get_xlim()[1], -0.08 * axis.get_xlim()[0]))
-    words = {"fontsize": 8, "style": "italic", "color": "0.35", "transform": axis.transAxes}
+    words: dict[str, Any] = {
+        "fontsize": 8,
+        "style": "italic",
+        "color": "0.35",
+        "transform": axis.transAxes,
+    }
     axis.text(0.01, 0.98, label("quadrant_forgets", lang), va="top", **words)
     axis.text(0.01, 0.02, label("quadrant_transfers", lang), va="bottom", **words)
 
 
 def say_forgetting(changes: Changes, trained_on: Mapping[str, str], lang: str) -> str:
     """Which other texts got worse and which better, by the corrected test, and which neither."""
-    worse, better, open_ = [], [], []
+    worse: list[str] = []
+    better: list[str] = []
+    open_: list[str] = []
     for (run, text), change in changes.items():
         if text == trained_on[run]:
             continue
