@@ -243,6 +243,7 @@ def fig_track2_loss(
         start = {"color": "0.3", "ls": "--", "lw": 1, "label": label("base_loss", lang)}
         axis.axhline(before[name], **start)
         axis.set_title(_method(training.run))
+        axis.locator_params(axis="x", nbins=4)
         axis.set_xlabel(label("million_tokens", lang))
     axes[0][0].set_ylabel(label("loss_nats", lang))
     fig.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3)

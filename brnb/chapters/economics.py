@@ -114,7 +114,7 @@ def fig_decision_sensitivity(
         axis.axvline(weights[criterion] / total, color="black", linestyle=":", linewidth=1)
         axis.set_title(label(f"criterion_{criterion}", lang))
         axis.set_xlabel(label("weight", lang))
-    axes[0].set_ylabel(label("utility", lang))
+    axes[0].set_ylabel(label("utility_axis", lang))
     handles, names = axes[0].get_legend_handles_labels()
     fig.legend(handles, names, loc="outside lower center", ncols=2)
     return fig

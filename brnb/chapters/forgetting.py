@@ -1,8 +1,9 @@
 """Chapter 14: what each adaptation gained on its own text against what it lost on others."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from brnb.evaluate.statistics import supported
 from brnb.report.figures import figure, look
 from brnb.report.labels import label
 from brnb.report.sentences import enumerated, fill_sentence
@@ -62,20 +63,28 @@ def _quadrants(axis: "Axes", lang: str) -> None:
     far = 1.25 * max(-low, high)
     axis.set_ylim(-far, far)
     axis.set_xlim(right=max(axis.get_xlim()[1], -0.08 * axis.get_xlim()[0]))
-    words = {"fontsize": 8, "style": "italic", "color": "0.35", "transform": axis.transAxes}
+    words: dict[str, Any] = {
+        "fontsize": 8,
+        "style": "italic",
+        "color": "0.35",
+        "transform": axis.transAxes,
+    }
     axis.text(0.01, 0.98, label("quadrant_forgets", lang), va="top", **words)
     axis.text(0.01, 0.02, label("quadrant_transfers", lang), va="bottom", **words)
 
 
 def say_forgetting(changes: Changes, trained_on: Mapping[str, str], lang: str) -> str:
-    """Which other texts got worse, and which better, with an interval that leaves zero out."""
-    worse, better, open_ = [], [], []
+    """Which other texts got worse and which better, by the corrected test, and which neither."""
+    worse: list[str] = []
+    better: list[str] = []
+    open_: list[str] = []
     for (run, text), change in changes.items():
         if text == trained_on[run]:
             continue
         named = {"method": run.partition("_")[0].upper(), "text": label(text, lang)}
         said = fill_sentence("say_change", lang, change=change.perplexity, **named)
-        (worse if change.low > 0 else better if change.high < 0 else open_).append(said)
+        decided = worse if change.perplexity > 0 else better
+        (decided if supported(change.comparison) else open_).append(said)
     kinds = {"say_forgot": worse, "say_transferred": better, "say_unmoved": open_}
     return " ".join(
         fill_sentence(kind, lang, names=enumerated(names, lang))

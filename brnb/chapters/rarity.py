@@ -131,7 +131,7 @@ def fig_rarity_bands(scores: "pd.Series", quantiles: Sequence[float], lang: str)
     ticks = [1, 2, 5, 10, 20]
     axis.set_xticks(ticks, [str(tick) for tick in ticks])
     axis.minorticks_off()
-    axis.set_xlabel(label("score", lang))
+    axis.set_xlabel(label("rarity_score_axis", lang))
     axis.set_ylabel(label("share_of_models", lang))
     axis.legend(loc="upper left", bbox_to_anchor=(0.07, 1))
     return fig

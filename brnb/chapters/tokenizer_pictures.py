@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brnb.report.figures import figure
 from brnb.report.labels import label
@@ -62,7 +62,7 @@ def _boxes(axis: "Axes", left: float, row: int, pieces: Sequence[str]) -> None:
     for number, piece in enumerate(shown):
         box = look | {"facecolor": "white" if number % 2 else "0.9"}
         middle = left + _LETTER * len(piece) / 2
-        font = {"family": "DejaVu Sans Mono", "fontsize": 8}
+        font: dict[str, Any] = {"family": "DejaVu Sans Mono", "fontsize": 8}
         axis.text(middle, row, piece, ha="center", va="center", bbox=box, **font)
         left += _LETTER * len(piece) + _GAP
     axis.text(left, row, str(len(shown)), va="center", fontsize=8, color="0.35")

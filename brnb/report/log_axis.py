@@ -35,18 +35,19 @@ def log_axis(axis: "Axis", lang: str) -> None:
     """
     from matplotlib.ticker import NullLocator
 
-    getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
+    axes, wide = axis.axes, _is_wide(axis)
+    (axes.set_xscale if wide else axes.set_yscale)("log")
     low, high = sorted(float(limit) for limit in axis.get_view_interval())
     if low <= 0:
         raise ValueError(f"the axis begins at {low:g}, which has no logarithm: set both limits")
     decade = _inches(axis) / math.log10(high / low)
     ticks: Sequence[float] = ()
     for ticks in _candidates(low, high):
-        if len(ticks) <= _MOST and _fit(ticks, decade, axis.axis_name == "x", lang):
+        if len(ticks) <= _MOST and _fit(ticks, decade, wide, lang):
             break
     axis.set_ticks(ticks, _written(ticks, lang))
     axis.set_minor_locator(NullLocator())
-    getattr(axis.axes, f"set_{axis.axis_name}lim")(low, high)
+    (axes.set_xlim if wide else axes.set_ylim)(low, high)
 
 
 def _candidates(low: float, high: float) -> Iterator[list[float]]:
@@ -67,11 +68,14 @@ def _candidates(low: float, high: float) -> Iterator[list[float]]:
     yield inside[-1][::2]
 
 
+def _is_wide(axis: "Axis") -> bool:
+    return axis is axis.axes.xaxis
+
+
 def _inches(axis: "Axis") -> float:
     """Length of an axis, about: its share of the figure, less what labels beside it take."""
-    figure = axis.axes.figure
+    figure, wide = axis.axes.get_figure(root=True), _is_wide(axis)
     assert figure is not None
-    wide = axis.axis_name == "x"
     spec = axis.axes.get_subplotspec()
     rows, columns = spec.get_gridspec().get_geometry() if spec else (1, 1)
     size = figure.get_size_inches()[0 if wide else 1]

@@ -122,8 +122,10 @@ def test_lengths_of_what_is_read_and_of_what_is_learnt():
     assert sum(bar.get_height() for bar in axis.containers[-1]) == 3
 
 
-def change(percent, low, high):
-    return SimpleNamespace(perplexity=percent / 100, low=low / 100, high=high / 100)
+def change(percent, low, high, p_adjusted=0.01):
+    tested = SimpleNamespace(low=low, high=high, p_adjusted=p_adjusted, confidence=0.95)
+    ends = {"low": low / 100, "high": high / 100}
+    return SimpleNamespace(perplexity=percent / 100, comparison=tested, **ends)
 
 
 def test_gain_against_forgetting():
@@ -131,17 +133,18 @@ def test_gain_against_forgetting():
         (CPT, "text_cpt"): change(-10, -12, -8), (CPT, "text_sft"): change(-2, -3, -1),
         (CPT, "text_english"): change(1, -1, 3), (SFT, "text_sft"): change(-40, -50, -30),
         (SFT, "text_cpt"): change(5, 4, 6),
+        (SFT, "text_english"): change(2, 1, 3, p_adjusted=0.2),  # not after the correction
     }  # fmt: skip
     trained_on = {CPT: "text_cpt", SFT: "text_sft"}
     said = forgetting.say_forgetting(changes, trained_on, "pt")
     assert said == (
         "Esquece: SFT em texto (validação do CPT) (+5,0%). "
         "Melhora também: CPT em respostas (validação do SFT) (−2,0%). "
-        "O intervalo contém zero: CPT em inglês (+1,0%)."
+        "Não se distingue de zero: CPT em inglês (+1,0%) e SFT em inglês (+2,0%)."
     )
     (axis,) = forgetting.fig_forgetting(changes, trained_on, "pt").axes
     marks = [box[0].get_xydata()[0].tolist() for box in axis.containers]
-    assert marks == [[-10, -2], [-10, 1], [-40, 5]]
+    assert marks == [[-10, -2], [-10, 1], [-40, 5], [-40, 2]]
     low, high = axis.get_ylim()
     assert low == -high
 
