@@ -91,3 +91,8 @@ document.querySelectorAll("#comparison").forEach(addComparison);
 document.querySelectorAll("p.facts").forEach(addOpener);
 window.addEventListener("hashchange", openTarget);
 openTarget();
+
+// The theme leaves the link to the first page outside of all landmarks.
+const home = document.querySelector("a.navbar-brand");
+home?.parentElement.setAttribute("role", "navigation");
+home?.parentElement.setAttribute("aria-label", home.textContent.trim());

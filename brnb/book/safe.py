@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 # A page keeps these tags of an output and prints any other as text.
@@ -46,17 +46,29 @@ def preformatted(text: str) -> str:
 
 def sanitize(body: str) -> str:
     """HTML with harmless tags and attributes alone; whatever else it holds is printed as text."""
-    from bleach import clean  # type: ignore[import-untyped]
     from bleach.css_sanitizer import CSSSanitizer  # type: ignore[import-untyped]
+    from bleach.html5lib_shim import Filter  # type: ignore[import-untyped]
+    from bleach.sanitizer import Cleaner  # type: ignore[import-untyped]
 
-    cleaned: str = clean(
-        body,
+    class Images(Filter):  # type: ignore[misc]
+        """No image that has no source left, and none without an alternative text."""
+
+        def __iter__(self) -> Iterator[Any]:
+            for token in super().__iter__():
+                if token.get("name") == "img":
+                    if (None, "src") not in token["data"]:
+                        continue
+                    token["data"].setdefault((None, "alt"), "")
+                yield token
+
+    cleaner = Cleaner(
         tags=_TAGS,
         attributes=_is_harmless,
         protocols=["http", "https", "mailto", "data"],
         css_sanitizer=CSSSanitizer(["text-align"]),
+        filters=[Images],
     )
-    return cleaned
+    return str(cleaner.clean(body))
 
 
 def _is_harmless(tag: str, name: str, value: str) -> bool:

@@ -22,6 +22,7 @@ _KEYS: tuple[str, ...] = (
 )
 _KEYS += ("name", "format")
 _DERIVED = {"bytes_per_s"}  # ours, for calculations
+_AS_PRINTED = {"time", "memory", "quality"}  # Table 14: O(n²d), ~95%
 _NAMES = {"sft": "adapted", "sft_sd": "adapted_sd"}
 
 
@@ -72,6 +73,8 @@ def _values(row: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             value = _number(text)
             if value is not None and name not in _DERIVED:
                 yield _NAMES.get(name, name), value
+            elif name in _AS_PRINTED:
+                yield name, {"value": text}
         elif name == "printed":  # cells with units, in the order of the columns
             for place, cell in enumerate(text, start=1):
                 if re.search(r"\d", cell):

@@ -1,5 +1,7 @@
 """The book as a reader meets it, in a headless Chromium that opens it from disk."""
 
+from importlib import resources
+
 import pytest
 from chromium import Chromium, installed
 
@@ -153,3 +155,17 @@ def test_text_and_code_stand_out_from_what_is_behind_them(page, browser, scheme)
         browser.run("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
         assert browser.run("document.documentElement.dataset.theme") == scheme
         assert browser.run(CONTRAST) == [], name
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_that_shuts_a_reader_out(page, browser, scheme):
+    browser.scheme(scheme)
+    axe = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+    for name in ("v1.html", "runs.html", "index.html"):
+        page(name)
+        browser.run("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+        browser.run(f"{axe}; 0")
+        browser.run("axe.run({resultTypes: ['violations']}).then((r) => { window.tried = r; }); 0")
+        assert browser.wait("window.tried && window.tried.passes.length") > 10, name
+        violated = "window.tried.violations.map((v) => [v.id, v.nodes.map((n) => n.html)])"
+        assert browser.run(violated) == [], name

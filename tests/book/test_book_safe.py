@@ -30,6 +30,14 @@ def test_what_is_no_page_s_business_is_printed():
     assert "&lt;script&gt;" in shown
     assert "onerror" not in shown
     assert "<iframe" not in shown
+    assert "<img" not in shown  # nothing is left of it
+
+
+def test_an_image_without_words_is_one_that_says_nothing():
+    assert sanitize('<img src="data:image/png;base64,aa">') == (
+        '<img src="data:image/png;base64,aa" alt="">'
+    )
+    assert 'alt="a curve"' in sanitize('<img src="data:image/png;base64,aa" alt="a curve">')
 
 
 @pytest.mark.parametrize("kind", ["text/html", "text/markdown", "text/latex", "text/plain"])

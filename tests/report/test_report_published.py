@@ -13,6 +13,8 @@ def test_ids_name_table_row_and_column_and_values_keep_their_decimals():
         "published.tab13.qa.em.adapted": "0,090",
         "published.tab13.reescrita.rouge-l-f1.gain": "0,123",
         "published.tab04.total.usd": "1,57",
+        "published.tab14.longformer.quality": r"\ensuremath{\sim}95\%",
+        "published.tab14.bigbird.time": "O(n(w + g + r)d)",
         "published.tab15.registers.column4": "0,1 pJ",
         "published.tab16.h100.usd_per_hour": "8,00",
     }.items():
