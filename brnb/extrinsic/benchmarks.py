@@ -158,10 +158,7 @@ def _item(task: Mapping[str, Any], row: Mapping[str, Any]) -> HarnessItem:
     if len(options) < 2 or not all(options):
         raise ValueError(f"options {options}: a choice has two or more, none of them empty")
     target = _value(task["doc_to_target"], row)
-    if isinstance(target, str) and target in options:
-        right = options.index(target)
-    else:
-        right = int(target)
+    right = options.index(target) if target in options else int(target)
     if not 0 <= right < len(options):
         raise ValueError(f"the right option is number {right} of {len(options)}")
     return HarnessItem(str(_value(task["doc_to_text"], row)), options, right)
