@@ -50,7 +50,7 @@ def sanitize(body: str) -> str:
     from bleach.html5lib_shim import Filter  # type: ignore[import-untyped]
     from bleach.sanitizer import Cleaner  # type: ignore[import-untyped]
 
-    class Images(Filter):  # type: ignore[misc]
+    class Images(Filter):
         """No image that has no source left, and none without an alternative text."""
 
         def __iter__(self) -> Iterator[Any]:

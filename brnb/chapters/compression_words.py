@@ -1,7 +1,7 @@
 """Chapter 19: what quantising and distilling cost, as sentences with verdicts."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from brnb.report.labels import label, run_name
 from brnb.report.sentences import capitalised, enumerated, fill_sentence
@@ -64,7 +64,7 @@ def _say_engine(engine: str, rows: "pd.DataFrame", lang: str) -> str:
     faster = int((ratios > 1).sum())
     if not faster:
         return fill_sentence("say_speed_slower", lang, engine=engine, count=len(rows))
-    best = rows.loc[ratios.idxmax()]
+    best = rows.iloc[int(ratios.argmax())]
     fields = {"scheme": best["scheme"], "device": best["device"], "batch": int(best["batch"])}
     fields |= {"engine": engine, "count": faster, "total": len(rows)}
     return fill_sentence("say_speed_faster", lang, ratio=ratios.max(), **fields)
@@ -113,7 +113,8 @@ def say_students(students: "pd.DataFrame", lang: str) -> str:
         parts.append(fill_sentence(kind, lang, way=capitalised(str(way)), **ends))
     logits, longer = (label(f"way_{way}", lang) for way in ("logits", "text_same_time"))
     if {logits, longer} <= set(rows.index):
-        paid = float(rows.loc[logits, "ci_high"]) < float(rows.loc[longer, "ci_low"])
+        of: Any = rows.loc
+        paid = of[logits, "ci_high"] < of[longer, "ci_low"]
         parts.append(label("say_teacher_pays" if paid else "say_teacher_does_not_pay", lang))
     return "\n".join(parts)
 

@@ -36,7 +36,7 @@ def say_numbers(numbers: "pd.DataFrame", lang: str) -> str:
     if wrong.empty:
         return fill_sentence("say_numbers_agree", lang, count=len(numbers))
     ratios = (wrong["recomputed"] / wrong["published"]).astype(float)
-    worst = wrong.loc[ratios.map(lambda ratio: max(ratio, 1 / ratio)).idxmax()]
+    worst = wrong.iloc[int(ratios.map(lambda ratio: max(ratio, 1 / ratio)).argmax())]
     unit = str(worst["unit"])
     fields: dict[str, Any] = {"equation": str(worst["equation"]).split("-")[0]}
     fields["unit"] = find_label(f"say_unit_{unit}", lang) or unit
@@ -63,7 +63,7 @@ def say_ridge(ceilings: "Ceilings", operations: "pd.DataFrame", lang: str) -> st
 
 def say_second_example(pairs: "pd.DataFrame", ridge: float, lang: str) -> str:
     """What Eq. B.31 gives in the text's second example, and what bounds it with all passes."""
-    row = pairs.set_index("equation").loc["B.31"]
+    row: Any = pairs.set_index("equation").loc["B.31"]
     printed, counted = float(row["printed_value"]), float(row["corrected_value"])
     side = label("say_above" if printed > ridge else "say_below", lang)
     kind = "say_example_of_memory" if counted < ridge else "say_example_of_compute"
@@ -145,7 +145,7 @@ def say_integer_cache(table: "pd.DataFrame", lang: str) -> str:
 
 def say_batch(numbers: "pd.DataFrame", lang: str) -> str:
     """What Eq. B.51 gives for a batch of GPT-3, and how many tokens take the printed time."""
-    row = numbers.set_index("equation").loc["B.51"]
+    row: Any = numbers.set_index("equation").loc["B.51"]
     printed, seconds = float(row["published"]), float(row["recomputed"])
     if row["agrees"]:
         return fill_sentence("say_batch_agrees", lang, seconds=seconds)
@@ -156,14 +156,15 @@ def say_batch(numbers: "pd.DataFrame", lang: str) -> str:
 def say_links(links: "pd.DataFrame", waiting: float, lang: str) -> str:
     """The same all-reduce on the fastest and the slowest link; latency's share of small ones."""
     seconds = links["allreduce_seconds"].astype(float)
-    fast, slow = links.loc[seconds.idxmin(), "link"], links.loc[seconds.idxmax(), "link"]
+    names = links["link"].tolist()
+    fast, slow = names[int(seconds.argmin())], names[int(seconds.argmax())]
     values: dict[str, Any] = {"fast": fast, "slow": slow, "waiting": waiting}
     return fill_sentence("say_links", lang, least=seconds.min(), most=seconds.max(), **values)
 
 
 def say_tree(trees: "pd.DataFrame", ports: int, lang: str) -> str:
     """Hosts and bisection of a fat tree of this many ports, counted and as printed."""
-    row = trees.set_index("ports").loc[ports]
+    row: Any = trees.set_index("ports").loc[ports]
     values = {"hosts": int(row["hosts"]), "printed": int(row["hosts_published"])}
     values |= {"cut": row["bisection_tb_s"], "printed_cut": row["bisection_published"]}
     return fill_sentence("say_tree", lang, ports=ports, **values)

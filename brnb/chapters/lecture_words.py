@@ -169,7 +169,7 @@ def say_variants(table: "pd.DataFrame", sure: Sequence[Mapping[str, Any]], lang:
 
 def say_decoding(speed: "pd.DataFrame", machine: str, lang: str) -> str:
     """The fastest shape and way; `machine` is ``"cpu"`` or ``"cuda"``."""
-    best = speed.loc[speed["tokens_per_second"].astype(float).idxmax()]
+    best = speed.iloc[int(speed["tokens_per_second"].astype(float).argmax())]
     fields = {"model": best["model"], "way": best["way"], "speed": best["tokens_per_second"]}
     return fill_sentence(
         "say_decoding", lang, machine=machine.upper().replace("CUDA", "GPU"), **fields

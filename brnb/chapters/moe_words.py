@@ -1,7 +1,7 @@
 """Chapter 17: what is measured of mixtures and dense models, as sentences with verdicts."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -103,7 +103,7 @@ def say_weights(ratios: "pd.DataFrame", lang: str) -> str:
         for row in rows.to_dict("records")
     ]
     faster = int((rows["speed_ratio_low"].astype(float) > 1).sum())
-    counts = {"count": len(rows), "faster": faster}
+    counts: dict[str, Any] = {"count": len(rows), "faster": faster}
     counts["published"] = float(load("moe", "setup", "speed_up", "printed"))
     kind = "say_weights_faster" if faster else "say_weights_slower"
     return "\n".join([*parts, fill_sentence(kind, lang, **counts)])

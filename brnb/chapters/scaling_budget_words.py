@@ -48,7 +48,7 @@ def say_overspent(table: "pd.DataFrame", lang: str) -> str:
 
 def say_pareto(table: "pd.DataFrame", lang: str) -> str:
     """The model furthest from the optimum of its compute."""
-    row = table.loc[table["above_optimum"].astype(float).idxmax()]
+    row = table.iloc[int(table["above_optimum"].astype(float).argmax())]
     return fill_sentence("say_off_optimum", lang, model=row["model"], nats=row["above_optimum"])
 
 
@@ -198,5 +198,5 @@ def say_utilities(table: "pd.DataFrame", lang: str) -> str:
 
 def say_most_efficient(table: "pd.DataFrame", lang: str) -> str:
     """Which training saves most bits for an operation, and whether it is the smallest."""
-    best = table.loc[table["per_petaflop"].astype(float).idxmax()]
+    best = table.iloc[int(table["per_petaflop"].astype(float).argmax())]
     return fill_sentence("say_efficiency_of_run", lang, run=best["run"])

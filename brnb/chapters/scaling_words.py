@@ -18,7 +18,7 @@ def say_slopes(kaplan: "pd.DataFrame", lang: str) -> str:
     """How far the printed derivatives lie from the formulas', and which variable gains most."""
     ratios = (kaplan["slope_recomputed"] / kaplan["slope_published"]).astype(float)
     kind = "say_slopes_below" if ratios.max() > 1 + CLOSE else "say_slopes_agree"
-    leader = kaplan.loc[kaplan["elasticity"].astype(float).idxmax()]
+    leader = kaplan.iloc[int(kaplan["elasticity"].astype(float).argmax())]
     gained = "say_other_gains_most" if leader["variable"] != "N" else "say_size_gains_most"
     fields = {"variable": str(leader["variable"]), "nats": leader["elasticity"]}
     return "\n".join([
