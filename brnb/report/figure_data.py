@@ -25,7 +25,7 @@ COLUMNS = (
 """Bars and bands reach from low to high, as intervals do; a reference line has one coordinate;
 a map's cells have a value; direct labels and the boxes of diagrams are texts."""
 
-Row = dict[str, Any]
+FigureRow = dict[str, Any]
 
 
 def figure_csv(figure: "Figure") -> str:
@@ -43,7 +43,7 @@ def _cell(value: Any) -> str:
     return value if isinstance(value, str) else f"{value:.10g}"
 
 
-def figure_rows(figure: "Figure") -> Iterator[Row]:
+def figure_rows(figure: "Figure") -> Iterator[FigureRow]:
     """Every line's points, bar, interval, band, cell and label of a figure, panel by panel.
 
     Values are those of the axes; on an axis of names that of the nearest tick. What is not finite
@@ -111,7 +111,7 @@ class _Panel:
         self._intervals = [c for c in axes.containers if isinstance(c, ErrorbarContainer)]
         self._nameless = 0
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[FigureRow]:
         rows = [row for bars in self._bars for row in self._bar_rows(bars)]
         for container in self._intervals:
             self._add_intervals(rows, container)
@@ -140,7 +140,7 @@ class _Panel:
         self._nameless += 1
         return self._legend.get(_look(seen), str(self._nameless))
 
-    def _bar_rows(self, bars: "BarContainer") -> Iterator[Row]:
+    def _bar_rows(self, bars: "BarContainer") -> Iterator[FigureRow]:
         """A bar a row: its place, and its length; both ends where it does not start at zero."""
         if not len(bars):
             return
@@ -154,7 +154,7 @@ class _Panel:
             ends = {f"{along}_low": start, f"{along}_high": start + length} if start else {}
             yield {"series": series, across: round(middle, 9), along: start + length} | ends
 
-    def _add_intervals(self, rows: list[Row], container: "ErrorbarContainer") -> None:
+    def _add_intervals(self, rows: list[FigureRow], container: "ErrorbarContainer") -> None:
         """Points with their intervals; what only marks the ends of bars is added to these."""
         line, _, collections = container.lines
         points = _plain(line.get_xydata()) if line else []
@@ -169,7 +169,7 @@ class _Panel:
                 row |= {f"{along}_low": min(ends), f"{along}_high": max(ends)}
         rows += new
 
-    def _line_rows(self) -> Iterator[Row]:
+    def _line_rows(self) -> Iterator[FigureRow]:
         """Points of each line; of one across the whole panel, where it stands."""
         for line in self._axes.lines:
             if id(line) in self._parts:
@@ -182,7 +182,7 @@ class _Panel:
             elif in_x or in_y:
                 yield {"series": series} | ({"x": points[0][0]} if in_x else {"y": points[0][1]})
 
-    def _collection_rows(self) -> Iterator[Row]:
+    def _collection_rows(self) -> Iterator[FigureRow]:
         from matplotlib.collections import FillBetweenPolyCollection, LineCollection, PathCollection
 
         for drawn in self._axes.collections:
@@ -198,7 +198,7 @@ class _Panel:
                 for path in drawn.get_paths():
                     yield from ({"series": series} | row for row in _band(path.vertices))
 
-    def _span_rows(self) -> Iterator[Row]:
+    def _span_rows(self) -> Iterator[FigureRow]:
         """Bands across the whole panel."""
         from matplotlib.patches import Rectangle
 
@@ -211,13 +211,13 @@ class _Panel:
                 ends = {f"{side}_low": start, f"{side}_high": start + length}
                 yield {"series": self._series(patch, patch)} | ends
 
-    def _cell_rows(self) -> Iterator[Row]:
+    def _cell_rows(self) -> Iterator[FigureRow]:
         for image in self._axes.images:
             for y, row in enumerate(_plain(image.get_array())):
                 for x, value in enumerate(row):
                     yield {"x": x, "y": y, "value": value}
 
-    def _text_rows(self) -> Iterator[Row]:
+    def _text_rows(self) -> Iterator[FigureRow]:
         """Direct labels and boxes; a number repeats the value of a bar or a cell."""
         for text in self._axes.texts:
             words = " ".join(text.get_text().split())
@@ -234,7 +234,7 @@ def _plain(array: Any) -> list[list[float]]:
     return rows
 
 
-def _at(rows: list[Row], side: str, place: float, series: str) -> Row:
+def _at(rows: list[FigureRow], side: str, place: float, series: str) -> FigureRow:
     """The row that stands at a place, a new one if there is none."""
     for row in rows:
         if math.isclose(row.get(side, math.nan), place, abs_tol=1e-9):
@@ -243,14 +243,14 @@ def _at(rows: list[Row], side: str, place: float, series: str) -> Row:
     return rows[-1]
 
 
-def _stroke(ends: Any) -> Row:
+def _stroke(ends: Any) -> FigureRow:
     (x0, y0), (x1, y1) = ends
     return (
         {"x": x0, "y_low": y0, "y_high": y1} if x0 == x1 else {"y": y0, "x_low": x0, "x_high": x1}
     )
 
 
-def _band(corners: Any) -> Iterator[Row]:
+def _band(corners: Any) -> Iterator[FigureRow]:
     """Both borders of a band; matplotlib goes out along one and home along the other."""
     count = (len(corners) - 3) // 2
     there, back = corners[1 : count + 1], corners[count + 2 : 2 * count + 2][::-1]
