@@ -47,7 +47,7 @@ const addComparison = (place) => {
   second.selectedIndex = 1;
   const same = make("input", { type: "checkbox" });
   const body = make("tbody");
-  const heads = [make("th", { scope: "col" }), make("th", { scope: "col" }), make("th", { scope: "col" })];
+  const heads = [make("th", { scope: "col", textContent: place.dataset.value }), make("th", { scope: "col" }), make("th", { scope: "col" })];
   const show = () => {
     const [left, right] = [facts(first.value), facts(second.value)];
     heads[1].textContent = first.value;

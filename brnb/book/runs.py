@@ -84,7 +84,7 @@ def _used(receipt: Receipt) -> dict[str, Any]:
 
 def _comparison(lang: str) -> str:
     """Where a script puts the two lists of runs and their table."""
-    words = {name: word(f"compare_{name}", lang) for name in ("first", "second", "same")}
+    words = {name: word(f"compare_{name}", lang) for name in ("first", "second", "value", "same")}
     words["label"] = word("compare", lang)
     data = "".join(f' data-{name}="{html.escape(text)}"' for name, text in words.items())
     return f'<div id="comparison"{data}><p>{html.escape(word("needs_script", lang))}</p></div>'
