@@ -84,7 +84,8 @@ def _sections(
     """
     named: dict[str | None, list[str]] = {}
     seen: set[str] = set()
-    for heading, id in _named(pipeline.notebook(run), run):
+    for heading, text in _named(pipeline.notebook(run), run):
+        id = pipeline.artefact(run, text)
         if id in left and id not in seen:
             seen.add(id)
             title = run_name(run, lang) if several else heading if lang == "pt" else None

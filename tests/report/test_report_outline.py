@@ -39,3 +39,16 @@ def test_artefacts_stand_under_the_headings_of_their_cells_and_nothing_is_lost(t
     assert [(s.ids, s.title is not None) for s in corpus] == [(["tab-cleaning"], True)]
     assert chapters["Demais resultados"].sections[0].ids == ["tab-new"]
     assert len({id for c in chapters.values() for s in c.sections for id in s.ids}) == 6
+
+
+def test_artefacts_of_a_run_that_repeats_a_chapter_stand_under_its_name(tmp_path):
+    pipeline = Pipeline("smoke")
+    pipeline.reports = tmp_path
+    (tmp_path / "tables").mkdir()
+    for id in ("tab-sft-data", "tab-sft-data-instruct"):
+        (tmp_path / "tables" / f"{id}.tex").write_text("x")
+    (chapter,) = outline(pipeline, "pt")
+    names = data.read("report/run_names.yaml")
+    ids = {section.title: section.ids for section in chapter.sections}
+    assert ids[names["sft_v6_instruct"]["pt"]] == ["tab-sft-data-instruct"]
+    assert ["tab-sft-data"] in ids.values()
