@@ -150,7 +150,7 @@ def _is_encoded(path: Path, identity: str) -> bool:
         listed = {name: Artefact(**entry) for name, entry in known["files"].items()}
     except FileNotFoundError:
         return False
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         print(f"{note} is damaged; encoding the text again")
         return False
     for file in files:

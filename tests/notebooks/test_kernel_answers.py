@@ -38,7 +38,11 @@ def test_a_page_that_comes_later_is_answered_and_the_button_stops_the_cell(clien
     cell = client.execute(CELL, allow_stdin=True)  # as JupyterLab sends it
     models, named = {}, set()
     while not {"ButtonModel", "said"} <= named:
-        content = client.get_iopub_msg(timeout=120)["content"]
+        message = client.get_iopub_msg(timeout=120)
+        content = message["content"]
+        ends = message["parent_header"].get("msg_id") == cell and content.get("execution_state")
+        assert content.get("ename") is None, content["traceback"]
+        assert ends != "idle", f"the cell ended, and showed no more than {named}"
         if state := content.get("data", {}).get("state"):
             models.setdefault(state.get("_model_name"), content["comm_id"])
             named |= {state.get("_model_name")} | ({"said"} if "tokens" in str(state) else set())

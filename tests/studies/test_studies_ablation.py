@@ -29,6 +29,7 @@ RECIPE = TRAINING | {
         "candidates": {"baseline": [{}], "challenger": [{}]}, "tuning_tokens": 48, "tokens": 96,
         "seeds": 2, "documents": 2,
     },
+    "unseen": "sample", "unseen_documents": 2,
     "baseline": "v6", "ablation_seeds": 3, "ablation_tokens": 120, "ablation_documents": 2,
     "ablation": {"muon": {"optimizer": "adamw"}, "value_embeddings": {"value_embeddings": False}},
 }  # fmt: skip
