@@ -81,10 +81,11 @@ def edited(content: bytes, edits: list) -> bytes:
 
 @pytest.fixture(scope="module")
 def readers(tmp_path_factory):
-    os.environ["TQDM_DISABLE"] = "1"
-    made = make_readers(tmp_path_factory.mktemp("readers"))
-    assert set(made) == set(NAMES)
-    return made
+    with pytest.MonkeyPatch.context() as quiet:
+        quiet.setenv("TQDM_DISABLE", "1")
+        made = make_readers(tmp_path_factory.mktemp("readers"))
+        assert set(made) == set(NAMES)
+        yield made
 
 
 @pytest.mark.parametrize("name", NAMES)
