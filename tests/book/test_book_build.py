@@ -1,9 +1,8 @@
 """A book is built again when anything that it is made of, or anything of it, is not as it was."""
 
 import pytest
-from book_project import project
+from book_project import project, stand_in_package
 
-from brnb import unchanged
 from brnb.book import build
 from brnb.receipt import read_receipt, write_receipt
 
@@ -11,11 +10,7 @@ from brnb.receipt import read_receipt, write_receipt
 @pytest.fixture
 def pipeline(tmp_path, monkeypatch):
     """A project of one run, and a package of one label and one template."""
-    package = tmp_path / "package"
-    package.mkdir()
-    for name in ("labels.yaml", "book.css"):
-        (package / name).write_text("a")
-    monkeypatch.setattr(unchanged, "PACKAGE", package)
+    stand_in_package(tmp_path / "package", monkeypatch, "labels.yaml", "book.css")
     return project(tmp_path / "project", runs=("v1",))
 
 

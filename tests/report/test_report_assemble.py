@@ -1,20 +1,15 @@
 """The document is written again when anything that it is made of, or a file of it, changed."""
 
 import pytest
-from book_project import project
+from book_project import project, stand_in_package
 
-from brnb import unchanged
 from brnb.report.assemble import assemble
 
 
 @pytest.fixture
 def pipeline(tmp_path, monkeypatch):
     """A project of one run, and a package of one label and one template."""
-    package = tmp_path / "package"
-    package.mkdir()
-    for name in ("labels.yaml", "brnb.sty"):
-        (package / name).write_text("a")
-    monkeypatch.setattr(unchanged, "PACKAGE", package)
+    stand_in_package(tmp_path / "package", monkeypatch, "labels.yaml", "brnb.sty")
     pipeline = project(tmp_path / "project", runs=("v1",))
     assemble(pipeline)
     return pipeline

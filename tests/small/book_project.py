@@ -7,6 +7,7 @@ import nbformat
 import pandas as pd
 from nbformat import v4
 
+from brnb import unchanged
 from brnb.pipeline import Pipeline
 from brnb.receipt import Receipt, describe, write_receipt
 from brnb.report.tables import display, write_table
@@ -93,3 +94,11 @@ def _finish(pipeline: Pipeline, run: str, seconds: int) -> None:
         artefacts={path.relative_to(home).as_posix(): describe(path) for path in paths},
     )  # fmt: skip
     write_receipt(pipeline.folder(run) / "receipt.json", receipt)
+
+
+def stand_in_package(folder, monkeypatch, *names):
+    """A package of a few small files in place of brnb's, for `brnb.unchanged`."""
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_text("a")
+    monkeypatch.setattr(unchanged, "PACKAGE", folder)
