@@ -94,9 +94,10 @@ class Chromium:
         )  # fmt: skip
 
     def scheme(self, name: str) -> None:
-        """Prefer "light" or "dark"."""
-        feature = {"name": "prefers-color-scheme", "value": name}
-        self._call("Emulation.setEmulatedMedia", features=[feature])
+        """Prefer "light" or "dark", and no motion: a colour half faded in is nobody's contrast."""
+        wanted = {"prefers-color-scheme": name, "prefers-reduced-motion": "reduce"}
+        features = [{"name": feature, "value": value} for feature, value in wanted.items()]
+        self._call("Emulation.setEmulatedMedia", features=features)
 
     def press(self, key: str, code: int) -> None:
         """Press a key."""
