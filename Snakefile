@@ -32,6 +32,10 @@ def upstream(wildcards):
     return [ancient(MARKERS / need) for need in PIPELINE.needs(wildcards.run)]
 
 
+def uses_gpu(wildcards):
+    return PIPELINE.spec(wildcards.run).get("gpu", True)
+
+
 rule all:
     input:
         [MARKERS / run for run in PIPELINE.runs],
@@ -47,6 +51,9 @@ rule run:
         values=lambda w: PIPELINE.params_file(w.run).relative_to(PIPELINE.root),
         executed=f"reports/{PROFILE}/notebooks/{{run}}.ipynb",
         profile=PROFILE,
+        gpu=lambda w: "brnb gpu " if uses_gpu(w) else "",
+    resources:
+        gpu=lambda w: int(uses_gpu(w)),
     threads: lambda w: min(PIPELINE.spec(w.run).get("threads", 1), JOBS_CORES)
     shell:
         # Two trainings that both take all cores are slower than one after the other, and threads
@@ -54,6 +61,6 @@ rule run:
         # seconds, not ten a second, since a batch log keeps them all.
         "mkdir -p reports/{params.profile:q}/notebooks && "
         "OMP_NUM_THREADS={threads} OMP_WAIT_POLICY=PASSIVE TQDM_MININTERVAL=10 "
-        "papermill {params.notebook:q} {params.executed:q} -f {params.values:q} "
+        "{params.gpu}papermill {params.notebook:q} {params.executed:q} -f {params.values:q} "
         "--no-progress-bar --log-output --log-level WARNING && "
         "brnb status --profile {params.profile:q} --run {wildcards.run:q}"

@@ -4,6 +4,7 @@ Running itself is papermill's and Snakemake's work.
 """
 
 import json
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -126,6 +127,24 @@ def freeze_results(
     from brnb.report.freeze import freeze_results as write
 
     print(write(Pipeline(profile), name, folder))
+
+
+@app.command(
+    "gpu",
+    epilog="brnb gpu papermill notebooks/04_v1_char_rnn.ipynb … -f params/lab/v1.yaml",
+    context_settings={"ignore_unknown_options": True},
+)
+def run_on_a_free_gpu(
+    command: Annotated[list[str], typer.Argument(help="and its arguments")],
+) -> None:
+    """Run a command on a GPU that no other run of this project uses; wait for one if need be.
+
+    BRNB_PROCESSES=2 takes two. On a machine without GPUs the command runs at once.
+    """
+    from brnb.gpus import run_on_free_gpus
+
+    processes = int(os.environ.get("BRNB_PROCESSES", "1"))
+    run_on_free_gpus(command, find_root() / "work" / "gpus", processes)
 
 
 @app.command(epilog="brnb release --profile lab && brnb freeze v0.2 --profile lab")

@@ -110,9 +110,13 @@ def gpu_joules() -> list[float]:
         import pynvml
 
         pynvml.nvmlInit()
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-        numbers = [int(n) for n in visible if n.isdigit()] or range(pynvml.nvmlDeviceGetCount())
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(n) for n in numbers]
+        chosen = [gpu for gpu in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if gpu]
+        handles = [
+            pynvml.nvmlDeviceGetHandleByIndex(int(gpu))
+            if gpu.isdigit()
+            else pynvml.nvmlDeviceGetHandleByUUID(gpu)
+            for gpu in chosen or map(str, range(pynvml.nvmlDeviceGetCount()))
+        ]
         return [pynvml.nvmlDeviceGetTotalEnergyConsumption(h) / 1000 for h in handles]
     except Exception:  # no GPU, no driver, no package, or a card without the counter
         return []

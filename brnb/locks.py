@@ -56,6 +56,11 @@ def release_lock(path: Path) -> None:
     _held.pop(path.absolute()).close()
 
 
+def keep_through_exec(path: Path) -> None:
+    """Let a lock that this process holds be held by the program that it becomes, too."""
+    os.set_inheritable(_held[path.absolute()].fileno(), True)
+
+
 def lock_holder(path: Path) -> str | None:
     """Who holds a lock file now ("pid 123 on host since …"), or None; the dead hold nothing.
 

@@ -294,6 +294,8 @@ def _declared(path: Path) -> dict[str, dict[str, Any]]:
             raise ParameterError(f"{where}: needs = {needs!r} is not a list of runs")
         if "suffix" in spec and not _NAME.fullmatch(str(spec["suffix"])):
             raise ParameterError(f"{where}: suffix = {spec['suffix']!r} is not a name")
+        if not isinstance(spec.get("gpu", True), bool):
+            raise ParameterError(f"{where}: gpu = {spec['gpu']!r} is neither true nor false")
         if type(threads) is not int or threads < 1:
             raise ParameterError(f"{where}: threads = {threads!r} is not a number from 1 on")
     return runs

@@ -41,6 +41,7 @@ def nvml(monkeypatch):
     module.nvmlInit = lambda: None
     module.nvmlDeviceGetCount = lambda: 2
     module.nvmlDeviceGetHandleByIndex = lambda number: number
+    module.nvmlDeviceGetHandleByUUID = {"GPU-a": 0, "GPU-b": 1}.__getitem__
     module.nvmlDeviceGetTotalEnergyConsumption = lambda handle: next(readings[handle])
     monkeypatch.setitem(sys.modules, "pynvml", module)
     monkeypatch.setitem(sys.modules, "codecarbon", None)
@@ -95,8 +96,9 @@ def test_an_untouched_gpu_says_nothing(nvml):
     assert energy.Meter().stop(gpus=0) == {}
 
 
-def test_hidden_gpus_are_not_read(nvml, monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+@pytest.mark.parametrize("chosen", ["1", "GPU-b"])
+def test_hidden_gpus_are_not_read(nvml, monkeypatch, chosen):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
     assert energy.Meter().stop(gpus=1)["energy_joules"] == 7.0
 
 
