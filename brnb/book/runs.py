@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from brnb.book.chapter import Page
@@ -10,6 +11,7 @@ from brnb.book.grid import Column, grid
 from brnb.book.words import word
 from brnb.receipt import Receipt
 from brnb.report.labels import find_label, format_number, label
+from brnb.report.spending import spending
 
 _PARTS = ("params", "metrics", "resources", "provenance")
 _NUMBERS = ("parameters", "tokens", "speed", "seconds", "peak_gb", "energy_wh", "price")
@@ -47,7 +49,7 @@ def _table(
 ) -> str:
     rows = []
     for run in runs:
-        used = _used(receipts[run]) if run in receipts else {}
+        used = asdict(spending(receipts[run])) if run in receipts else {}
         numbers = [format_number(used.get(id), lang, _DECIMALS.get(id)) for id in _NUMBERS]
         state = html.escape(find_label(states[run], lang) or states[run])
         known = link(f"files/receipts/{run}.json", commit(receipts[run])) if used else "–"
@@ -63,23 +65,6 @@ def _columns(lang: str) -> list[Column]:
     columns.append(Column(label("device", lang), is_choice=True))
     columns += [Column(word(id, lang), is_numeric=True) for id in _NUMBERS]
     return [*columns, Column(word("commit", lang))]
-
-
-def _used(receipt: Receipt) -> dict[str, Any]:
-    """Device, size, speed, memory in GB, energy in Wh and US dollars of a run; None if unknown."""
-    used = receipt.resources
-    peak, joules = used.get("peak_gpu_memory") or used.get("peak_memory"), used.get("energy_joules")
-    gpu = receipt.provenance.get("gpu")
-    return {
-        "device": gpu if gpu and used.get("device") != "cpu" else "CPU",
-        "parameters": used.get("parameters"),
-        "tokens": used.get("tokens"),
-        "speed": used.get("tokens_per_second"),
-        "seconds": receipt.seconds,
-        "peak_gb": peak / 1e9 if peak else None,
-        "energy_wh": joules / 3600 if joules else None,
-        "price": used.get("usd"),
-    }
 
 
 def _comparison(lang: str) -> str:

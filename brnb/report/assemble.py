@@ -8,6 +8,7 @@ from brnb.pipeline import Pipeline
 from brnb.report.document import write_document
 from brnb.report.export import STYLES
 from brnb.report.outline import listed, outline
+from brnb.report.overview import write_overview
 from brnb.unchanged import hash_sources, is_done, note_done
 
 DEMONSTRATION = "smoke"  # the profile whose numbers show how things work, and nothing else
@@ -22,6 +23,7 @@ class Assembly:
     figures: int
     numbers: int
     document: Path
+    overview: Path
 
     def __str__(self) -> str:
         return "\n".join(
@@ -30,12 +32,13 @@ class Assembly:
                 f"figures   {self.folder / 'figures'} ({self.figures}, as .pdf, .png and .csv)",
                 f"numbers   {self.folder / 'numbers.tex'} ({self.numbers})",
                 f"document  {self.document} (make pdf)",
+                f"overview  {self.overview}",
             ]
         )
 
 
 def assemble(pipeline: Pipeline) -> Assembly:
-    """Write the document of a profile from what its executed runs left.
+    """Write the document and the front page of a profile from what its executed runs left.
 
     Raises
     ------
@@ -48,13 +51,15 @@ def assemble(pipeline: Pipeline) -> Assembly:
         raise FileNotFoundError(
             f"nothing ran yet in profile {pipeline.profile}: PROFILE={pipeline.profile} make thesis"
         )
-    document = _document(pipeline, str(pipeline.params(executed[0])["lang"]))
+    lang = str(pipeline.params(executed[0])["lang"])
+    document, overview = _document(pipeline, lang), write_overview(pipeline, lang)
     return Assembly(
         folder=folder.relative_to(pipeline.root),
         tables=len(list((folder / "tables").glob("*.tex"))),
         figures=len(list((folder / "figures").glob("*.pdf"))),
         numbers=sum(_count_numbers(pipeline.folder(run) / "receipt.json") for run in pipeline.runs),
         document=document.relative_to(pipeline.root),
+        overview=overview.relative_to(pipeline.root),
     )
 
 
