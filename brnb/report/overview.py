@@ -1,7 +1,6 @@
 """The front page of a profile's results, for who opens their folder: what ran, what it cost."""
 
 import csv
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -15,7 +14,6 @@ from brnb.report.spending import Spending, spending
 _VERDICTS = "tables/tab-reproduces.csv"
 _COLUMNS = ("tokens", "seconds", "peak_gb", "energy_wh", "usd")
 _SUMS = ("overview_hours", "kwh", "usd")
-_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 def write_overview(pipeline: Pipeline, lang: str) -> Path:
@@ -67,10 +65,11 @@ def _totals(receipts: Iterable[Receipt], lang: str) -> str:
         by_device[used.device].append(used)
     rows = []
     for device, runs in sorted(by_device.items()):
+        wh = [run.energy_wh for run in runs if run.energy_wh is not None]
+        usd = [run.price for run in runs if run.price is not None]
         hours = sum(run.seconds for run in runs) / 3600
-        kwh = sum(run.energy_wh or 0 for run in runs) / 1000
-        usd = sum(run.price or 0 for run in runs)
-        sums = [format_number(value, lang, 3) for value in (hours, kwh, usd)]
+        values = (hours, sum(wh) / 1000 if wh else None, sum(usd) if usd else None)
+        sums = [format_number(value, lang, 3) for value in values]
         rows.append([device, format_number(len(runs), lang), *sums])
     return _markdown([label(id, lang) for id in ("device", "runs", *_SUMS)], rows)
 
@@ -92,11 +91,11 @@ def _verdicts(file: Path, lang: str) -> str:
 
 
 def _published_and_ours(row: Mapping[str, str], lang: str) -> list[str]:
-    """Numbers as the language writes them, words as they are."""
-    return [
-        format_number(Decimal(text) if _NUMBER.fullmatch(text) else text or None, lang)
-        for text in (row["published"], row["ours"])
-    ]
+    """The published number with its printed digits, ours with three."""
+    ours = row["ours"]
+    rounded = Decimal(f"{float(ours):.3g}") if ours else None
+    published = Decimal(row["published"]) if row["published"] else None
+    return [format_number(published, lang), format_number(rounded, lang)]
 
 
 def _numbers(used: Spending, lang: str) -> list[str]:

@@ -11,7 +11,7 @@ from brnb.report.overview import write_overview
 VERDICTS = """# brnb receipt: claims_audit 1
 place,finding,published,ours,ci_low,ci_high,verdict
 Tabela 7: v1,perplexidade,4.58,4.5,,,reproduzido
-Tabela 8: v4,perplexidade,75.83,32.5,,,difere
+Tabela 8: v4,perplexidade,75.83,32.4561,,,difere
 Tabela 9: v5,a | b,4,5,,,não comparável: porque o texto é outro
 """
 
@@ -44,6 +44,15 @@ def test_a_run_is_a_row_that_leads_to_its_notebook_and_receipt(pipeline):
 def test_a_device_has_the_sums_of_its_runs(pipeline):
     text = write_overview(pipeline, "en").read_text("utf-8")
     assert "| NVIDIA H200 | 2 | 2.000 | 4.000 | 2.500 |" in text
+
+
+def test_what_no_receipt_has_is_a_dash_and_no_zero(pipeline):
+    for run in ("v1", "v2"):
+        path = pipeline.folder(run) / "receipt.json"
+        write_receipt(path, read_receipt(path).model_copy(update={"resources": {}}))
+    assert "| NVIDIA H200 | 2 | 2,000 | – | – |" in write_overview(pipeline, "pt").read_text(
+        "utf-8"
+    )
 
 
 def test_verdicts_are_counted_and_what_was_compared_is_listed(pipeline):
