@@ -1,6 +1,8 @@
 """A small Llama that answers, what it is asked, and Transformers' own answers to that."""
 
-import time
+import os
+import signal
+from itertools import count
 from pathlib import Path
 
 import torch
@@ -66,9 +68,15 @@ def items(count=9):
     return [Item(f"i{n}", "qa", f"w{n + 3} w{2 * n + 4} w9", "", (f"w{n}",)) for n in range(count)]
 
 
-def ask_two_at_a_time(path, step_seconds=0.0):
-    """Answer the items in two slots, each step as slow as is told: time to be killed in."""
-    net = model()
-    net.register_forward_hook(lambda *_: time.sleep(step_seconds))
-    shape = lambda length: Batching(2, length, 128)  # noqa: E731
-    return answer_items(net, word_tokenizer(), items(), Path(path), GREEDY, shape, progress=False)
+def ask_two_at_a_time(path, dies_after=None):
+    """Answer the items in two slots; die, as of a power cut, once so many lines are written."""
+    tokenizer, shape = word_tokenizer(), lambda length: Batching(2, length, 128)
+    decode, lines = tokenizer.decode, count()
+
+    def decode_or_die(*told, **options):
+        if next(lines) == dies_after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return decode(*told, **options)
+
+    tokenizer.decode = decode_or_die
+    return answer_items(model(), tokenizer, items(), Path(path), GREEDY, shape, progress=False)
