@@ -17,7 +17,7 @@ FLAGS = (
     "--disable-dev-shm-usage",
     "--no-first-run",
 )
-SECONDS = 60
+SECONDS = 600  # that a busy machine may take for a page
 
 
 def installed() -> str | None:
@@ -69,8 +69,9 @@ class Chromium:
 
     def open(self, url: str) -> None:
         """Go to a page and wait until it has loaded and its scripts have run."""
-        self._call("Page.navigate", url=url)
-        self.wait("document.readyState === 'complete'")
+        self._call("Page.navigate", url=url)  # answered while the page before may still be there
+        is_there = f"location.pathname === new URL({json.dumps(url)}).pathname"
+        self.wait(f"{is_there} && document.readyState === 'complete'")
 
     def run(self, script: str) -> Any:
         """Value of an expression in the page."""
