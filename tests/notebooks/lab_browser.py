@@ -44,10 +44,10 @@ def jupyter_lab(project: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/lab/tree/notebooks/{{notebook}}.ipynb?token={TOKEN}"
     finally:
         server.terminate()  # it ends its kernels first
-        server.wait(timeout=60)
+        server.wait(timeout=600)
 
 
-def _wait_for(address: str, server: subprocess.Popen, seconds: float = 120) -> None:
+def _wait_for(address: str, server: subprocess.Popen, seconds: float = 600) -> None:
     end = time.monotonic() + seconds
     while True:
         try:

@@ -91,4 +91,4 @@ def test_an_orphaned_kernel_keeps_its_run_to_itself(project):
         for note in (project / "reports/smoke/runs/v1").glob("started.json"):
             os.kill(json.loads(note.read_text())["pid"], signal.SIGKILL)
         orphan.terminate()
-        orphan.wait(timeout=60)
+        orphan.wait(timeout=600)

@@ -86,7 +86,7 @@ def test_two_runs_of_one_notebook_go_side_by_side(nested):
         )
         for run in ("nested", "other")
     ]  # fmt: skip
-    said = [process.communicate(timeout=120)[0].decode() for process in both]
+    said = [process.communicate(timeout=900)[0].decode() for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert {receipt(nested / "reports/smoke", run)["run"] for run in ("nested", "other")} == {
         "nested", "other"

@@ -14,7 +14,7 @@ def project(tmp_path):
 
 
 def test_a_dry_run_gives_a_gpu_to_chapters_that_train_and_to_no_other(project):
-    done = call(project, *COMMAND, "--dry-run", "--quiet", "host", timeout=120)
+    done = call(project, *COMMAND, "--dry-run", "--quiet", "host", timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]
     jobs = dict(re.findall(r"wildcards: run=(\w+)\n.*?gpu=(\d)", done.stdout, re.DOTALL))
     assert len(jobs) == len(list((project / "params/smoke").glob("*.yaml")))
@@ -32,7 +32,7 @@ def test_sbatch_is_asked_for_time_memory_and_the_chapter(project, monkeypatch):
     monkeypatch.setitem(ENVIRONMENT, "PATH", f"{programmes}:{ENVIRONMENT['PATH']}")
     monkeypatch.setitem(ENVIRONMENT, "PROFILE", "smoke")
     soon = "--slurm-init-seconds-before-status-checks", "1", "--retries", "0"
-    done = call(project, *COMMAND, *soon, "work/smoke/done/rarity", timeout=120)
+    done = call(project, *COMMAND, *soon, "work/smoke/done/rarity", timeout=900)
     assert done.returncode != 0
     asked = (project / "sbatch.args").read_text()
     assert " -t 1440 --mem 32768 " in asked

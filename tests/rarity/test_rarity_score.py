@@ -80,12 +80,12 @@ def test_no_model_or_no_feature_is_refused():
         rarity_score(table(attention=["GQA"]), features=("colour",))
 
 
-def test_ten_thousand_rows_within_a_second():
+def test_ten_thousand_rows_within_a_second_of_a_processor():
     rng = np.random.default_rng(0)
     models = table(attention=rng.choice(KINDS, 10_000), context=rng.integers(1, 2**20, 10_000))
-    start = time.perf_counter()
+    start = time.process_time()
     rarity_score(models)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def versions(*rows):

@@ -33,7 +33,7 @@ def two(tmp_path_factory):
         *(str(tests / "small/two_processes.py"), str(folder)),
     ]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(tests.parent)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stderr[-20000:]
     return json.loads((folder / "found.json").read_text()), folder
 
