@@ -25,10 +25,14 @@ from brnb.yaml_file import read_parameters
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-UNREAD = ("include", "process_docs", "fewshot_split", "num_fewshot", "dataset_name", "group")
+UNREAD = (
+    *("include", "group", "dataset_name", "custom_dataset", "use_prompt", "process_docs"),
+    *("process_results", "fewshot_split", "num_fewshot", "gen_prefix", "doc_to_image"),
+)
 """Keys of the harness that would change what is asked, and that this does not read."""
 
-_JINJA = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
+_JINJA = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+_UNFIT = (TemplateError, ValueError, SyntaxError, TypeError, LookupError, ArithmeticError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ def _read_task(path: Path) -> Benchmark:
             raise ValueError(f"{documents}:{line}: {row.reason}")
         try:
             items.append(_item(task, row))
-        except (TemplateError, ValueError, SyntaxError, TypeError, LookupError) as error:
+        except _UNFIT as error:
             raise ValueError(
                 f"{documents}:{line}: does not fit the templates of {path.name} ({error})"
             ) from None
@@ -138,7 +142,8 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 def _documents(path: Path, task: Mapping[str, Any]) -> Path:
-    files = task["dataset_kwargs"].get("data_files")
+    told = task["dataset_kwargs"]
+    files = told.get("data_files") if isinstance(told, dict) else None
     name = files.get(task.get("test_split", "test")) if isinstance(files, dict) else files
     if not isinstance(name, str):
         raise ValueError(f"{path}: data_files: name one file of the test split")
@@ -154,21 +159,35 @@ def _item(task: Mapping[str, Any], row: Mapping[str, Any]) -> HarnessItem:
     """A document through the task's templates."""
     options = _value(task["doc_to_choice"], row)
     options = ast.literal_eval(options) if isinstance(options, str) else options
+    options = options.values() if isinstance(options, dict) else options
     options = tuple(str(option) for option in options)
     if len(options) < 2 or not all(options):
         raise ValueError(f"options {options}: a choice has two or more, none of them empty")
-    target = _value(task["doc_to_target"], row)
-    right = options.index(target) if target in options else int(target)
-    if not 0 <= right < len(options):
+    context = f"{_render(task.get('description') or '', row)}{_value(task['doc_to_text'], row)}"
+    return HarnessItem(context, options, _right(task["doc_to_target"], row, options))
+
+
+def _right(template: Any, row: Mapping[str, Any], options: tuple[str, ...]) -> int:
+    """Index of the right option: an index, digits that a template renders, or its very text."""
+    target = _value(template, row)
+    if isinstance(target, str) and (template in row or not target.isdigit()):
+        if target not in options:
+            raise ValueError(f"the right option {target!r} is none of {options}")
+        return options.index(target)
+    if not 0 <= (right := int(target)) < len(options):
         raise ValueError(f"the right option is number {right} of {len(options)}")
-    return HarnessItem(str(_value(task["doc_to_text"], row)), options, right)
+    return right
 
 
 def _value(template: Any, row: Mapping[str, Any]) -> Any:
     """A column if the template names one, what it says if it is no text, else what it renders."""
     if not isinstance(template, str):
         return template
-    return row[template] if template in row else _JINJA.from_string(template).render(**row)
+    return row[template] if template in row else _render(template, row)
+
+
+def _render(template: str, row: Mapping[str, Any]) -> str:
+    return _JINJA.from_string(template).render(**row)
 
 
 def mark_benchmark(

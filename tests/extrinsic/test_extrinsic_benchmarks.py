@@ -50,10 +50,26 @@ def test_templates_are_rendered_as_the_harness_does(write):
 
 @pytest.mark.parametrize("changes", [
     {"doc_to_choice": ["Rio", "Brasília"], "doc_to_target": 1},
+    {"doc_to_choice": {"a": "Rio", "b": "Brasília"}, "doc_to_target": 1},
     {"doc_to_choice": "{{['Rio', 'Brasília']}}", "doc_to_target": "Brasília"},
 ])  # fmt: skip
 def test_options_and_target_in_every_form_of_the_task_guide(write, changes):
     assert read_harness_task(write(**changes)).items == (CAPITAL,)
+
+
+def test_a_description_and_the_last_line_break_are_part_of_what_is_asked(write):
+    """The harness renders with ``keep_trailing_newline`` and puts the description first."""
+    told = {"description": "Sobre {{answerKey}}.\n\n", "doc_to_text": "{{question}}\n"}
+    (item,) = read_harness_task(write(**told)).items
+    assert item.context == "Sobre B.\n\nQual é a capital do Brasil?\n"
+
+
+@pytest.mark.parametrize(("target", "right"), [("{{gold}}", 1), ("gold", 0), ("{{1 - 1}}", 0)])
+def test_digits_of_a_template_are_an_index_and_those_of_a_column_a_text(write, target, right):
+    """As ``doc_to_target`` of the harness has it: options may be numbers themselves."""
+    task = write([{"question": "2 - 1?", "gold": "1"}], doc_to_choice=["1", "0"],
+                 doc_to_target=target)  # fmt: skip
+    assert read_harness_task(task).items[0].right == right
 
 
 def test_a_column_is_named_without_braces_and_the_delimiter_is_the_tasks(write):
@@ -96,9 +112,13 @@ def test_acc_is_of_the_sum_and_acc_norm_a_character(monkeypatch):
     ({"process_docs": "utils.process"}, "process_docs: not read here"),
     ({"doc_to_text": "{{pergunta}}"}, r"data\.jsonl:1: does not fit.*'pergunta' is undefined"),
     ({"doc_to_target": 2}, "the right option is number 2 of 2"),
+    ({"doc_to_target": "question"}, "the right option 'Qual é a capital do Brasil.' is none of"),
     ({"doc_to_choice": ["só"]}, "two or more"),
+    ({"doc_to_text": "{{range(9999999)}}"}, "does not fit"),
+    ({"gen_prefix": "A capital é"}, "gen_prefix: not read here"),
     ({"doc_to_text": "{{question.__class__.mro()}}"}, "unsafe"),
     ({"dataset_kwargs": {}}, "name one file of the test split"),
+    ({"dataset_kwargs": "data.jsonl"}, "name one file of the test split"),
 ])  # fmt: skip
 def test_what_would_ask_something_else_is_refused(write, changes, said):
     with pytest.raises(ValueError, match=said):
