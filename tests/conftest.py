@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from mini_project import FIRST, SECOND, execute, write_notebook
 
-# No deadline for an example: the first one imports what it needs, and machines are shared.
-settings.register_profile("shared", deadline=None)
-settings.load_profile("shared")
+# No deadline for an example, and none for drawing it: the first one imports what it needs, and
+# machines are shared. The same examples every time: only a change may break a test. `make fuzz`
+# and ``--hypothesis-profile new`` look for others.
+settings.register_profile("new", deadline=None, derandomize=False)
+settings.register_profile(
+    "shared", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("new" if "BRNB_FUZZ" in os.environ else "shared")
 
 
 # The longest files, begun first: none is left for the end, when the other process has no work. The
