@@ -8,13 +8,13 @@ from brnb.report.labels import format_number, label
 from brnb.report.tables import frame
 from brnb.text.corpus import LENGTH_EDGES, CorpusReport
 
-STEPS = ("read", "v6", "early")
-"""Bars of the waterfall that stand on zero."""
-
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+FROM_ZERO = ("read", "v6", "early")
+"""Bars of the waterfall that are whole texts; the others are what a rule removed."""
 
 
 def tab_cleaning(report: CorpusReport, lang: str) -> "pd.DataFrame":
@@ -121,16 +121,16 @@ def _log_from_zero(axis: "Axes", counts: Sequence[int]) -> None:
 
 
 def fig_corpus_waterfall(report: CorpusReport, lang: str) -> "Figure":
-    """Characters from those read to those kept: each rule takes away what its bar spans.
+    """Characters of the lines read to those kept: each rule takes away what its bar spans.
 
     Bars stand on an axis from zero, so that their lengths compare; the last two are what the
     cleanings leave of the same documents.
     """
     steps = waterfall(report)
     fig, axis = figure(0.8 + 0.26 * len(steps))
-    names = [label(f"step_{name}" if name in STEPS else name, lang) for name, _, _ in steps]
+    names = [label(f"step_{name}" if name in FROM_ZERO else name, lang) for name, _, _ in steps]
     for row, (name, low, high) in enumerate(steps):
-        removed = name not in STEPS
+        removed = name not in FROM_ZERO
         style = {"color": "C3", "edgecolor": "C3"} if removed else {"color": "C0"}
         axis.barh([row], [(high - low) / 1e6], left=[low / 1e6], height=0.6, lw=1, **style)
         share = format_number(100 * (high - low) / steps[0][2], lang, 1, "%")
@@ -150,7 +150,8 @@ def waterfall(report: CorpusReport) -> list[tuple[str, int, int]]:
     Returns
     -------
     list of (str, int, int)
-        Characters: read, each rule that removed any, kept in the v6 and in the early cleaning.
+        Characters of lines, blanks that repeat left out as in `tab_cleaning`: of those read, those
+        that each rule removed, if any, and those kept in the v6 and in the early cleaning.
     """
     kept = {name: sum(part.characters for part in parts.values())
             for name, parts in report.kept.items()}  # fmt: skip

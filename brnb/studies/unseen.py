@@ -5,9 +5,10 @@ register is held out: a source that the corpus does not have, cleaned by the cor
 without what nearly repeats a training document.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -15,14 +16,14 @@ from brnb import data
 from brnb.evaluate.intrinsic import DocumentNats, by_document
 from brnb.fingerprint import digest
 from brnb.receipt import read_receipt
-from brnb.text.clean import clean_text, zero_digits
+from brnb.text.clean import clean_text, early
 from brnb.text.finished import Document, texts
 from brnb.text.held_out import drawn_order
 from brnb.text.overlap import Overlap
+from brnb.text.personal_data import mask
 from brnb.text.reader import Quarantine, expand, read_documents
-from brnb.tokenizers import load_tokenizer
 from brnb.train.params import TrainParams
-from brnb.train.rows import ResultText, encode
+from brnb.train.rows import ResultText, encode, hashed_tokenizer
 
 
 def load_unseen(
@@ -60,7 +61,7 @@ def load_unseen(
     documents = [
         replace(document, text=form)
         for document in _documents(source, params.seed, told["max_malformed_share"], work)
-        if (form := _cleaned(document, params.cleaning, told["min_chars"], told["min_letters"]))
+        if (form := _cleaned(document.text, params.cleaning, told))
     ]
     known = Overlap([document.text for document in documents], told["near_duplicate"])
     repeats = {n for text in texts(corpora, params.cleaning, "train") for n in known.all(text)}
@@ -71,9 +72,9 @@ def load_unseen(
             f"unseen text {source!r}: nothing left of {len(documents)} documents, of which "
             f"training text repeats {len(repeats)}: name a source that the corpus does not have"
         )
-    tokenizer = load_tokenizer(tokenizers / params.tokenizer)
-    told_text = [document.text for document in chosen]
-    row = encode(told_text, tokenizer, work / "unseen", digest([params.tokenizer, told_text]))
+    tokenizer, hashes = hashed_tokenizer(tokenizers, params.tokenizer)
+    drawn = [document.text for document in chosen]
+    row = encode(drawn, tokenizer, work / "unseen", digest([hashes, drawn]))
     return ResultText(row, tuple(document.register for document in chosen)), len(repeats)
 
 
@@ -105,9 +106,11 @@ def sample_documents() -> Iterator[Document]:
             yield Document(f"{register}-{number:02d}", "", text, "sample", register)
 
 
-def _cleaned(document: Document, cleaning: str, min_chars: int, min_letters: float) -> str:
-    text, _ = clean_text(document.text, min_chars, min_letters)
-    return zero_digits(text.lower().encode()).decode() if cleaning == "early" else text
+def _cleaned(text: str, cleaning: str, rules: Mapping[str, Any]) -> str:
+    """A text as the corpus would have it, by the parameters of its run."""
+    text, _ = clean_text(text, rules["min_chars"], rules["min_letters"])
+    text, _ = mask(text, rules["mask_personal_data"])
+    return early(text) if cleaning == "early" else text
 
 
 @dataclass(frozen=True)

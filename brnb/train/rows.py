@@ -233,7 +233,7 @@ def load_rows(corpora: Path, tokenizers: Path, params: "TrainParams", work: Path
     FileNotFoundError
         If there is no such tokenizer; names those that exist.
     """
-    tokenizer, form = _tokenizer(tokenizers, params.tokenizer)
+    tokenizer, form = hashed_tokenizer(tokenizers, params.tokenizer)
     text = {split: _content(corpora, params, split) for split in ("train", "validation")}
     held_out = finished.texts(corpora, params.cleaning, "validation")
     return Rows(
@@ -271,7 +271,7 @@ def load_result_text(
     The only way of a training run to the test split: it is read once the model is as it stays.
     Parameters are those of `load_rows`.
     """
-    tokenizer, form = _tokenizer(tokenizers, params.tokenizer)
+    tokenizer, form = hashed_tokenizer(tokenizers, params.tokenizer)
     count = params.validation_documents
     drawn = list(islice(finished.corpus_documents(corpora, params.cleaning, "test"), count))
     row = encode(
@@ -283,8 +283,14 @@ def load_result_text(
     return ResultText(row, tuple(document.register for document in drawn))
 
 
-def _tokenizer(tokenizers: Path, name: str) -> tuple["Tokenizer", dict[str, str]]:
-    """A tokenizer, and the hashes of its files."""
+def hashed_tokenizer(tokenizers: Path, name: str) -> tuple["Tokenizer", dict[str, str]]:
+    """A tokenizer of a run, and the hashes of its files: its name may be that of another one.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such tokenizer; names those that exist.
+    """
     folder = tokenizers / name
     if not folder.is_dir():
         known = ", ".join(sorted(path.name for path in tokenizers.iterdir() if path.is_dir()))

@@ -47,7 +47,7 @@ def test_the_waterfall_goes_from_what_was_read_to_what_is_kept():
     ]
     assert steps[3:] == [("v6", 0, 800_000), ("early", 0, 750_000)]
     said = corpus_words.say_waterfall(read, "pt")
-    assert "De 1,00 milhões de caracteres lidos ficam 0,80, 80,0%" in said
+    assert "Dos 1,00 milhões de caracteres das linhas lidas ficam 0,80, 80,0%" in said
     assert "75% é da regra “documento duplicado”" in said
     assert "todos, 100,0%" in corpus_words.say_waterfall(report(), "pt")
 

@@ -16,6 +16,7 @@ from brnb.tokenizers.char import CharTokenizer
 TRAIN = "O preço do arroz subiu de novo neste mês e o do feijão caiu outra vez."
 PSALMS = ["O senhor é meu pastor.", "Nada me faltará, nunca.", "Verdes pastos e 23 águas."]
 RULES = {"min_chars": 10, "min_letters": 0.5, "near_duplicate": 0.8, "max_malformed_share": 0.0}
+RULES |= {"mask_personal_data": True}
 
 
 def write_lines(path, **registers):
@@ -72,6 +73,24 @@ def test_text_has_the_form_that_the_runs_read(tmp_path, corpora, tokenizers):
     text, _ = load(source, 9, "early", corpora, tokenizers)
     read = "verdes pastos e 0 águas."  # the short line has gone, case and digits too
     assert text.row.document_bytes.tolist() == [len(read.encode()) + 1]
+
+
+def test_personal_data_are_masked_as_in_the_corpus(tmp_path, corpora, tokenizers):
+    letter = "O número do meu CPF, que está no fim desta carta, é este: 529.982.247-25."
+    source = write_lines(tmp_path / "a.jsonl", cartas=[letter])
+    text, _ = load(source, 9, "v6", corpora, tokenizers)
+    masked = letter.replace("529.982.247-25", "[CPF]")
+    assert text.row.document_bytes.tolist() == [len(masked.encode()) + 1]
+
+
+def test_another_tokenizer_of_the_same_name_encodes_anew(tmp_path, corpora, tokenizers):
+    source = write_lines(tmp_path / "a.jsonl", salmos=PSALMS)
+    before = load(source, 9, "v6", corpora, tokenizers)[0].row.ids.tolist()
+    CharTokenizer.train(["zyx", TRAIN, *PSALMS], name="char").save(tokenizers / "char")
+    text, _ = load(source, 9, "v6", corpora, tokenizers)
+    told = CharTokenizer.load(tokenizers / "char")
+    expected = [id for ids in told.encode_batch(PSALMS) for id in (*ids, told.eos_id)]
+    assert sorted(text.row.ids.tolist()) == sorted(expected) != sorted(before)
 
 
 def test_every_register_has_its_share_of_a_draw(corpora, tokenizers):
