@@ -59,6 +59,13 @@ def test_bars_have_the_names_of_their_ticks_and_the_ends_of_their_intervals(draw
     ]
 
 
+def test_a_formula_at_a_tick_is_no_name(drawn):
+    fig, axes = drawn()
+    axes.plot([5e11], [2.0], "o")
+    axes.set_xticks([5e11], [r"$5\times10^{11}$"])
+    assert picked(figure_rows(fig), "x", "y") == [(5e11, 2)]
+
+
 def test_intervals_stand_beside_their_points_in_both_directions(drawn):
     fig, axes = drawn()
     axes.errorbar([1, 2], [10, 20], yerr=[[1, 2], [3, 4]], xerr=0.5, label="nosso", fmt="o")
