@@ -24,11 +24,10 @@ SHAPES_RESULTS = ("brnb", "notebooks", "params")  # folders that make a commit n
 def provenance(root: Path) -> dict[str, Any]:
     """All of it, for a run of the project at `root`."""
     changes = _said(["git", "status", "--porcelain", "--", *SHAPES_RESULTS], root)
-    locks = sorted(root.glob("requirements*.lock"))
     return {
         "git_commit": _said(["git", "rev-parse", "HEAD"], root),
         "git_dirty": None if changes is None else bool(changes),
-        "lock_sha256": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in locks},
+        "lock_sha256": lock_hashes(root),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "system": platform.platform(),
@@ -37,6 +36,12 @@ def provenance(root: Path) -> dict[str, Any]:
         "threads": os.environ.get("OMP_NUM_THREADS"),
         **gpus(),
     }
+
+
+def lock_hashes(root: Path) -> dict[str, str]:
+    """SHA-256 of each lock file of a project, by its name: which packages it installs."""
+    locks = sorted(root.glob("requirements*.lock"))
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in locks}
 
 
 def gpus() -> dict[str, Any]:

@@ -5,7 +5,6 @@ the parameters and the packages that are committed now; what git does not keep, 
 may lie elsewhere: its SHA-256 is in the receipt.
 """
 
-import hashlib
 import json
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from typing import Any
 
 from brnb import receipt
 from brnb.pipeline import Pipeline
-from brnb.provenance import SHAPES_RESULTS
+from brnb.provenance import SHAPES_RESULTS, lock_hashes
 from brnb.sources import normalise
 
 
@@ -61,7 +60,7 @@ def review_release(pipeline: Pipeline) -> ReleaseReview:
     changed = _git(root, "status", "--porcelain", "--", *SHAPES_RESULTS)
     for line in (changed or "").splitlines():
         review.problems.append(f"{line[3:]}: is not as committed: commit it, or git checkout it")
-    locks = {path.name: _sha256(path) for path in sorted(root.glob("requirements*.lock"))}
+    locks = lock_hashes(root)
     verifier = receipt.Verifier(root / "work" / pipeline.profile / "hashes.json", anew=True)
     for run in pipeline.runs:
         try:
@@ -138,7 +137,8 @@ def _review_artefacts(
 def _ignored(pipeline: Pipeline, names: Sequence[str]) -> set[str]:
     """Artefacts that git does not keep."""
     paths = {str(pipeline.reports.relative_to(pipeline.root) / name): name for name in names}
-    listed = _git(pipeline.root, "check-ignore", "--no-index", *paths) if paths else None
+    plain = ("-c", "core.quotepath=off")  # accents are letters
+    listed = _git(pipeline.root, *plain, "check-ignore", "--no-index", *paths) if paths else None
     return {paths[line] for line in (listed or "").splitlines()}
 
 
@@ -159,10 +159,6 @@ def _tags(cell: dict[str, Any]) -> list[str]:
 
 def _command(pipeline: Pipeline) -> str:
     return f"PROFILE={pipeline.profile} make thesis"
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _git(root: Path, *arguments: str) -> str | None:

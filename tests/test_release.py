@@ -66,6 +66,17 @@ def test_what_git_does_not_keep_may_lie_elsewhere(released):
     assert "1 artefacts lie elsewhere" in str(review)
 
 
+def test_what_lies_elsewhere_may_have_an_accent(released):
+    path = released / "reports/smoke/runs/first/receipt.json"
+    left = receipt.read_receipt(path)
+    (artefact,) = left.artefacts.values()
+    named = {"artefacts": {"runs/first/ação.bin": artefact}}
+    receipt.write_receipt(path, left.model_copy(update=named))
+    review = review_release(Pipeline("smoke", released))
+    assert review.elsewhere == 1
+    assert not [problem for problem in review.problems if problem.startswith("first")]
+
+
 def test_what_is_here_has_to_be_as_it_was_written(released):
     (released / "reports/smoke/runs/first/text.txt").write_text("other")
     (problem,) = problems(released)
