@@ -11,6 +11,7 @@ from torch import Tensor
 
 from brnb.compress.language_models import Predictor
 from brnb.evaluate.text_metrics import score_pairs
+from brnb.train.device import wait_for
 from brnb.train.rows import TokenRow
 
 
@@ -98,6 +99,5 @@ def answer_speeds(
 
 
 def _clock(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    wait_for(device)
     return time.perf_counter()

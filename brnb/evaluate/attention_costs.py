@@ -16,6 +16,7 @@ from brnb.algorithms.attention import causal_mask, masked_attention
 from brnb.algorithms.memory import peak_bytes
 from brnb.algorithms.sparse_masks import MaskRule
 from brnb.ops.block_lists import BLOCK, block_lists
+from brnb.train.device import wait_for
 
 CALLS = 3
 
@@ -124,21 +125,17 @@ def _measured(call: Callable[[], Tensor], device: torch.device) -> tuple[float, 
     call()
     seconds = []
     for _ in range(CALLS):
-        start = _now(device)
+        wait_for(device)
+        start = time.perf_counter()
         call()
-        seconds.append(_now(device) - start)
+        wait_for(device)
+        seconds.append(time.perf_counter() - start)
     if device.type == "cpu":
         return min(seconds), peak_bytes(call)
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
     call()
     return min(seconds), torch.cuda.max_memory_allocated(device) - before
-
-
-def _now(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
 
 
 def crossover(table: Sequence[Cost], kind: str) -> float | None:

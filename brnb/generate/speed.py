@@ -13,6 +13,7 @@ import torch
 
 from brnb.generate.continuous import answer
 from brnb.generate.engine import Batching, Decoding, Engine
+from brnb.train.device import wait_for
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -136,16 +137,11 @@ def _ours(model: "PreTrainedModel", prompt: list[int], new: int) -> Callable[[],
 
 
 def _seconds(work: Callable[[], Any], device: torch.device) -> float:
-    _wait(device)
+    wait_for(device)
     start = time.perf_counter()
     work()
-    _wait(device)
+    wait_for(device)
     return time.perf_counter() - start
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _forget(device: torch.device) -> None:

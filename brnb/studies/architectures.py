@@ -17,6 +17,7 @@ from brnb.models.likelihood import likelihood
 from brnb.models.transformer import TransformerLM
 from brnb.ops.causal import attention_mask
 from brnb.studies.noted import noted_training
+from brnb.train.device import wait_for
 from brnb.train.progress import titled
 
 if TYPE_CHECKING:
@@ -160,19 +161,14 @@ def decoding_speed(model: TransformerLM, sequences: int, tokens: int) -> float:
     for _ in range(ROUNDS):
         logits, state = model(prompt)
         last = logits[:, -1:].argmax(-1)
-        _wait(device)
+        wait_for(device)
         start = time.perf_counter()
         for _ in range(tokens):
             logits, state = model(last, state)
             last = logits[:, -1:].argmax(-1)
-        _wait(device)
+        wait_for(device)
         seconds.append(time.perf_counter() - start)
     return sequences * tokens / min(seconds)
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def variant_table(rows: Sequence[VariantRow], confidence: float) -> "pd.DataFrame":

@@ -40,6 +40,12 @@ def peak_memory(device: torch.device) -> int:
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
 
 
+def wait_for(device: torch.device) -> None:
+    """Wait until a device has done all that it was given: a GPU is only told what to do."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 class Stopwatch:
     """Times what a device does, lap after lap."""
 
@@ -48,8 +54,7 @@ class Stopwatch:
 
     def lap(self) -> float:
         """Seconds since the last lap, with all that the device was given to do in it."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        wait_for(self.device)
         now = time.perf_counter()
         passed, self.last = now - self.last, now
         return passed
