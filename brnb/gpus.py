@@ -27,12 +27,21 @@ def visible_gpus() -> list[str]:
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is None:
         return uuids
-    names = [name.strip() for name in chosen.split(",") if name.strip()]
-    return [
-        uuids[int(name)] if name.isdigit() else name
-        for name in names
-        if not name.isdigit() or int(name) < len(uuids)
-    ]
+    seen = []
+    for name in map(str.strip, chosen.split(",")):
+        if (gpu := _chosen(name, uuids)) is None:
+            break  # as CUDA does: -1 hides all that follow
+        seen.append(gpu)
+    return seen
+
+
+def _chosen(name: str, uuids: Sequence[str]) -> str | None:
+    """The UUID that a part of CUDA_VISIBLE_DEVICES means: a number, a UUID or its beginning."""
+    if name.isdigit():
+        return uuids[int(name)] if int(name) < len(uuids) else None
+    if name.startswith("MIG-"):  # a part of a GPU, which is not among them
+        return name
+    return next((uuid for uuid in uuids if name and uuid.startswith(name)), None)
 
 
 def take_gpus(folder: Path, count: int) -> list[str]:

@@ -59,7 +59,17 @@ def test_a_training_on_two_gpus_waits_until_both_are_free(machine):
 
 @pytest.mark.parametrize(
     ("chosen", "seen"),
-    [("1", UUIDS[1:]), ("GPU-aaaa-1", UUIDS[:1]), ("", ()), ("7", ()), ("1, 0", UUIDS[::-1])],
+    [
+        ("1", UUIDS[1:]),
+        ("GPU-aaaa-1", UUIDS[:1]),
+        ("", ()),
+        ("7", ()),
+        ("1, 0", UUIDS[::-1]),
+        ("-1", ()),
+        ("1,-1,0", UUIDS[1:]),
+        ("GPU-b", UUIDS[1:]),
+        ("MIG-c", ("MIG-c",)),
+    ],
 )
 def test_hidden_gpus_are_not_taken(machine, monkeypatch, chosen, seen):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
