@@ -15,7 +15,7 @@ def executed(made_once) -> Path:
 
 def _execute(project: Path) -> None:
     copy_project(project)
-    done = call(project, "snakemake", timeout=1800)
+    done = call(project, "snakemake", timeout=5400)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
     assert call(project, "brnb", "report").returncode == 0
 

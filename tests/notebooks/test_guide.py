@@ -131,7 +131,7 @@ def test_both_languages_show_the_same_files():
 
 
 def test_another_corpus_and_base_run_by_parameters_alone(study):
-    done = call(study, "snakemake", "--config", "profile=study", timeout=1800)
+    done = call(study, "snakemake", "--config", "profile=study", timeout=5400)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
     said = json.loads(call(study, "brnb", "status", "--profile", "study", "--json").stdout)
     assert {state["run"]: state["state"] for state in said} == dict.fromkeys(

@@ -63,7 +63,7 @@ def test_a_killed_thesis_goes_on_where_it_was_and_ends_with_the_same_bits(execut
     assert state == "failed"
     assert "kernel died" in why
 
-    again = call(project, "snakemake", timeout=1800)
+    again = call(project, "snakemake", timeout=5400)
     assert again.returncode == 0, again.stderr[-3000:]
     assert {state for state, _ in states(project).values()} == {"done"}
     assert times_of_receipts(project) == before

@@ -44,7 +44,7 @@ def test_every_artefact_is_rendered_twice(thesis):
 
 def test_nothing_runs_again_when_nothing_changed(thesis):
     before = {p: p.stat().st_mtime_ns for p in thesis.glob("reports/smoke/runs/*/receipt.json")}
-    done = call(thesis, "snakemake", timeout=600)
+    done = call(thesis, "snakemake", timeout=1800)
     assert done.returncode == 0
     assert before == {p: p.stat().st_mtime_ns for p in before}
 
@@ -140,7 +140,7 @@ def test_a_second_snakemake_at_the_same_time_is_told_who_is_at_work(thesis):
         stdout=subprocess.PIPE,
     ) as other:
         assert other.stdout.readline() == b"held\n"
-        refused = call(thesis, "snakemake", timeout=600)
+        refused = call(thesis, "snakemake", timeout=1800)
         other.kill()
     assert refused.returncode != 0
     assert "already being executed by pid" in refused.stderr
