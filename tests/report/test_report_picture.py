@@ -2,7 +2,7 @@
 
 import matplotlib as mpl
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.formatters import DisplayFormatter
 
 mpl.use("agg")
 
@@ -33,7 +33,7 @@ def test_the_words_are_caption_axes_categories_and_series(drawn):
 
 
 def test_a_notebook_shows_the_figure_with_its_words(drawn):
-    data, metadata = InteractiveShell.instance().display_formatter.format(Picture(drawn, "Curva."))
+    data, metadata = DisplayFormatter().format(Picture(drawn, "Curva."))
     assert data["image/png"].startswith("iVBOR")  # a PNG in base64
     assert metadata["image/png"]["alt"] == "Curva."
     assert data["text/plain"] == "Curva."  # words, where no picture can be shown
