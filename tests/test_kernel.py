@@ -1,12 +1,14 @@
 """What a kernel really did: failures are told, an interrupt in two lines, edits are seen."""
 
 import logging
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import IPython
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from brnb import fingerprint, kernel
 from brnb.progress import Paused
@@ -15,7 +17,8 @@ from brnb.progress import Paused
 @pytest.fixture
 def shell(monkeypatch):
     """A shell in which a run watches; `failures` is what it was told."""
-    shell = InteractiveShell()
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # which a shell replaces
+    shell = InteractiveShell(config=Config(HistoryManager={"enabled": False}))  # it is the user's
     shell.failures = []
     shell.kernel = SimpleNamespace(log=logging.getLogger("test kernel"))
     monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
