@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pyflakes import checker, messages
 
+from brnb.atomic import write_atomic
 from brnb.fingerprint import code, notebook_cells
 from brnb.parameter_cells import documented
 from brnb.params import ParameterError, Params, nearest, validate
 from brnb.pipeline import Pipeline, defaults, find_root, parameters_cell
-from brnb.receipt import write_atomic
 from brnb.unchanged import hash_sources, is_done, note_done
 
 NOTEBOOK_NAMES = ["display", "get_ipython"]

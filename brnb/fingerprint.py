@@ -26,7 +26,7 @@ PACKAGE = Path(__file__).parent
 PROVENANCE = frozenset(
     f"brnb.{name}"
     for name in (
-        *("energy", "fingerprint", "kernel", "locks", "notices", "outputs", "pipeline"),
+        *("atomic", "energy", "fingerprint", "kernel", "locks", "notices", "outputs", "pipeline"),
         *("progress", "provenance", "readings", "receipt", "scratch", "sources", "usage"),
     )
 )

@@ -8,12 +8,13 @@ only if it has the hash that it was written with.
 import hashlib
 import importlib.util
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
+
+from brnb.atomic import write_atomic
 
 V = TypeVar("V")
 
@@ -63,14 +64,8 @@ class Readings:
         if self._is_saved:
             return
         body = json.dumps(self._entries, ensure_ascii=False).encode("utf-8", "surrogatepass")
-        partial = self._memory.with_name(f"{self._memory.name}.{os.getpid()}")
         with suppress(OSError):  # full, or read-only: reading must go on
-            self._memory.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                partial.write_bytes(_seal(body) + b"\n" + body)
-                os.replace(partial, self._memory)
-            finally:
-                partial.unlink(missing_ok=True)
+            write_atomic(self._memory, _seal(body) + b"\n" + body)
         self._is_saved = True
 
 

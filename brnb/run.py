@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
-from brnb import energy, fingerprint, kernel, notices, receipt, scratch
+from brnb import atomic, energy, fingerprint, kernel, notices, receipt, scratch
 from brnb.locks import hold_lock, release_lock
 from brnb.outputs import Outputs
 from brnb.params import P, ParameterError, in_force, validate
@@ -104,7 +104,7 @@ class Run(Generic[P]):
         self._resources: dict[str, Any] = {}
         self._started, self._clock = receipt.now(), time.perf_counter()
         hold_lock(self.work / "lock", f"run {self.id} of profile {params.profile}")
-        receipt.sweep_partials(self.work, self._place)
+        atomic.sweep_partials(self.work, self._place)
         self._energy = energy.Meter()
         self._outputs = Outputs(self.pipeline.home(self.id), self.id)
         self.folder = self._outputs.folder
@@ -128,7 +128,7 @@ class Run(Generic[P]):
         text = json.dumps(note, ensure_ascii=False).encode().ljust(_NOTE_BYTES) + b"\n"
         path = self._place / "started.json"
         try:
-            receipt.write_atomic(path, text)
+            atomic.write_atomic(path, text)
         except OSError:
             if error is None:
                 raise

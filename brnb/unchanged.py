@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from brnb.atomic import write_atomic
 from brnb.fingerprint import PACKAGE
-from brnb.receipt import write_atomic
 
 
 def hash_sources(files: Iterable[Path], *values: Any) -> str:

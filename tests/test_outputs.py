@@ -115,7 +115,7 @@ def test_a_full_disk_still_tells_how_a_run_failed(done, run_chapter, monkeypatch
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("brnb.receipt.write_atomic", full)
+    monkeypatch.setattr("brnb.atomic.write_atomic", full)
     run._failed("OSError: no space left for model.safetensors " + "ç" * 10_000)
     die(done)
     found = state(done)

@@ -10,20 +10,20 @@ import sys
 
 import pytest
 
-from brnb import receipt
+from brnb import atomic, receipt
 from brnb.pipeline import Pipeline
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     path = tmp_path / "receipt.json"
-    receipt.write_atomic(path, "old")
+    atomic.write_atomic(path, "old")
 
     def fail(*_):
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
-        receipt.write_atomic(path, "new")
+        atomic.write_atomic(path, "new")
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["receipt.json"]
 
@@ -31,22 +31,22 @@ def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path, mon
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from brnb import receipt
+from brnb import atomic
 os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-receipt.write_atomic(Path(sys.argv[1]), "new")
+atomic.write_atomic(Path(sys.argv[1]), "new")
 """
 
 
 def test_what_a_killed_write_left_is_swept_and_nothing_else(tmp_path):
     (tmp_path / "deep").mkdir()
     path = tmp_path / "deep/receipt.json"
-    receipt.write_atomic(path, "old")
+    atomic.write_atomic(path, "old")
     (tmp_path / ".gitignore").write_text("*")
     (tmp_path / ".cafe.01234567x").write_text("")
     done = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
     assert done.returncode == -signal.SIGKILL
     assert len(list((tmp_path / "deep").iterdir())) == 2
-    (left,) = receipt.sweep_partials(tmp_path)
+    (left,) = atomic.sweep_partials(tmp_path)
     assert left.name.startswith(".receipt.json.")
     assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == [
         *(".cafe.01234567x", ".gitignore", "receipt.json"),
@@ -131,7 +131,7 @@ def test_the_receipt_of_another_run_is_not_believed(project, written, run_chapte
 def test_files_have_the_mode_that_the_umask_asks_for(tmp_path, mask):
     before = os.umask(mask)
     try:
-        receipt.write_atomic(tmp_path / "a", "x")
+        atomic.write_atomic(tmp_path / "a", "x")
     finally:
         os.umask(before)
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o666 & ~mask
@@ -143,7 +143,7 @@ def test_a_disk_that_is_full_is_told_with_the_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match=r"No space left on device: .*receipt\.json"):
-        receipt.write_atomic(tmp_path / "receipt.json", "new")
+        atomic.write_atomic(tmp_path / "receipt.json", "new")
     assert not list(tmp_path.iterdir())
 
 
@@ -159,5 +159,5 @@ def test_a_verifier_looks_though_it_cannot_remember(tmp_path, monkeypatch):
     def read_only(*_):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(receipt, "write_atomic", read_only)
+    monkeypatch.setattr(atomic, "write_atomic", read_only)
     receipt.Verifier(tmp_path / "hashes.json").save()

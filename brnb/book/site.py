@@ -12,9 +12,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from brnb.atomic import write_atomic
 from brnb.book.chapter import Page
 from brnb.book.words import word
-from brnb.receipt import write_atomic
 
 _LANGUAGES = {"pt": "pt_BR", "en": "en"}
 _SCRIPT = re.compile(r"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from brnb.atomic import write_json
 from brnb.fingerprint import digest
-from brnb.receipt import write_json
 
 
 def remembered(folder: Path, identity: Any, measure: Callable[[], Any]) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from brnb import receipt
+from brnb import atomic, receipt
 from brnb.evaluate.intrinsic import DocumentNats, Evaluation, Intrinsic
 from brnb.evaluate.legibility import Legibility
 from brnb.generate.samples import Sample
@@ -52,10 +52,10 @@ def write_record(
     """
     files = [folder / name for name in (CURVES, SAMPLES, DOCUMENTS)]
     curves = {"train": history.train, "validation": history.validation}
-    receipt.write_json(files[0], curves)
+    atomic.write_json(files[0], curves)
     lines = [json.dumps(asdict(sample), ensure_ascii=False) for sample in samples]
-    receipt.write_atomic(files[1], "".join(f"{line}\n" for line in lines))
-    receipt.write_atomic(files[2], _csv(documents))
+    atomic.write_atomic(files[1], "".join(f"{line}\n" for line in lines))
+    atomic.write_atomic(files[2], _csv(documents))
     return files
 
 

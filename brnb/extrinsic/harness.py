@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from brnb.atomic import write_atomic
 from brnb.evaluate.text_metrics import FORMS, score_pairs
 from brnb.extrinsic.probes import Probe
 from brnb.extrinsic.testsets import TASKS, Item
-from brnb.receipt import write_atomic
 from brnb.train.device import pick_device
 
 PORTUGUESE = ("assin_entailment", "assin_paraphrase", "belebele_por_Latn")

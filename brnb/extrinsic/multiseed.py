@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from brnb.atomic import write_atomic
 from brnb.evaluate.statistics import mean_and_deviation
 from brnb.evaluate.text_metrics import FORMS, METRICS
 from brnb.extrinsic.predictions import Prediction
 from brnb.extrinsic.scores import Scores, Sets, sets_of, shared_items
 from brnb.extrinsic.testsets import TASKS, Item
-from brnb.receipt import write_atomic
 
 
 def aggregate(sets: Sets, models: Mapping[str, Scores], names: Mapping[str, str]) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brnb.atomic import write_atomic
 from brnb.bases.template import DATE, control_tokens
 from brnb.extrinsic.testsets import Item
 from brnb.generate.continuous import generate
 from brnb.generate.engine import Batching, Decoding, slot_length
 from brnb.progress import Bar
-from brnb.receipt import write_atomic
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from brnb.receipt import write_atomic
+from brnb.atomic import write_atomic
 from brnb.text.formats import Malformed, rows_of
 from brnb.text.hashing import fraction
 from brnb.text.marks import MOST, is_stacked

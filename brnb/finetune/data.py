@@ -12,8 +12,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from brnb.atomic import write_atomic
 from brnb.finetune.params import CptParams
-from brnb.receipt import write_atomic
 from brnb.text import finished
 from brnb.text.finished import SPLITS, Document
 from brnb.text.hashing import fraction

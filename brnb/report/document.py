@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 
-from brnb.receipt import write_atomic
+from brnb.atomic import write_atomic
 from brnb.report import published
 from brnb.report.export import STYLES
 from brnb.report.frontmatter import front_matter

@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from brnb.atomic import write_atomic
 from brnb.pipeline import Pipeline
 from brnb.report import numbers, published
 from brnb.report.references import bibliography, bibtex
@@ -116,11 +117,11 @@ def export(source: Mapping[str, bytes], dest: Path) -> ExportReport:
         return report
     _check_writable(dest)
     for path in report.written:
-        _replace(dest / path, source[path])
+        write_atomic(dest / path, source[path])
     for path in report.removed:
         (dest / path).unlink()
     manifest = {path: hashlib.sha256(content).hexdigest() for path, content in source.items()}
-    _replace(dest / MANIFEST, (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
+    write_atomic(dest / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
     return report
 
 
@@ -205,10 +206,3 @@ def _state(dest: Path, path: str, content: bytes, known: dict[str, str]) -> str:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    os.replace(part, path)

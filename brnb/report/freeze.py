@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from brnb import receipt
+from brnb import atomic, receipt
 from brnb.pipeline import Pipeline
 from brnb.provenance import provenance
 
@@ -89,7 +89,7 @@ def freeze_results(pipeline: Pipeline, name: str, folder: Path | None = None) ->
         "receipts": {run: found for run, found in receipts.items() if found},
         "files": {file: [facts.bytes, facts.sha256] for file, facts in files.items()},
     }
-    receipt.write_json(path, manifest | {"seal": _seal(manifest)})
+    atomic.write_json(path, manifest | {"seal": _seal(manifest)})
     return path
 
 

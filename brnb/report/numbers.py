@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from brnb import receipt
+from brnb import atomic, receipt
 from brnb.report.labels import format_number
 from brnb.report.latex import escape
 
@@ -55,4 +55,4 @@ def gather_numbers(home: Path, lang: str, lock: Path) -> None:
         recorded: dict[str, dict[str, Any]] = {}
         for path in sorted((home / "runs").glob("*/receipt.json")):
             recorded |= receipt.read_receipt(path).numbers
-        receipt.write_atomic(home / "numbers.tex", render(recorded, lang))
+        atomic.write_atomic(home / "numbers.tex", render(recorded, lang))

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
+from brnb.atomic import write_atomic
 from brnb.pipeline import Pipeline
-from brnb.receipt import Receipt, write_atomic
+from brnb.receipt import Receipt
 from brnb.report.labels import find_label, format_number, label, run_name
 from brnb.report.spending import Spending, spending
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from brnb.atomic import write_json
 from brnb.fingerprint import digest, reached
 from brnb.models.recurrent import RecurrentLM
 from brnb.models.transformer import TransformerLM
-from brnb.receipt import write_json
 from brnb.train import fast
 from brnb.train.loop import Training
 from brnb.train.params import RecurrentParams, TransformerParams

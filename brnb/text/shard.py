@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from brnb.atomic import write_json
 from brnb.fingerprint import digest, reached
-from brnb.receipt import describe, write_json
+from brnb.receipt import describe
 from brnb.text.clean import Removed, clean_text, zero_digits
 from brnb.text.finished import Document
 from brnb.text.hashing import hash64

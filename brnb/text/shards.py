@@ -28,10 +28,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from brnb.atomic import write_json
 from brnb.fingerprint import digest
 from brnb.locks import LockedError, hold_lock, release_lock
 from brnb.progress import Bar
-from brnb.receipt import write_json
 from brnb.text.near_duplicates import BANDS, first_of_clusters, first_of_equals
 from brnb.text.reader import expand, input_files
 from brnb.text.shard import Shard, ShardRules, way_of

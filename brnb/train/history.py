@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from brnb import receipt
+from brnb import atomic
 
 
 @dataclass
@@ -107,4 +107,4 @@ CURVES = "curves.json"
 def write_curves(folder: Path, history: History) -> None:
     """Write ``curves.json``: training and validation losses of a run, without times."""
     curves = {"train": history.train, "validation": history.validation}
-    receipt.write_json(folder / CURVES, curves)
+    atomic.write_json(folder / CURVES, curves)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from brnb.atomic import write_json
 from brnb.fingerprint import digest
 from brnb.progress import Bar
-from brnb.receipt import Artefact, describe, write_json
+from brnb.receipt import Artefact, describe
 from brnb.text import finished
 from brnb.tokenizers import load_tokenizer
 from brnb.train.parts import ByteSpan, concatenate, spans, texts_in

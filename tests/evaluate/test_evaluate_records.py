@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from brnb import receipt
+from brnb import atomic, receipt
 from brnb.evaluate import records
 from brnb.evaluate.intrinsic import DocumentNats, Intrinsic
 from brnb.evaluate.legibility import Legibility
@@ -40,7 +40,7 @@ def folder(tmp_path):
         seed=1, defaults_changed={}, unread=[], started="", seconds=1.0, provenance={},
         resources=resources | {"usd": None}, metrics=METRICS, numbers={}, artefacts={},
     )  # fmt: skip
-    receipt.write_json(tmp_path / "receipt.json", found.model_dump())
+    atomic.write_json(tmp_path / "receipt.json", found.model_dump())
     return tmp_path
 
 

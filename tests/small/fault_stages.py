@@ -17,6 +17,7 @@ from mini_project import FIRST, SECOND, execute, write_notebook
 from nbformat import v4
 from tiny_training import TRAIN, VALIDATION, prepare
 
+from brnb.atomic import write_atomic
 from brnb.book.chapter import chapter_page
 from brnb.book.executed import read_executed
 from brnb.book.exhibits import Catalogue
@@ -25,7 +26,6 @@ from brnb.evaluate.intrinsic import DocumentNats
 from brnb.evaluate.records import write_record
 from brnb.finetune.packing import Example, pack
 from brnb.models.store import save
-from brnb.receipt import write_atomic
 from brnb.report.document import write_document
 from brnb.report.tables import write_table
 from brnb.text import corpus, finished

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+from brnb.atomic import write_json
 from brnb.bases import template
 from brnb.bases.load import load_base
 from brnb.evaluate.losses import losses
@@ -20,7 +21,6 @@ from brnb.finetune.packing import pack
 from brnb.finetune.pairs import draw_pairs
 from brnb.finetune.params import SftParams
 from brnb.finetune.texts import from_texts
-from brnb.receipt import write_json
 from brnb.studies.adaptation import (
     VARIANTS,
     evaluate_adapter,

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from brnb import receipt
+from brnb import atomic, receipt
 from brnb.theory.costs import usage
 from brnb.theory.trainings import read_adaptations, read_trainings
 
@@ -26,7 +26,7 @@ def write_run(folder, **changes):
                       "tokens_per_second": 100.0},
         "metrics": {"bits_per_byte": 2.0},
     } | changes  # fmt: skip
-    receipt.write_json(folder / "receipt.json", values)
+    atomic.write_json(folder / "receipt.json", values)
     return folder
 
 
