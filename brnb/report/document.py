@@ -59,7 +59,7 @@ def write_document(
         _preamble(lang, banner),
         front_matter(lang),
         *_lists(profile_folder, lang),
-        *(line for chapter in chapters for line in _chapter(chapter, lang, banner)),
+        *(line for chapter in chapters for line in _chapter(profile_folder, chapter, lang, banner)),
         rf"\chapter{{{label('numbers', lang)}}}",
         r"\brnbnumberlist",
         rf"\chapter*{{{label('references', lang)}}}",
@@ -99,15 +99,29 @@ def _lists(folder: Path, lang: str) -> Iterator[str]:
     yield r"\tableofcontents\clearpage"
 
 
-def _chapter(chapter: Chapter, lang: str, banner: str) -> Iterator[str]:
-    yield rf"\chapter{{{escape(chapter.title)}}}"
+def _chapter(folder: Path, chapter: Chapter, lang: str, banner: str) -> Iterator[str]:
+    headings = [rf"\chapter{{{escape(chapter.title)}}}"]
     if chapter.place:
         where = label("chapter_place", lang).format(section=chapter.place)
-        yield rf"{{\small {escape(where)}\par\bigskip}}"
+        headings.append(rf"{{\small {escape(where)}\par\bigskip}}")
     for section in chapter.sections:
         if section.title:
-            yield rf"\brnbsection{{{escape(section.title)}}}"
-        yield from (_artefact(id, lang, banner) for id in section.ids)
+            headings.append(rf"\brnbsection{{{escape(section.title)}}}")
+        for id in section.ids:
+            yield from _below(headings, _artefact(id, lang, banner), _is_turned(folder, id))
+            headings = []
+
+
+def _below(headings: Sequence[str], artefact: str, turned: bool) -> list[str]:
+    """An artefact below its headings: both on the turned page of a turned table."""
+    if headings and turned:
+        return [r"\begin{brnbturned}", *headings, artefact, r"\end{brnbturned}"]
+    return [*headings, artefact]
+
+
+def _is_turned(folder: Path, id: str) -> bool:
+    table = folder / "tables" / f"{id}.tex"
+    return table.is_file() and r"\begin{landscape}" in table.read_text("utf-8")
 
 
 def _artefact(id: str, lang: str, banner: str) -> str:
