@@ -79,7 +79,7 @@ def _several(pipeline: Pipeline, entry: Mapping[str, Any]) -> bool:
 def _sections(
     pipeline: Pipeline, run: str, left: set[str], lang: str, several: bool
 ) -> Iterator[Section]:
-    """Artefacts of a run by the notebook's headings, or under its name where runs share a chapter."""
+    """Artefacts of a run by its notebook's headings, or under its name if it shares a chapter."""
     named: dict[str | None, list[str]] = {}
     seen: set[str] = set()
     for heading, text in _named(pipeline.notebook(run), run):

@@ -123,7 +123,7 @@ def _above(sentence: str, n_columns: int) -> list[str]:
 
 def _whole(groups: Sequence[int], heights: Sequence[int]) -> set[int]:
     """Groups so small that no page break parts them."""
-    lines = {number: 0 for number in groups}
+    lines = dict.fromkeys(groups, 0)
     for number, high in zip(groups, heights, strict=False):
         lines[number] += high
     return {n for n, high in lines.items() if high <= _TOGETHER and groups.count(n) <= 4}
