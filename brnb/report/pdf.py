@@ -44,7 +44,9 @@ def compile_document(folder: Path) -> Compiled:
     if shutil.which("latexmk") is None:
         raise FileNotFoundError(f"latexmk is missing: {LATEX_PACKAGES}")
     well, log = _latexmk(folder)
-    if not well:  # half an .aux of a run that was killed, lists of another class: without, once more
+    if (
+        not well
+    ):  # half an .aux of a run that was killed, lists of another class: without, once more
         for suffix in _LEFT:
             (folder / f"document{suffix}").unlink(missing_ok=True)
         well, log = _latexmk(folder)
