@@ -74,7 +74,7 @@ def tab_moe_timings(
     sizes = {result.contestant.name: result.size for result in timed}
     rows = [
         {
-            "model": row["model"],
+            "model": _name(row["model"], lang),
             "benchmark": _name(row["benchmark"], lang),
             "billions_total": sizes[row["model"]].total / 1e9,
             "billions_active": sizes[row["model"]].active / 1e9,
@@ -94,7 +94,7 @@ def tab_moe_accuracy(summary: "pd.DataFrame", lang: str) -> "pd.DataFrame":
     """Right answers by model and benchmark: as published, and checked; efficiency of the first."""
     rows = [
         {
-            "model": row["model"],
+            "model": _name(row["model"], lang),
             "benchmark": _name(row["benchmark"], lang),
             "items": row["items"],
             "substring_percent": 100 * row["accuracy"],
@@ -158,7 +158,7 @@ def _bars(
             low, high = (rows[f"{column}_{end}"].to_numpy(float) for end in ("low", "high"))
             ends = [values - low, high - values]
         shade = 0.45 + 0.55 * (1 - place / len(models))
-        name = find_label(model, lang) or model
+        name = _name(model, lang)
         look = {"color": FAMILIES[rows["family"].iloc[0]], "alpha": shade}
         if marks:
             shape = {"fmt": MARKERS[place], "markersize": 6, "capsize": 2}
@@ -176,7 +176,8 @@ def tab_moe_weights(ratios: "pd.DataFrame", lang: str) -> "pd.DataFrame":
     """What a format does to speed and memory beside the plain weights; the document's 2 on top."""
     printed = float(load("moe", "setup", "speed_up", "printed"))
     head = {"shape": label("published", lang), "weights": "nf4", "speed_ratio": printed}
-    return frame([head, *ratios.to_dict("records")])[list(ratios.columns)]
+    named = [row | {"shape": _name(row["shape"], lang)} for row in ratios.to_dict("records")]
+    return frame([head, *named])[list(ratios.columns)]
 
 
 def tab_moe_hypotheses(findings: Sequence["HypothesisTest"], lang: str) -> "pd.DataFrame":

@@ -25,7 +25,11 @@ LLAMA_CPP = "LLAMA_CPP"  # the variable that says where llama.cpp lies
 
 
 class GgufUnavailable(RuntimeError):
-    """The converter of llama.cpp is not installed, or failed."""
+    """The converter of llama.cpp is not installed, or failed; `told` is what it printed last."""
+
+    def __init__(self, message: str, told: str | None = None) -> None:
+        super().__init__(message)
+        self.told = told
 
 
 def save_adapter(model: "PeftModel", folder: Path) -> list[Path]:
@@ -170,20 +174,9 @@ def to_gguf(folder: Path, file: Path) -> Path:
     command = [sys.executable, script, str(folder), "--outfile", str(file), "--outtype", "bf16"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise GgufUnavailable(f"{CONVERTER} failed on {folder}:\n{done.stderr[-2000:]}")
+        told = (done.stderr.strip().splitlines() or [""])[-1]
+        raise GgufUnavailable(f"{CONVERTER} failed on {folder}:\n{done.stderr[-2000:]}", told)
     return file
-
-
-def try_gguf(folder: Path, file: Path) -> str:
-    """Convert to GGUF where the converter is installed; says what came of it.
-
-    A chapter's results do not depend on it: not every machine has the converter, and it does not
-    know every tokenizer.
-    """
-    try:
-        return f"{to_gguf(folder, file).name}: {file.stat().st_size / 2**20:.1f} MiB"
-    except GgufUnavailable as reason:
-        return f"GGUF: {reason}"
 
 
 def _merged(module: Any) -> Tensor:

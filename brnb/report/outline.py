@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -78,19 +79,28 @@ def _several(pipeline: Pipeline, entry: Mapping[str, Any]) -> bool:
 def _sections(
     pipeline: Pipeline, run: str, left: set[str], lang: str, several: bool
 ) -> Iterator[Section]:
-    """Artefacts of a run by the notebook's headings, or under its name where runs share a chapter.
-
-    Headings are Portuguese: an English document goes without.
-    """
+    """Artefacts of a run by its notebook's headings, or under its name if it shares a chapter."""
     named: dict[str | None, list[str]] = {}
     seen: set[str] = set()
     for heading, text in _named(pipeline.notebook(run), run):
         id = pipeline.artefact(run, text)
         if id in left and id not in seen:
             seen.add(id)
-            title = run_name(run, lang) if several else heading if lang == "pt" else None
+            title = run_name(run, lang) if several else _title(heading, lang)
             named.setdefault(title, []).append(id)
     yield from (Section(title, ids) for title, ids in named.items())
+
+
+def _title(heading: str | None, lang: str) -> str | None:
+    """A notebook's Portuguese heading in the document's language, where it has a translation."""
+    if heading is None or lang == "pt":
+        return heading
+    return _english().get(heading, heading)
+
+
+@cache
+def _english() -> dict[str, str]:
+    return dict(data.read("report/headings.yaml"))
 
 
 def _named(notebook: Path, run: str) -> Iterator[tuple[str | None, str]]:

@@ -10,6 +10,7 @@ LATEX_PACKAGES = (
     "apt-get install latexmk texlive-latex-recommended texlive-lang-portuguese "
     "(lmodern for better type)"
 )
+_LEFT = (".aux", ".fdb_latexmk", ".toc", ".lof", ".lot", ".out", ".brnbloa")  # by the last run
 OVERFULL = 5.0  # points in the margin that nobody sees
 _WARNING = re.compile(
     r"LaTeX (?:Font )?Warning: (?!Label\(s\) may have changed).*|Package \w+ (?:Warning|Error): .*"
@@ -43,8 +44,10 @@ def compile_document(folder: Path) -> Compiled:
     if shutil.which("latexmk") is None:
         raise FileNotFoundError(f"latexmk is missing: {LATEX_PACKAGES}")
     well, log = _latexmk(folder)
-    if not well:  # a run that was killed leaves half an .aux behind: without it, once more
-        for suffix in (".aux", ".fdb_latexmk"):
+    if (
+        not well
+    ):  # half an .aux of a run that was killed, lists of another class: without, once more
+        for suffix in _LEFT:
             (folder / f"document{suffix}").unlink(missing_ok=True)
         well, log = _latexmk(folder)
     if not well:

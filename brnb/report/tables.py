@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NAMED = {"run", "model", "base_model", "against", "rival", "variant"}  # columns of ids
 _LABEL_ID = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -257,8 +258,8 @@ def _places(name: str, decimals: Mapping[str, int | None] | int | None) -> int |
 
 def _texts(name: str, values: list[Any], lang: str, places: int | None) -> list[str]:
     """Cells of a column; runs by their names, quantities with their units."""
-    if name == "run":
-        return [MISSING if v is None else run_name(str(v), lang) for v in values]
+    if name in _NAMED:
+        return [MISSING if v is None else _named(str(v), lang) for v in values]
     kind = quantity_kind(name)
     # 8.192 beside 16.384, but 2024 in a column of years
     large = any(_is_number(v) and abs(v) >= 10_000 for v in values)
@@ -268,6 +269,11 @@ def _texts(name: str, values: list[Any], lang: str, places: int | None) -> list[
         else _text(v, lang, places, 4 if large else 5)
         for v in values
     ]
+
+
+def _named(text: str, lang: str) -> str:
+    """Ids of runs and variants by their names, alone or in a text: "SFT da v6 + SFT"."""
+    return run_name(re.sub(r"\w+_\w+", lambda id: run_name(id[0], lang), text), lang)
 
 
 def _is_number(value: Any) -> bool:

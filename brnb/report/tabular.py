@@ -1,9 +1,10 @@
 """A table of texts as LaTeX with booktabs: decimals aligned, rows in groups, never scaled."""
 
+import math
 import re
 import textwrap
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Container, Sequence
+from itertools import accumulate, groupby
 
 from brnb.report.labels import MISSING
 from brnb.report.latex import escape, printable
@@ -11,7 +12,9 @@ from brnb.report.table_layout import TableLayout, breakable, fit_table, height
 from brnb.report.type_widths import width
 
 _LINES = {False: 40, True: 24}  # more of them do not fit on one upright, one turned page
-_TOGETHER = 4  # rows of a group that no page break parts
+_TOGETHER = 12  # lines of a group, of 4 rows at most, that no page break parts
+_SENTENCE = 40  # em: a first cell of a group that is wider stands above the group
+_WHOLE = 450  # points: a line of the page, but for what type and rules may take
 _NUMBER = re.compile(r"[−-]?[\d.,]*\d")
 
 
@@ -30,7 +33,7 @@ def tabular(
 
     The largest type at which the table fits is chosen; if none fits, text columns wrap, and what
     is wider still is turned by 90 degrees. What is longer than a page breaks over pages. Rows that
-    repeat the first cell are a group: it prints once.
+    repeat the first cell are a group: it prints once, a sentence as a line of its own above them.
 
     Parameters
     ----------
@@ -47,6 +50,10 @@ def tabular(
     """
     cells = [[printable(cell) for cell in row] for row in cells]
     groups = _groups(cells, numeric)
+    sentences = _sentences(headers[0], cells, groups)
+    if sentences:
+        headers, cells, numeric = headers[1:], [row[1:] for row in cells], numeric[1:]
+        bold = frozenset((i, j - 1) for i, j in bold)
     padding = [_padding([r[j] for r in cells], n, point) for j, n in enumerate(numeric)]
     padded = [[c + padding[j][i] for j, c in enumerate(row)] for i, row in enumerate(cells)]
     split = [_split_header(printable(h), [r[j] for r in padded]) for j, h in enumerate(headers)]
@@ -54,18 +61,23 @@ def tabular(
     split = [_wrap_header(s, layout, j) for j, s in enumerate(split)]
     headings = " & ".join(map(_header, split, numeric)) + r" \\"
     head = [r"\toprule", headings, r"\midrule"]
+    heights = [height(row, layout) for row in cells]
+    whole = _whole(groups, heights)
     body = []
     for i, row in enumerate(cells):
         texts = [
             _cell(text, padding[j][i], layout.widths[j], (i, j) in bold)
             for j, text in enumerate(row)
         ]
-        if groups and i and groups[i] == groups[i - 1]:
+        if sentences:
+            body += _above(sentences[i], len(headers)) if sentences[i] else []
+        elif groups and i and groups[i] == groups[i - 1]:
             texts[0] = ""
-        body.append(" & ".join(texts) + _row_end(groups, i))
+        body.append(" & ".join(texts) + _row_end(groups, i, whole))
     title = rf"\caption{{{escape(caption)}}}\label{{tab:{id}}}"
     below = [_note(note)] if note else []
-    lines = sum(height(row, layout) for row in cells) + len(set(groups)) // 2
+    lines = sum(heights) + len(set(groups)) // 2
+    lines += sum(math.ceil(width(text, layout.size) / _WHOLE) for text in sentences)
     columns = _columns(layout, numeric)
     if lines > _LINES[layout.turned]:
         table = _longtable(layout, columns, title, head, body, below, escape(word_continued))
@@ -77,22 +89,53 @@ def tabular(
 
 
 def _groups(cells: Sequence[Sequence[str]], numeric: Sequence[bool]) -> list[int]:
-    """Number of each row's group, where most rows repeat their first cell; else nothing."""
+    """Number of each row's group, where most rows repeat their first cell; else nothing.
+
+    An empty first cell repeats the one above it.
+    """
     if len(numeric) < 2 or numeric[0] or len(cells) < 3:
         return []
-    sizes = [len(list(rows)) for _, rows in groupby(cells, key=lambda row: row[0])]
-    if len(sizes) * 1.5 > len(cells) or any(not row[0] for row in cells):
+    firsts = list(accumulate((row[0] for row in cells), lambda above, first: first or above))
+    sizes = [len(list(rows)) for _, rows in groupby(firsts)]
+    if len(sizes) * 1.5 > len(cells) or not firsts[0]:
         return []
     return [number for number, size in enumerate(sizes) for _ in range(size)]
 
 
-def _row_end(groups: Sequence[int], i: int) -> str:
-    """End of row `i`: room after a group, and no page break inside of a small one."""
+def _sentences(header: str, cells: Sequence[Sequence[str]], groups: Sequence[int]) -> list[str]:
+    """First cells of groups that are sentences, each at its group's first row; nothing if short.
+
+    In a column of its own a long prompt would be higher than the text beside it.
+    """
+    if not groups or len(cells[0]) < 2 or max(width(row[0], 1) for row in cells) < _SENTENCE:
+        return []
+    starts = [not i or groups[i] != groups[i - 1] for i in range(len(cells))]
+    return [
+        f"{header}: {row[0]}" if start else "" for row, start in zip(cells, starts, strict=True)
+    ]
+
+
+def _above(sentence: str, n_columns: int) -> list[str]:
+    """A line of the whole width above a group, on the same page as the group's first row."""
+    text = escape(breakable(sentence))
+    return [rf"\multicolumn{{{n_columns}}}{{@{{}}p{{{_WHOLE}pt}}@{{}}}}{{\itshape {text}}} \\*"]
+
+
+def _whole(groups: Sequence[int], heights: Sequence[int]) -> set[int]:
+    """Groups so small that no page break parts them."""
+    lines = dict.fromkeys(groups, 0)
+    for number, high in zip(groups, heights, strict=False):
+        lines[number] += high
+    return {n for n, high in lines.items() if high <= _TOGETHER and groups.count(n) <= 4}
+
+
+def _row_end(groups: Sequence[int], i: int, whole: Container[int]) -> str:
+    """End of row `i`: room after a group, and no page break inside of one that stays whole."""
     if not groups or i + 1 == len(groups):
         return r" \\"
     if groups[i] != groups[i + 1]:
         return r" \\ \addlinespace"
-    return r" \\*" if groups.count(groups[i]) <= _TOGETHER else r" \\"
+    return r" \\*" if groups[i] in whole else r" \\"
 
 
 def _padding(column: Sequence[str], numeric: bool, point: str) -> list[str]:

@@ -74,6 +74,12 @@ def test_all_printed_examples_are_shown():
     assert "Quem escreveu Dom Quixote?" in table["prompt"].tolist()
 
 
+def test_models_of_the_parameters_print_as_their_labels():
+    renamed = summary().replace({"model": {"g": "dense_small", "m": "mixture_nf4"}})
+    shown = moe_dense.tab_moe_accuracy(renamed, "pt")["model"]
+    assert shown.unique().tolist() == ["densa pequena", "mistura (NF4)"]
+
+
 @pytest.mark.parametrize("lang", ["pt", "en"])
 def test_figures_have_a_bar_a_model_and_benchmark(lang):
     for draw in (

@@ -1,5 +1,6 @@
 """The document has the dissertation's order, and every artefact exactly once."""
 
+import json
 from pathlib import Path
 
 import yaml
@@ -16,6 +17,27 @@ def test_every_run_has_a_name_and_every_notebook_a_chapter():
     assert DECLARED.keys() <= data.read("report/run_names.yaml").keys()
     placed = [name for chapter in data.read("report/outline.yaml") for name in chapter["notebooks"]]
     assert sorted(placed) == sorted({spec["notebook"] for spec in DECLARED.values()})
+
+
+def test_every_heading_has_an_english_title_and_no_title_is_left_over():
+    headings = {
+        line[3:].replace("*", "")
+        for path in (ROOT / "notebooks").glob("*.ipynb")
+        for cell in json.loads(path.read_text("utf-8"))["cells"]
+        if cell["cell_type"] == "markdown"
+        for line in "".join(cell["source"]).splitlines()
+        if line.startswith("## ")
+    }
+    assert headings == data.read("report/headings.yaml").keys()
+
+
+def test_an_english_document_has_english_headings(tmp_path):
+    pipeline = Pipeline("smoke")
+    pipeline.reports = tmp_path
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables/tab-cleaning.tex").write_text("x")
+    (chapter,) = outline(pipeline, "en")
+    assert [section.title for section in chapter.sections] == ["What cleaning removed"]
 
 
 def test_published_tables_come_in_their_order():

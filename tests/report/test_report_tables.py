@@ -236,3 +236,19 @@ def test_columns_without_a_value_are_named_below_but_published_tables_keep_their
     assert "<tfoot>" in shown.html()
     assert len(display(empty, "tab03", lang="pt").headers) == 4
     assert display(empty[:0], "t", lang="pt", caption="").note is None
+
+
+def test_ids_of_runs_and_variants_print_as_names_also_where_they_are_models():
+    rows = pd.DataFrame({
+        "model": ["sft_v6_instruct + SFT", "v6_rc16k_v5b (base)", "Llama 3.2 1B", "my_own"],
+        "variant": ["cpt_then_sft", "seed", "the attention in a text", "rank_4"],
+        "task": ["v7", "seed", "costs", "scaling"],
+    })  # fmt: skip
+    shown = display(rows, "t", lang="pt", caption="").cells
+    assert shown == [
+        ["SFT da v6 + SFT", "CPT e depois SFT", "v7"],
+        ["v6, 16k (base)", "outra semente", "seed"],
+        ["Llama 3.2 1B", "the attention in a text", "costs"],
+        ["my_own", "posto 4", "scaling"],
+    ]
+    assert display(rows, "t", lang="en", caption="").cells[0][0] == "SFT of v6 + SFT"

@@ -72,6 +72,20 @@ def test_rows_that_repeat_the_first_cell_are_a_group():
     assert "addlinespace" not in apart
 
 
+def test_a_sentence_that_several_rows_share_stands_above_them_at_the_whole_width():
+    prompt = "o setor de infraestrutura debate novas concessões e metas de produtividade. " * 2
+    text = "a retara da retros de vantada. que a trabiênto es pera de apatas em mais. " * 3
+    cells = [[prompt, "13", text], ["", "14", text], ["curto", "13", text], ["", "14", text]]
+    tex = draw(["Prompt", "Semente", "Texto"], cells, [False, True, False])
+    above = [line for line in rows(tex) if line.startswith(r"\multicolumn{2}")]
+    assert [line.partition(r"{\itshape ")[2].rstrip("} *\\") for line in above] == [
+        f"Prompt: {prompt}".rstrip(), "Prompt: curto",
+    ]  # fmt: skip
+    assert all(line.endswith(r"\\*") for line in above)  # never alone at the foot of a page
+    assert [line[:2] for line in rows(tex) if line not in above] == ["13", "14", "13", "14"]
+    assert "Semente & Texto" in tex
+
+
 def test_words_are_left_to_hyphenation_and_ids_break_after_their_signs():
     tex = draw(["a", "b"], [["especificamente v4_subword_ep6", "palavra " * 60]] * 2, [False] * 2)
     assert r"v4\_\hspace{0pt}subword\_\hspace{0pt}ep6" in tex
