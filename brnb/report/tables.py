@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _LABEL_ID = re.compile(r"[a-z][a-z0-9_]*")
+NAMED = ("run", "model", "base_model", "against", "variant", "shape", "split")
+"""Columns of ids that print as names: the label ``<column>_<id>``, the run's, or ``<id>``."""
 
 
 class AsPrinted(Decimal):
@@ -256,9 +258,9 @@ def _places(name: str, decimals: Mapping[str, int | None] | int | None) -> int |
 
 
 def _texts(name: str, values: list[Any], lang: str, places: int | None) -> list[str]:
-    """Cells of a column; runs by their names, quantities with their units."""
-    if name == "run":
-        return [MISSING if v is None else run_name(str(v), lang) for v in values]
+    """Cells of a column; runs, models and splits by their names, quantities with their units."""
+    if name in NAMED:
+        return [MISSING if v is None else _name(name, str(v), lang) for v in values]
     kind = quantity_kind(name)
     # 8.192 beside 16.384, but 2024 in a column of years
     large = any(_is_number(v) and abs(v) >= 10_000 for v in values)
@@ -268,6 +270,15 @@ def _texts(name: str, values: list[Any], lang: str, places: int | None) -> list[
         else _text(v, lang, places, 4 if large else 5)
         for v in values
     ]
+
+
+def _name(column: str, id: str, lang: str) -> str:
+    """What an id is called in this column, in all tables, or the text itself if it is none."""
+    if not _LABEL_ID.fullmatch(id):
+        return id
+    named = run_name(id, lang)
+    told = named if named != id else find_label(id, lang)
+    return find_label(f"{column}_{id}", lang) or told or id
 
 
 def _is_number(value: Any) -> bool:
