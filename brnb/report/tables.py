@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _LABEL_ID = re.compile(r"[a-z][a-z0-9_]*")
-NAMED = ("run", "model", "base_model", "against", "variant", "shape", "split")
+NAMED = ("run", "model", "base_model", "against", "variant", "shape", "split", "price_list")
 """Columns of ids that print as names: the label ``<column>_<id>``, the run's, or ``<id>``."""
 
 
