@@ -20,7 +20,7 @@ OPENING = 4  # words of a text that a sentence quotes
 
 
 def say_missing(missing: Sequence["MissingScheme"], lang: str) -> str:
-    """Which schemes a model does not have here and why, a line a reason; or that none is missing."""
+    """Which schemes a model does not have here and why, a line a reason; or that it has all."""
     lines = []
     for model, lacks in dict.fromkeys((one.model, one.lacks) for one in missing):
         schemes = [one.scheme for one in missing if (one.model, one.lacks) == (model, lacks)]
