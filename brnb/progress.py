@@ -9,7 +9,8 @@ go to the terminal that started the kernel, and the notebook keeps none of them.
 import io
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import IO, Any
 
@@ -46,6 +47,20 @@ def is_watched() -> bool:
 
 def _shell() -> Any:
     return getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+
+
+@contextmanager
+def without_library_bars() -> Iterator[None]:
+    """Without the bars of transformers, which say in English that files are read or written."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 class Bar(tqdm):

@@ -1,17 +1,22 @@
 """Parameters cells say what the schema says, and papermill reads it."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Literal
 
 import pytest
+import yaml
 from papermill.translators import PythonTranslator
 from pydantic import Field
 
 from brnb.check import check, fix
+from brnb.fingerprint import notebook_cells
 from brnb.parameter_cells import documented
 from brnb.params import Name, ParameterError, Params, literals
 
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LONG = ", ".join(f'"model number {n} of many"' for n in range(3))
 CELL = f"""profile = "smoke"
 run_id = "x"
@@ -92,3 +97,12 @@ def test_check_finds_data_that_no_fingerprint_could_follow(project):
     (problem,) = check(project)
     assert "02_second.ipynb" in problem
     assert "must be a literal" in problem
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_run_all_makes_a_run_of_the_smoke_profile_and_not_one_beside_it(notebook):
+    sources = (source for source, tags in notebook_cells(notebook) if "parameters" in tags)
+    values = literals(next(sources))
+    file = ROOT / "params/smoke" / f"{values['run_id']}.yaml"
+    in_file = yaml.safe_load(file.read_text("utf-8"))
+    assert {name: values[name] for name in in_file} == in_file

@@ -13,6 +13,7 @@ from torch import Tensor
 from brnb.bases.assembly import assemble_model, freeze, weights_of
 from brnb.bases.reading import OutOfBudget, reading_base
 from brnb.bases.shards import Shards
+from brnb.progress import without_library_bars
 from brnb.train import parallel
 from brnb.train.device import pick_precision
 
@@ -135,14 +136,6 @@ def _nf4(double: bool, dtype: torch.dtype) -> Any:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Without transformers' progress bars, and its warnings of names that it keeps until 6.0."""
-    from transformers.utils import logging as log
-
-    shown = log.is_progress_bar_enabled()
-    log.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "`(is_)?gradient_checkpointing", FutureWarning)
-            yield
-    finally:
-        if shown:
-            log.enable_progress_bar()
+    with without_library_bars(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`(is_)?gradient_checkpointing", FutureWarning)
+        yield

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from brnb.bases.locate import model_name
 from brnb.evaluate.statistics import supported
 from brnb.report.figures import figure, look
-from brnb.report.labels import format_number, label
+from brnb.report.labels import format_number, label, run_name
 from brnb.report.tables import AsPrinted, frame
 from brnb.thesis import load
 
@@ -69,7 +69,7 @@ def tab12(
         run, after = published["run"], published["adapted"]
         ours = (adapted if after else base)[run]
         gain = ours.perplexity / base[run].perplexity - 1 if after else None
-        named = model_name(trained[run].params["base"])
+        named = run_name(model_name(trained[run].params["base"]), lang)
         printed = published["ppl_change"]
         rows.append(
             {"run": run, "source": label("published", lang)}

@@ -114,7 +114,8 @@ def drawing(one: Architecture, lang: str, other: Architecture | None = None) -> 
     shown = [one] if other is None else [one, other]
     changed = set() if other is None else differing_facts(one, other)
     with style():
-        fig = plt.figure(layout="none")
+        fig = plt.figure()
+        fig.set_layout_engine("none")  # layout="none" would be the style's again once it is saved
         panels = [fig.add_axes((i / len(shown), 0, 1 / len(shown), 1)) for i in range(len(shown))]
         tops = [_column(_Pen(a, changed), m, lang) for a, m in zip(panels, shown, strict=True)]
         for axes in panels:

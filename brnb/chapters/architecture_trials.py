@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 DECIMALS = {
     "variants": {"bits_per_byte": 4, "deviation": 4, "change": 4, "ci_low": 4, "ci_high": 4}
-    | {"kib_context": 1, "tokens_per_second": 0},
+    | {"kib_context": 1, "tokens_per_second": 0, "learning_rate": None},
     "stability": {"best_loss": 3, "sensitivity": 3, "largest_score": 1},
 }
 
 
 def tab_rmsnorm(equality: "pd.DataFrame") -> "pd.DataFrame":
-    """The lecture's class beside PyTorch's: largest differences, as powers of ten."""
+    """The lecture's class beside PyTorch's: largest differences, to two digits."""
     rows = [
         {
             "dtype": row["dtype"],
-            "output_difference": f"{row['output']:.1e}",
-            "input_gradient_difference": f"{row['input']:.1e}",
-            "gain_gradient_difference": f"{row['gain']:.1e}",
-            "rounding": f"{row['rounding']:.1e}",
+            "output_difference": _rounded(row["output"], 2),
+            "input_gradient_difference": _rounded(row["input"], 2),
+            "gain_gradient_difference": _rounded(row["gain"], 2),
+            "rounding": _rounded(row["rounding"], 2),
         }
         for row in equality.to_dict("records")
     ]
@@ -106,7 +106,7 @@ def tab_architecture_variants(compared: "pd.DataFrame", lang: str) -> "pd.DataFr
             "group": groups.get(row["group"], row["group"]),
             "variant": groups["base"] if row["variant"] == "base" else row["variant"],
             "hidden": row["hidden"],
-            "learning_rate": f"{row['learning_rate']:.0e}",
+            "learning_rate": _rounded(row["learning_rate"], 1),
             "bits_per_byte": row["bits_per_byte"],
             "deviation": row["deviation"],
             "change": row["change"],
@@ -172,10 +172,10 @@ def tab_qk_norm_stability(sensitivities: "pd.DataFrame", lang: str) -> "pd.DataF
     rows = [
         {
             "form": forms.get(row["form"], row["form"]),
-            "best_rate": f"{row['best_rate']:.0e}",
+            "best_rate": _rounded(row["best_rate"], 1),
             "best_loss": row["best_loss"],
             "sensitivity": row["sensitivity"],
-            "highest_stable_rate": _power(row["highest_stable_rate"]),
+            "highest_stable_rate": _rounded(row["highest_stable_rate"], 1),
             "diverged": row["diverged"],
             "trainings": row["trainings"],
             "largest_score": row["largest_score"],
@@ -193,8 +193,9 @@ def _against_rate(axes: "Axes", rows: "pd.DataFrame", name: str, look: Any) -> N
     axes.plot(rates, values, look["marker"], color=look["color"], alpha=0.35, markersize=3)
 
 
-def _power(rate: float | None) -> str | None:
-    return None if rate is None or rate != rate else f"{rate:.0e}"
+def _rounded(value: float | None, digits: int) -> float | None:
+    """A value of so many significant digits; tables print a tiny one as a power of ten."""
+    return None if value is None or value != value else float(f"{value:.{digits - 1}e}")
 
 
 def _groups(lang: str) -> dict[str, str]:

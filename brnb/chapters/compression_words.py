@@ -1,6 +1,7 @@
 """Chapter 19: what quantising and distilling cost, as sentences with verdicts."""
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from brnb.report.labels import label, run_name
@@ -10,10 +11,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from brnb.compress.comparisons import Compared
+    from brnb.compress.distillation import OtherTokens
     from brnb.compress.edge import EdgeAnswer
-    from brnb.compress.survey import SchemeRow
+    from brnb.compress.survey import MissingScheme, SchemeRow
 
 CODED = 16  # bits from which a scheme is no quantisation
+OPENING = 4  # words of a text that a sentence quotes
+
+
+def say_missing(missing: Sequence["MissingScheme"], lang: str) -> str:
+    """Which schemes a model does not have here and why, a line a reason; or that it has all."""
+    lines = []
+    for model, lacks in dict.fromkeys((one.model, one.lacks) for one in missing):
+        schemes = [one.scheme for one in missing if (one.model, one.lacks) == (model, lacks)]
+        names = enumerated([label(scheme, lang) for scheme in schemes], lang)
+        lines.append(
+            fill_sentence(f"say_lacks_{lacks}", lang, model=run_name(model, lang), names=names)
+        )
+    return "\n".join(lines) or label("say_no_scheme_missing", lang)
 
 
 def say_sizes(measured: Sequence["SchemeRow"], lang: str) -> str:
@@ -94,9 +109,14 @@ def say_mixed(mixed: Sequence["Compared"], lang: str) -> str:
     return "\n".join(parts)
 
 
-def say_refusal(refusal: ValueError, lang: str) -> str:
-    """What the program said when it refused a student of another tokenizer."""
-    return fill_sentence("say_refusal", lang, why=str(refusal))
+def say_refusal(refusal: "OtherTokens", lang: str) -> str:
+    """Why a student of another tokenizer is refused: the first token that it reads differently."""
+    pairs = zip_longest(refusal.student, refusal.teacher)
+    at, (student, teacher) = next((n, pair) for n, pair in enumerate(pairs, 1) if len({*pair}) > 1)
+    beginning = " ".join(refusal.probe.split()[:OPENING])
+    return fill_sentence(
+        "say_refusal", lang, beginning=beginning, at=at, student=student, teacher=teacher
+    )
 
 
 def say_students(students: "pd.DataFrame", lang: str) -> str:

@@ -18,3 +18,32 @@ def say_waterfall(report: CorpusReport, lang: str) -> str:
     rule = max(removed, key=lambda name: removed[name])
     part = removed[rule] / sum(removed.values())
     return fill_sentence("say_waterfall", lang, rule=label(rule, lang), part=part, **values)
+
+
+def say_near_duplicates(report: CorpusReport, lang: str) -> str:
+    """How many of the documents drawn for validation and test nearly repeated one of training."""
+    removed = report.removed["near_duplicate"].documents
+    left = sum(report.kept["v6"][split].documents for split in ("validation", "test"))
+    share = removed / max(1, removed + left)
+    return fill_sentence(
+        "say_near_duplicates", lang, count=removed, total=removed + left, share=share
+    )
+
+
+def say_registers(report: CorpusReport, lang: str) -> str:
+    """How many registers there are, and how much of the bytes the largest has."""
+    sizes = {
+        name: sum(amount.bytes for amount in splits.values())
+        for name, splits in report.registers.items()
+    }
+    largest = max(sizes, key=lambda name: sizes[name])
+    share = sizes[largest] / sum(sizes.values())
+    return fill_sentence("say_registers", lang, count=len(sizes), name=largest, share=share)
+
+
+def say_cleanings(report: CorpusReport, lang: str) -> str:
+    """How many bytes fewer the early cleaning leaves than v6's of the same documents."""
+    early, v6 = (
+        sum(amount.bytes for amount in report.kept[name].values()) for name in ("early", "v6")
+    )
+    return fill_sentence("say_cleanings", lang, saved=1 - early / v6)

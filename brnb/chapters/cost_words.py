@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from brnb.chapters.costs import PHASES
 from brnb.chapters.planner import WITHIN
-from brnb.report.labels import label
+from brnb.report.labels import label, run_name
 from brnb.report.quantities import format_quantity
 from brnb.report.sentences import capitalised, enumerated, fill_sentence
 from brnb.theory.decision import pareto_front
@@ -75,13 +75,15 @@ def say_spent(costs: Sequence["RunCost"], lang: str) -> str:
 def unpriced(costs: Sequence["RunCost"], lang: str) -> list[str]:
     """A line for the runs without a GPU, and one for each GPU that no price is known of."""
     lines = []
-    cpu = [cost.run for cost in costs if cost.usd is None and cost.gpu is None]
-    if cpu:
+    cpu = [run_name(cost.run, lang) for cost in costs if cost.usd is None and cost.gpu is None]
+    if cpu and len(cpu) == len(costs):
+        lines.append(label("say_unpriced_all", lang))
+    elif cpu:
         lines.append(
             fill_sentence("say_unpriced_cpu", lang, count=len(cpu), runs=enumerated(cpu, lang))
         )
     for gpu in sorted({cost.gpu for cost in costs if cost.usd is None and cost.gpu}):
-        runs = [cost.run for cost in costs if cost.gpu == gpu and cost.usd is None]
+        runs = [run_name(c.run, lang) for c in costs if c.gpu == gpu and c.usd is None]
         lines.append(fill_sentence("say_unpriced_gpu", lang, gpu=gpu, runs=enumerated(runs, lang)))
     return lines
 
@@ -126,7 +128,7 @@ def say_front(trainings: Sequence["FinishedTraining"], usd: Mapping[str, Any], l
             (float(usd[run.run]) if priced else run.seconds, -float(run.bits_per_byte or 0))
             for run in runs
         ]
-        names = [runs[i].run for i in pareto_front(points)]
+        names = [run_name(runs[i].run, lang) for i in pareto_front(points)]
         counts = {"count": len(runs), "names": enumerated(names, lang)}
         parts.append(fill_sentence("say_front", lang, cleaning=cleaning, **counts))
     return " ".join(parts)
@@ -176,7 +178,7 @@ def say_errors(errors: "pd.DataFrame", predicted: "pd.DataFrame", lang: str) -> 
         median=everything["median_error"],
         within=everything["within"],
         limit=WITHIN,
-        worst=f"{worst['run']} ({worst['program']})",
+        worst=f"{run_name(str(worst['run']), lang)} ({worst['program']})",
         error=worst["error_percent"],
     )
 
@@ -184,7 +186,7 @@ def say_errors(errors: "pd.DataFrame", predicted: "pd.DataFrame", lang: str) -> 
 def say_memory_errors(table: "pd.DataFrame", lang: str) -> str:
     """Median and largest error of the counted memory."""
     errors = table["memory_error_percent"].astype(float).abs()
-    worst = table["run"].iloc[errors.argmax()]
+    worst = run_name(str(table["run"].iloc[errors.argmax()]), lang)
     return fill_sentence(
         "say_memory_errors",
         lang,

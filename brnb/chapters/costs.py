@@ -128,14 +128,14 @@ def tab_cost_price_lists(usage: Usage, exchange_rate: str, lang: str) -> "pd.Dat
     return frame(rows)
 
 
-def tab_price_lists() -> "pd.DataFrame":
+def tab_price_lists(lang: str) -> "pd.DataFrame":
     """The price lists with their dates, sources and how many GPUs they price."""
     rows = [
         {
             "price_list": key,
             "date": None if entry["date"] is None else str(entry["date"]),
             "gpus": len(entry["prices"]),
-            "source": entry["source"],
+            "source": entry["source"][lang],
         }
         for key, entry in load("prices", "usd_per_hour").items()
     ]

@@ -176,13 +176,6 @@ def say_decoding(speed: "pd.DataFrame", machine: str, lang: str) -> str:
     )
 
 
-def say_vocabularies(absent: str, lang: str) -> str:
-    """Whether every published vocabulary was counted; `absent` says which are not and why."""
-    if not absent:
-        return label("say_vocabularies_counted", lang)
-    return fill_sentence("say_vocabularies_absent", lang, absent=absent)
-
-
 def say_formatting(counted: Sequence["FormCount"], lang: str) -> str:
     """Tokens of the lecture's vocabulary for each example, formatted, compact and in ASCII."""
     shown = [one for one in counted if one.vocabulary == LECTURED]

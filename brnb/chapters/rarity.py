@@ -9,6 +9,7 @@ from brnb.rarity import example
 from brnb.rarity.score import CATEGORIES, FEATURES, inverse_frequency, published_band, quantile_band
 from brnb.report.figures import figure
 from brnb.report.labels import format_number, label
+from brnb.report.tables import AsPrinted
 from brnb.thesis import load
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ METHODS = ("rarity", "max_min", "random")
 
 def tab_rarity_example(weights: "pd.DataFrame", lang: str) -> "pd.DataFrame":
     """The worked example's weights and score, published and from our `score` of its population."""
-    return _in_words(example.recomputed(weights), lang, "feature")
+    table = _in_words(example.recomputed(weights), lang, "feature")
+    return table.assign(published=[AsPrinted(value) for value in table["published"]])
 
 
 def tab_rarity_frequencies(models: "pd.DataFrame", lang: str) -> "pd.DataFrame":

@@ -1,11 +1,27 @@
-"""Chapter 03: what its pictures say, as sentences computed from what was measured."""
+"""Chapter 03: what its tables and pictures say, as sentences computed from what was measured."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from brnb.chapters.tokenizer_pictures import Fertility
-from brnb.report.sentences import fill_sentence
+from brnb.report.labels import label
+from brnb.report.sentences import enumerated, fill_sentence
 from brnb.tokenizers.portuguese import THESIS_WORDS
 from brnb.tokenizers.suite import TokenizerEntry
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def say_fixed_limits(entries: Sequence[TokenizerEntry], lang: str) -> str:
+    """Under which vocabularies text that people wrote breaks the limits of Table 10."""
+    broken = [e.tokenizer.name for e in entries if e.measures.broken_guardrails()]
+    if not broken:
+        return label("say_fixed_limits_hold", lang)
+    return fill_sentence(
+        "say_fixed_limits", lang, names=enumerated(broken, lang), count=len(broken),
+        total=len(entries),
+    )  # fmt: skip
 
 
 def say_boxes(entries: Sequence[TokenizerEntry], lang: str) -> str:
@@ -34,3 +50,29 @@ def say_fertility(measured: Sequence[Fertility], lang: str) -> str:
         after=large.tokens_per_word,
         saved=1 - large.tokens_per_word / small.tokens_per_word,
     )
+
+
+def say_vocabularies(absent: Sequence[str], lang: str) -> str:
+    """Whether every published vocabulary was counted; else which were not, and what adds them."""
+    if not absent:
+        return label("say_vocabularies_counted", lang)
+    return fill_sentence("say_vocabularies_absent", lang, names=enumerated(absent, lang))
+
+
+def say_lost(lost: "pd.DataFrame", lang: str) -> str:
+    """Which vocabulary loses text of most documents, or that none loses any."""
+    worst = lost.loc[lost["lossy_documents"].astype(float).idxmax()]
+    if not worst["lossy_documents"]:
+        return label("say_nothing_lost", lang)
+    name, share = str(worst["tokenizer"]), float(worst["lossy_documents"])
+    return fill_sentence("say_lost_most", lang, name=name, share=share)
+
+
+def say_cheapest(costs: "pd.DataFrame", lang: str) -> str:
+    """The vocabularies that write a word with fewest and with most tokens."""
+    fertility = costs.set_index("tokenizer")["tokens_per_word"].astype(float)
+    first, last = str(fertility.idxmin()), str(fertility.idxmax())
+    return fill_sentence(
+        "say_cheapest", lang, first=first, fewest=fertility[first], last=last,
+        most=fertility[last], ratio=fertility[last] / fertility[first],
+    )  # fmt: skip

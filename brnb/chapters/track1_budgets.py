@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from brnb.report.labels import run_name
 from brnb.report.sentences import enumerated, fill_sentence
 from brnb.report.tables import frame
 
@@ -44,9 +45,10 @@ def say_budgets(points: Sequence["EqualTokens"], ends: Sequence["CurveEnd"], lan
     for cleaning, ahead in {point.cleaning: point for point in points}.items():
         best = [end for end in ends if end.cleaning == cleaning][-1]
         verdict = "say_budgets_same" if best.run == ahead.run else "say_budgets_differ"
-        told = {"cleaning": cleaning, "millions": ahead.tokens / 1e6, "ahead": ahead.run}
-        text.append(fill_sentence(verdict, lang, **told, best=best.run))
-    done = [end.run for end in ends if end.converged]
+        told = {"cleaning": cleaning, "millions": ahead.tokens / 1e6}
+        names = {"ahead": run_name(ahead.run, lang), "best": run_name(best.run, lang)}
+        text.append(fill_sentence(verdict, lang, **told, **names))
+    done = [run_name(end.run, lang) for end in ends if end.converged]
     if done:
         text.append(fill_sentence("say_converged", lang, runs=enumerated(done, lang)))
     else:

@@ -1,10 +1,9 @@
 """Chapters 12 and 13: what a continued pretraining, or a supervised fine-tuning, reads."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from brnb.report.labels import format_number, label
-from brnb.report.sentences import fill_sentence
+from brnb.report.labels import label
 from brnb.report.tables import frame
 
 if TYPE_CHECKING:
@@ -22,15 +21,6 @@ def tab_data(counts: Mapping[str, Mapping[str, float | int]], lang: str) -> "pd.
     return frame(rows)
 
 
-def removed_sentence(removed: Mapping[str, int], lang: str) -> str:
-    """Say how many texts or pairs each rule left out."""
-    parts = [
-        fill_sentence("say_count", lang, name=label(name, lang), count=count)
-        for name, count in removed.items()
-    ]
-    return fill_sentence("say_removed", lang, parts="; ".join(parts))
-
-
 def tab_noise(counts: Mapping[str, int], lang: str) -> "pd.DataFrame":
     """Pairs of each kind of noise, and their share of all in percent."""
     return frame(
@@ -40,26 +30,4 @@ def tab_noise(counts: Mapping[str, int], lang: str) -> "pd.DataFrame":
             for kind, count in counts.items()
             if kind != "pairs"
         ]
-    )
-
-
-def noise_sentence(counts: Mapping[str, int], lang: str) -> str:
-    """Say how many pairs were looked at, and which kind of noise is the most frequent."""
-    kind, count = max(((k, n) for k, n in counts.items() if k != "pairs"), key=lambda row: row[1])
-    return label("noise_sentence" if count else "no_noise", lang).format(
-        pairs=format_number(counts["pairs"], lang),
-        kind=label(f"noise_{kind}", lang),
-        count=format_number(count, lang),
-        share=format_number(100 * count / max(1, counts["pairs"]), lang, 2),
-    )
-
-
-def training_sentence(validation: Sequence[Mapping[str, float]], lang: str) -> str:
-    """Say how far the validation loss of a training fell from the first point of its curve."""
-    first, best = validation[0]["loss"], min(validation, key=lambda row: row["loss"])
-    return label("training_sentence", lang).format(
-        first=format_number(first, lang, 3),
-        best=format_number(best["loss"], lang, 3),
-        tokens=format_number(int(best["tokens"]), lang),
-        fall=format_number(first - best["loss"], lang, 3),
     )

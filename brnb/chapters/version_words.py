@@ -30,6 +30,11 @@ def say_text(rows: "Rows", lang: str) -> str:
     )
 
 
+def say_both_cleanings(early: int, v6: int, lang: str) -> str:
+    """Tokens of the same validation documents in both cleanings, by one tokenizer."""
+    return fill_sentence("say_both_cleanings", lang, early=early, v6=v6, ratio=early / v6)
+
+
 def say_curve(history: "History", lang: str) -> str:
     """From where to where the validation loss went, and whether it still falls or rises again.
 

@@ -115,20 +115,43 @@ def require_smaller(student: TransformerLM, teacher: TransformerLM) -> None:
             )
 
 
+class OtherTokens(ValueError):
+    """A student would read a text as other tokens than its teacher.
+
+    Attributes
+    ----------
+    probe
+        The text.
+    student, teacher
+        The ids that each reads.
+    """
+
+    def __init__(
+        self, probe: str, student: Sequence[int], teacher: Sequence[int], tokenizer: str
+    ) -> None:
+        self.probe, self.student, self.teacher = probe, list(student), list(teacher)
+        super().__init__(
+            f"teacher and student read {probe!r} as other tokens ({self.teacher[:8]}… and "
+            f"{self.student[:8]}…): give the student the teacher's tokenizer, {tokenizer!r}"
+        )
+
+
 def require_same_tokens(ours: Any, theirs: Any, probes: Sequence[str]) -> None:
-    """Raise ValueError, with the text, if two tokenizers encode a probe differently.
+    """Check that a student's tokenizer encodes some texts as its teacher's does.
 
     Equal sizes of vocabularies prove nothing: a teacher that reads other ids teaches nonsense, in
     silence.
+
+    Raises
+    ------
+    OtherTokens
+        If one of the texts is encoded differently.
     """
     for probe, left, right in zip(
         probes, ours.encode_batch(list(probes)), theirs.encode_batch(list(probes)), strict=True
     ):
         if left != right:
-            raise ValueError(
-                f"teacher and student read {probe!r} as other tokens ({right[:8]}… and "
-                f"{left[:8]}…): give the student the teacher's tokenizer, {theirs.name!r}"
-            )
+            raise OtherTokens(probe, left, right, theirs.name)
 
 
 def _logits(model: TransformerLM, hidden: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from brnb.bases.gguf_header import require_gguf
 from brnb.bases.reading import reading_base
 from brnb.models.load import load_language_model
+from brnb.progress import without_library_bars
 from brnb.tokenizers import Tokenizer, load_tokenizer
 
 if TYPE_CHECKING:
@@ -98,9 +99,10 @@ def own_model(run: str, folder: Path, tokenizers: Path, params: dict[str, Any]) 
     llama = None
     if (folder / "hf").is_dir():
         require_weights(folder / "hf")
-        llama = AutoModelForCausalLM.from_pretrained(
-            folder / "hf", dtype=torch.float32, trust_remote_code=False, use_safetensors=True
-        ).eval()
+        with without_library_bars():
+            llama = AutoModelForCausalLM.from_pretrained(
+                folder / "hf", dtype=torch.float32, trust_remote_code=False, use_safetensors=True
+            ).eval()
     tokenizer: Tokenizer = load_tokenizer(tokenizers / params["tokenizer"])
     return Original(run, load_language_model(folder), tokenizer, params["seq_len"], llama)
 

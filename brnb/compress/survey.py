@@ -1,10 +1,10 @@
 """Every scheme applied to one model and measured: size, fidelity, answers, speed, errors."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -76,6 +76,22 @@ class SchemeRow:
 
 class NotInGguf(ValueError):
     """The model is of a family that is not written as GGUF here."""
+
+
+LACKING: dict[type[Exception], str] = {
+    NotInGguf: "format",
+    SchemeUnavailable: "bitsandbytes",
+    LlamaCppUnavailable: "llama_cpp",
+}
+"""What a model or a machine lacks that cannot have a scheme."""
+
+
+class MissingScheme(NamedTuple):
+    """A scheme that a model does not have here, and what is lacking: a value of `LACKING`."""
+
+    model: str
+    scheme: str
+    lacks: str
 
 
 class Survey:
@@ -214,13 +230,13 @@ def _rates(model: Predictor, prompts: Tensor, new: int, batches: Sequence[int]) 
 
 
 def survey_all(
-    survey: Survey, schemes: Sequence[str], say: Callable[[str], None] = print
-) -> list[SchemeRow]:
-    """The rows of all schemes that the model can have; says why one cannot be."""
-    rows = []
+    survey: Survey, schemes: Sequence[str]
+) -> tuple[list[SchemeRow], list[MissingScheme]]:
+    """The rows of all schemes that the model can have here, and what it cannot."""
+    rows, missing = [], []
     for scheme in schemes:
         try:
             rows.append(survey.measure(scheme))
-        except (NotInGguf, SchemeUnavailable, LlamaCppUnavailable) as reason:
-            say(f"{survey.original.name}, {scheme}: {reason}")
-    return rows
+        except tuple(LACKING) as reason:
+            missing.append(MissingScheme(survey.original.name, scheme, LACKING[type(reason)]))
+    return rows, missing

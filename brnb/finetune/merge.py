@@ -25,11 +25,11 @@ LLAMA_CPP = "LLAMA_CPP"  # the variable that says where llama.cpp lies
 
 
 class GgufUnavailable(RuntimeError):
-    """The converter of llama.cpp is not installed, or failed; `told` is what it printed last."""
+    """The converter of llama.cpp is not installed, or, where it is `installed`, failed."""
 
-    def __init__(self, message: str, told: str | None = None) -> None:
+    def __init__(self, message: str, installed: bool) -> None:
         super().__init__(message)
-        self.told = told
+        self.installed = installed
 
 
 def save_adapter(model: "PeftModel", folder: Path) -> list[Path]:
@@ -169,14 +169,28 @@ def to_gguf(folder: Path, file: Path) -> Path:
     if script is None:
         raise GgufUnavailable(
             f"{CONVERTER} is not installed: git clone https://github.com/ggml-org/llama.cpp and "
-            f"set {LLAMA_CPP} to its folder"
+            f"set {LLAMA_CPP} to its folder",
+            installed=False,
         )
     command = [sys.executable, script, str(folder), "--outfile", str(file), "--outtype", "bf16"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        told = (done.stderr.strip().splitlines() or [""])[-1]
-        raise GgufUnavailable(f"{CONVERTER} failed on {folder}:\n{done.stderr[-2000:]}", told)
+        said = done.stderr[-2000:]
+        raise GgufUnavailable(f"{CONVERTER} failed on {folder}:\n{said}", installed=True)
     return file
+
+
+def try_gguf(folder: Path, file: Path) -> GgufUnavailable | None:
+    """Convert to GGUF where the converter is installed; where it is not, the reason comes back.
+
+    A chapter's results do not depend on it: not every machine has the converter, and it does not
+    know every tokenizer.
+    """
+    try:
+        to_gguf(folder, file)
+    except GgufUnavailable as reason:
+        return reason
+    return None
 
 
 def _merged(module: Any) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from brnb.models.transformer import TransformerLM
+from brnb.progress import without_library_bars
 
 if TYPE_CHECKING:
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -80,7 +81,8 @@ def to_llama(
     with torch.random.fork_rng(devices=[]):  # the constructor draws weights of its own
         llama = LlamaForCausalLM(_config(model, tokenizer))
     llama.load_state_dict(_weights(model))
-    llama.eval().save_pretrained(folder)
+    with without_library_bars():
+        llama.eval().save_pretrained(folder)
     if tokenizer is not None:
         from brnb.tokenizers.hf import to_hf
 

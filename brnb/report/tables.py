@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_NAMED = {"run", "model", "base_model", "against", "rival", "variant"}  # columns of ids
 _LABEL_ID = re.compile(r"[a-z][a-z0-9_]*")
+NAMED = (
+    "run", "model", "base_model", "against", "rival", "variant", "shape", "split", "price_list"
+)  # fmt: skip
+"""Columns of ids that print as names: the label ``<column>_<id>``, the run's, or ``<id>``."""
 
 
 class AsPrinted(Decimal):
@@ -257,9 +260,9 @@ def _places(name: str, decimals: Mapping[str, int | None] | int | None) -> int |
 
 
 def _texts(name: str, values: list[Any], lang: str, places: int | None) -> list[str]:
-    """Cells of a column; runs by their names, quantities with their units."""
-    if name in _NAMED:
-        return [MISSING if v is None else _named(str(v), lang) for v in values]
+    """Cells of a column; runs, models and splits by their names, quantities with their units."""
+    if name in NAMED:
+        return [MISSING if v is None else _name(name, str(v), lang) for v in values]
     kind = quantity_kind(name)
     # 8.192 beside 16.384, but 2024 in a column of years
     large = any(_is_number(v) and abs(v) >= 10_000 for v in values)
@@ -271,9 +274,13 @@ def _texts(name: str, values: list[Any], lang: str, places: int | None) -> list[
     ]
 
 
-def _named(text: str, lang: str) -> str:
-    """Ids of runs and variants by their names, alone or in a text: "SFT da v6 + SFT"."""
-    return run_name(re.sub(r"\w+_\w+", lambda id: run_name(id[0], lang), text), lang)
+def _name(column: str, id: str, lang: str) -> str:
+    """What an id is called in this column, in all tables; in a text, what the runs in it are."""
+    if not _LABEL_ID.fullmatch(id):
+        return re.sub(r"\w+_\w+", lambda part: run_name(part[0], lang), id)
+    named = run_name(id, lang)
+    told = named if named != id else find_label(id, lang)
+    return find_label(f"{column}_{id}", lang) or told or id
 
 
 def _is_number(value: Any) -> bool:

@@ -1,7 +1,7 @@
 """Every vocabulary at hand that can count the tokens of a text: published ones, and any folder's.
 
 The vocabularies of GPT-4o, GPT-4, Llama 3 and Qwen3 come with the package quicktok-v1 (extra
-``vocabularies``). Without it the others are counted, and `absent` says how to get these.
+``vocabularies``). Without it the others are counted, and `absent` names these.
 """
 
 from collections.abc import Callable, Iterable
@@ -46,11 +46,9 @@ def _pieces(encoding: Any, text: str) -> list[str]:
     return [encoding.decode([one]) for one in encoding.encode_ordinary(text)]
 
 
-def absent() -> str:
-    """Which published vocabularies are not here and how to get them; empty if they are."""
-    if find_spec("quicktok"):
-        return ""
-    return f"{', '.join(PUBLISHED)}: pip install 'brnb[vocabularies]' (quicktok-v1) counts them too"
+def absent() -> list[str]:
+    """Names of the published vocabularies that are not here: all, or none."""
+    return [] if find_spec("quicktok") else list(PUBLISHED)
 
 
 def in_folder(folder: Path) -> list[Vocabulary]:

@@ -11,7 +11,9 @@ from brnb.chapters import architecture_trials as trials
 from brnb.chapters import architectures
 from brnb.chapters.architecture_diagram import draw_all, drawing, save_drawing
 from brnb.generate.speed import DecodingSpeed
+from brnb.report.figures import write_figure
 from brnb.report.labels import label
+from brnb.report.picture import Picture
 from brnb.tokenizers.formatting_forms import FormCount, examples
 
 
@@ -154,6 +156,13 @@ def test_a_drawing_is_the_same_bytes_again(tmp_path, ending):
     assert one == other
     assert b"<image" not in one  # vectors alone
     assert b"/Subtype /Image" not in one
+
+
+def test_a_drawing_that_a_chapter_writes_and_shows_warns_of_nothing(tmp_path, recwarn):
+    fig = pairs.fig_draw_gemma_mistral("pt")
+    write_figure(tmp_path, "fig-draw-gemma-mistral", fig, lang="pt")
+    Picture(fig, "two models")._repr_mimebundle_()
+    assert [str(warning.message) for warning in recwarn] == []  # each would be a red box
 
 
 def test_every_architecture_gets_a_file(tmp_path):

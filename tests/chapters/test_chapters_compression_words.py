@@ -7,7 +7,8 @@ import pytest
 
 from brnb.chapters import compression_words as words
 from brnb.compress.comparisons import Compared
-from brnb.compress.survey import SchemeRow
+from brnb.compress.distillation import OtherTokens
+from brnb.compress.survey import MissingScheme, SchemeRow
 
 
 def row(scheme, change=0.0, *, model="v7", bits=4.0, disk=1, score=2.0, agreement=0.99, spread=0.1):
@@ -98,7 +99,21 @@ def test_ways_to_distil():
     text = words.say_students(students(0.0), "pt")
     assert "Só texto, mesmo tempo: não se distingue do texto sozinho" in text
     assert text.splitlines()[-1].startswith("O professor pagou o que custou")
-    assert words.say_refusal(ValueError("other tokens"), "en").endswith("says: other tokens")
+    # the third id is the first that differs
+    refusal = OtherTokens("São 1.234,56 reais – não é", [5, 6, 9, 1], [5, 6, 7], "v6_16k")
+    assert words.say_refusal(refusal, "pt") == (
+        "Recusado: no começo “São 1.234,56 reais –…”, o primeiro token diferente é o de número 3, "
+        "9 para o aluno e 7 para o professor."
+    )
+
+
+def test_schemes_that_a_model_cannot_have():
+    missing = [MissingScheme("v7", "f32", "format"), MissingScheme("v7", "nf4", "bitsandbytes"),
+               MissingScheme("v7", "q8_0", "format")]  # fmt: skip
+    first, second = words.say_missing(missing, "pt").splitlines()
+    assert first.startswith("v7 não tem GGUF F32 e GGUF Q8_0: o GGUF se escreve aqui para o que")
+    assert second == "v7 não tem NF4: falta o bitsandbytes (`pip install bitsandbytes`)."
+    assert words.say_missing([], "en") == "All schemes were measured in all models."
 
 
 def test_who_is_best_in_a_file_of_one_size():

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from brnb.chapters import costs
+from brnb.report.tables import display
 from brnb.theory.costs import receipt_cost
 from brnb.theory.trainings import FinishedTraining
 
@@ -77,3 +78,14 @@ def test_figures_of_runs_with_and_without_price():
     low, high = same.axes[0].get_ylim()
     assert high - low == pytest.approx(0.2)
     plt.close("all")
+
+
+@pytest.mark.parametrize(("lang", "name", "source"), [
+    ("pt", "Vast.ai, P25 (dissertação)", "Dissertação, Tabela 2 (seção 4.2.2.2): Vast.ai"),
+    ("en", "Vast.ai, P25 (dissertation)", "Dissertation, Table 2 (section 4.2.2.2): Vast.ai"),
+])  # fmt: skip
+def test_price_lists_have_names_and_sources_in_the_language_of_the_run(lang, name, source):
+    rows = display(costs.tab_price_lists(lang), "tab-price-lists", lang=lang).cells
+    assert rows[0][:3] == [name, "–", "3"]
+    assert rows[0][3].startswith(source)
+    assert not any("_" in row[0] for row in rows)  # an id is no name

@@ -21,7 +21,7 @@ def test_a_supported_difference_is_claimed_in_words():
     rows = lines(2, 6, "pt")
     said = extrinsic.claims(rows, NAMES, "pt", "pt")
     # four in ten more are right, in every ten items
-    assert said[0].startswith("QA, EM: o adaptado fica acima de Llama em 0,400 [")
+    assert said[0].startswith("QA, EM: o adaptado fica acima de “Llama”, 0,400 [")
     assert extrinsic.claims(rows, NAMES, "legacy", "pt") == []  # no claims in another form
 
 

@@ -134,10 +134,6 @@ def test_tokens_of_formatting():
         "GPT-4o, Java (pt): 60 tokens com formatação e 47 sem ela.",
         "GPT-4o, JSON (pt): 60 tokens com formatação, 47 sem ela e 102 sem ela e só em ASCII.",
     ]
-    assert words.say_vocabularies("", "pt").startswith("Todos os vocabulários publicados")
-    assert words.say_vocabularies("GPT-4: pip install x", "en") == (
-        "Not installed: GPT-4: pip install x."
-    )
     assert "não está à mão" in words.say_formatting(counts[2:], "pt")
 
 

@@ -1,6 +1,6 @@
 """What a training reads, as a table."""
 
-from brnb.chapters.tuning import removed_sentence, tab_data
+from brnb.chapters.tuning import tab_data
 from brnb.report.tables import display
 
 
@@ -9,9 +9,3 @@ def test_counts_stand_beside_each_other_and_what_a_split_lacks_is_missing():
     assert frame["split_train"].tolist() == [5, 2]
     assert frame["split_validation"].tolist() == [3, None]
     assert display(frame, "tab-cpt-data", lang="en").cells[1][-1] == "–"
-
-
-def test_what_was_left_out_is_said_in_the_language_of_the_run():
-    said = removed_sentence({"empty_answer": 3, "duplicate_prompt": 1200}, "pt")
-    assert said.startswith("Fora do sorteio: Sem resposta, removidos (3); ")
-    assert said.endswith("(1200).")

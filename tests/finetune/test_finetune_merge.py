@@ -110,3 +110,14 @@ def test_gguf_needs_the_converter(tmp_path, monkeypatch):
     script.write_text("raise SystemExit('unknown architecture')")
     with pytest.raises(merge.GgufUnavailable, match="unknown architecture"):
         merge.to_gguf(tmp_path, tmp_path / "model.gguf")
+
+
+def test_a_chapter_goes_on_without_the_converter(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    file = tmp_path / "model.gguf"
+    assert not merge.try_gguf(tmp_path, file).installed
+    (tmp_path / merge.CONVERTER).write_text("import sys; open(sys.argv[3], 'wb').truncate(2**20)")
+    assert merge.try_gguf(tmp_path, file) is None
+    assert file.stat().st_size == 2**20
+    (tmp_path / merge.CONVERTER).write_text("raise SystemExit('unknown architecture')")
+    assert merge.try_gguf(tmp_path, file).installed

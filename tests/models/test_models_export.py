@@ -52,11 +52,12 @@ def test_v5_is_gpt2():
 
 @torch.no_grad()
 @pytest.mark.parametrize("change", [{}, {"tied": False, "kv_heads": 4, "rope_theta": 500_000.0}])
-def test_v6_is_llama(change, tmp_path):
+def test_v6_is_llama(change, tmp_path, capfd):
     from transformers import AutoModelForCausalLM
 
     model = build(**FORMS["v6"] | change)
     llama = to_llama(model, tmp_path)
+    assert capfd.readouterr().err == ""  # no bar of transformers
     again = AutoModelForCausalLM.from_pretrained(tmp_path)
     assert type(again).__name__ == "LlamaForCausalLM"
     ids = ids_for(model, tokens=16)

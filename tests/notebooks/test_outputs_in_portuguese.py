@@ -1,7 +1,6 @@
-"""Numbers in a sentence of a notebook are written as its language does: no English format."""
+"""What a notebook prints: numbers and sentences in the run's language, tables and figures seen."""
 
 import ast
-import re
 from operator import attrgetter
 
 import pytest
@@ -36,10 +35,6 @@ def test_an_english_format_is_seen():
     assert english_formats('print(f"{fmt(n, lang)} tokens, {name:<8}")') == []
 
 
-# Chapters whose every sentence is a tested function, in both languages.
-NARRATED = [path for path in NOTEBOOKS if re.match(r"01|0[4-8]|14|1[6-9]|2", path.stem)]
-
-
 def sentences_in_cells(source: str) -> list[str]:
     """Texts of several words that stand inside a `print`."""
     return [
@@ -51,7 +46,7 @@ def sentences_in_cells(source: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("notebook", NARRATED, ids=attrgetter("stem"))
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=attrgetter("stem"))
 def test_a_cell_prints_no_sentence_of_its_own(notebook):
     cells = [source for source, _ in notebook_cells(notebook)]
     assert [text for source in cells for text in sentences_in_cells(source)] == []
@@ -60,3 +55,32 @@ def test_a_cell_prints_no_sentence_of_its_own(notebook):
 def test_a_sentence_in_a_cell_is_seen():
     assert sentences_in_cells('print(f"Com {n} tokens e {say(x)}.")') == [" tokens e "]
     assert sentences_in_cells("print(words.say_text(rows, lang), sep='; ')") == []
+
+
+def unseen_artefacts(source: str) -> list[str]:
+    """Tables and figures that a cell makes and does not show: only its last value is shown."""
+    tree = ast.parse(source)
+    last = tree.body[-1]
+    shown = list(ast.walk(last)) if isinstance(last, ast.Expr) else []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == ast.unparse(last):
+            shown.append(node.value)
+    return [
+        ast.unparse(node.args[0])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("run.table", "run.figure")
+        and node not in shown
+    ]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=attrgetter("stem"))
+def test_every_table_and_figure_is_shown_where_it_is_made(notebook):
+    cells = [source for source, _ in notebook_cells(notebook)]
+    assert [id for source in cells for id in unseen_artefacts(source)] == []
+
+
+def test_a_table_that_no_cell_shows_is_seen():
+    assert unseen_artefacts("run.table('tab-a', frame)\nprint(say(frame))") == ["'tab-a'"]
+    assert unseen_artefacts("run.table('tab-a', frame)") == []
+    assert unseen_artefacts("for row in rows:\n    table = run.table('a', row)\ntable") == []

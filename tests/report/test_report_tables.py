@@ -47,6 +47,18 @@ def test_decimals_stand_with_the_label_unless_a_table_says_otherwise():
     assert cells(decimals=0) == ["5", "1"]
 
 
+def test_ids_of_models_variants_and_splits_print_as_names():
+    named = {"model": ["mixture", "v6_rc16k_v5b_aligned", "GPT-3.5"],
+             "variant": ["cpt_then_sft", "rank_4", "Referência"],
+             "split": ["train", "validation", None]}  # fmt: skip
+    shown = display(pd.DataFrame(named), "t", lang="pt", caption="").cells
+    assert shown == [
+        ["mistura", "CPT, depois SFT", "Treino"],
+        ["v6, 16k, alinhada", "LoRA de posto 4", "Validação"],
+        ["GPT-3.5", "Referência", "–"],
+    ]
+
+
 def test_runs_print_their_names_and_quantities_their_units(tmp_path):
     frame = pd.DataFrame(
         {
@@ -246,9 +258,9 @@ def test_ids_of_runs_and_variants_print_as_names_also_where_they_are_models():
     })  # fmt: skip
     shown = display(rows, "t", lang="pt", caption="").cells
     assert shown == [
-        ["SFT da v6 + SFT", "CPT e depois SFT", "v7"],
+        ["SFT da v6 + SFT", "CPT, depois SFT", "v7"],
         ["v6, 16k (base)", "outra semente", "seed"],
         ["Llama 3.2 1B", "the attention in a text", "costs"],
-        ["my_own", "posto 4", "scaling"],
+        ["my_own", "LoRA de posto 4", "scaling"],
     ]
     assert display(rows, "t", lang="en", caption="").cells[0][0] == "SFT of v6 + SFT"
