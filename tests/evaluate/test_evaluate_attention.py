@@ -156,6 +156,7 @@ def test_spectral_radius_and_norm_are_lapacks(size):
     eigenvalues, values = torch.linalg.eigvals(matrix), torch.linalg.svdvals(matrix)
     assert spectral_radius(matrix) == pytest.approx(eigenvalues.abs().max().item(), rel=1e-3)
     assert spectral_norm(matrix) == pytest.approx(values[0].item(), rel=1e-3)
+    assert spectral_radius(matrix.mT @ matrix) == pytest.approx(values[0].item() ** 2, rel=1e-3)
 
 
 def test_costs_count_what_the_masks_leave():

@@ -12,7 +12,6 @@ from mini_project import states
 from thesis_copy import ENVIRONMENT, call
 
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-RESTING = {"v1", "track1", "costs", "claims_audit"}  # v1, and who is made again once it is there
 
 
 @pytest.fixture
@@ -39,9 +38,9 @@ def receipt_of(project):
 
 
 def times_of_receipts(project):
-    """When each run was done that does not rest on v1."""
+    """When each run but v1 was done."""
     paths = (project / "reports/smoke/runs").glob("*/receipt.json")
-    return {p.parent.name: p.stat().st_mtime_ns for p in paths if p.parent.name not in RESTING}
+    return {p.parent.name: p.stat().st_mtime_ns for p in paths if p.parent.name != "v1"}
 
 
 def test_a_killed_thesis_goes_on_where_it_was_and_ends_with_the_same_bits(executed, project):
@@ -63,7 +62,8 @@ def test_a_killed_thesis_goes_on_where_it_was_and_ends_with_the_same_bits(execut
     assert state == "failed"
     assert "kernel died" in why
 
-    again = call(project, "snakemake", timeout=5400)
+    # Of v1 alone: until it is there again, with the same result, what rests on it is not done.
+    again = call(project, "snakemake", "work/smoke/done/v1", timeout=5400)
     assert again.returncode == 0, again.stderr[-3000:]
     assert {state for state, _ in states(project).values()} == {"done"}
     assert times_of_receipts(project) == before

@@ -79,7 +79,7 @@ def test_output_and_gradients_are_those_of_fp64(name, head_dim):
     from brnb.ops.kernels.sparse import listed_attention
 
     torch.manual_seed(0)
-    *parts, d = (torch.randn(1, 2, N, head_dim, device=DEVICE, dtype=DTYPE) for _ in range(4))
+    *parts, d = (torch.randn(5, 2, N, head_dim, device=DEVICE, dtype=DTYPE) for _ in range(4))
     wide = [part.double().requires_grad_() for part in parts]
     seen = sparse_masks.dense(mask_of(name, DEVICE), N, DEVICE)
     expected = F.scaled_dot_product_attention(*wide, seen)

@@ -18,6 +18,7 @@ from brnb.ops.block_lists import BLOCK, BlockLists, Lists
 from brnb.ops.kernels.flash import HEAD_DIMS, LOG2_E
 
 LEAST = tl.constexpr(-1e30)  # below all scores, and yet a number: of keys not seen nothing is left
+HEADS_TOGETHER = 8  # of which the blocks that see most begin first: no head's are late
 SIZES: dict[str, dict[str, int]] = {  # warps and blocks on their way, the fastest of some
     "forward": {"num_warps": 4, "num_stages": 3},
     "queries": {"num_warps": 4, "num_stages": 2},
@@ -94,10 +95,11 @@ class _Sparse(torch.autograd.Function):
         return dq, dk, dv, None
 
 
-def _shape(q: Tensor) -> tuple[tuple[int, ...], tuple[int, int]]:
-    """Tokens, head_dim, block and blocks; and the programs."""
+def _shape(q: Tensor) -> tuple[tuple[int, ...], tuple[int]]:
+    """Tokens, heads, head_dim, block, blocks and heads together; and the programs."""
     *many, n, head_dim = q.shape
-    return (n, head_dim, BLOCK, n // BLOCK), (n // BLOCK, math.prod(many))
+    blocks, heads = n // BLOCK, math.prod(many)
+    return (n, heads, head_dim, BLOCK, blocks, HEADS_TOGETHER), (blocks * heads,)
 
 
 def _lines(x: Tensor) -> TensorDescriptor:
@@ -111,12 +113,21 @@ def _pointers(one: Lists, lists: BlockLists) -> tuple[Tensor, ...]:
 
 
 @triton.jit
+def _turn(order, heads, BLOCKS: tl.constexpr, TOGETHER: tl.constexpr):  # type: ignore[no-untyped-def]
+    """A program's block and head: some heads together, in them the longest block of each first."""
+    group, turn = tl.program_id(0) // (BLOCKS * TOGETHER), tl.program_id(0) % (BLOCKS * TOGETHER)
+    together = tl.minimum(heads - group * TOGETHER, TOGETHER)
+    return tl.load(order + turn // together), group * TOGETHER + turn % together
+
+
+@triton.jit
 def _forward(  # type: ignore[no-untyped-def]
     queries, keys, values, out, normalisers,
     order, whole_counts, whole, part_counts, parts, numbers, tiles, scale, T,
-    D: tl.constexpr, BLOCK: tl.constexpr, BLOCKS: tl.constexpr,
+    heads, D: tl.constexpr, BLOCK: tl.constexpr, BLOCKS: tl.constexpr, TOGETHER: tl.constexpr,
 ):  # fmt: skip
-    block, start, at = tl.load(order + tl.program_id(0)), tl.program_id(1) * T, tl.arange(0, BLOCK)
+    block, head = _turn(order, heads, BLOCKS, TOGETHER)
+    start, at = head * T, tl.arange(0, BLOCK)
     q = queries.load([start + block * BLOCK, 0])
     largest = tl.full((BLOCK,), LEAST, tl.float32)
     total, y = tl.zeros((BLOCK,), tl.float32), tl.zeros((BLOCK, D), tl.float32)
@@ -150,10 +161,11 @@ def _seen(y, total, largest, s, values, other, scale):  # type: ignore[no-untype
 def _queries_back(  # type: ignore[no-untyped-def]
     queries, d_out, out, d_queries, keys, values, normalisers, deltas,
     order, whole_counts, whole, part_counts, parts, numbers, tiles, scale, twos, T,
-    D: tl.constexpr, BLOCK: tl.constexpr, BLOCKS: tl.constexpr,
+    heads, D: tl.constexpr, BLOCK: tl.constexpr, BLOCKS: tl.constexpr, TOGETHER: tl.constexpr,
 ):  # fmt: skip
     """Gradients of a block's queries; and `deltas`, by which a probability's gradient is less."""
-    block, start, at = tl.load(order + tl.program_id(0)), tl.program_id(1) * T, tl.arange(0, BLOCK)
+    block, head = _turn(order, heads, BLOCKS, TOGETHER)
+    start, at = head * T, tl.arange(0, BLOCK)
     here = start + block * BLOCK
     q, do = queries.load([here, 0]), d_out.load([here, 0])
     delta = tl.sum(do.to(tl.float32) * out.load([here, 0]).to(tl.float32), 1)
@@ -182,10 +194,11 @@ def _queries_back(  # type: ignore[no-untyped-def]
 def _keys_back(  # type: ignore[no-untyped-def]
     queries, d_out, keys, values, d_keys, d_values, normalisers, deltas,
     order, whole_counts, whole, part_counts, parts, numbers, tiles, scale, twos, T,
-    D: tl.constexpr, BLOCK: tl.constexpr, BLOCKS: tl.constexpr,
+    heads, D: tl.constexpr, BLOCK: tl.constexpr, BLOCKS: tl.constexpr, TOGETHER: tl.constexpr,
 ):  # fmt: skip
     """Gradients of a block's keys and values; scores are (keys, queries)."""
-    block, start, at = tl.load(order + tl.program_id(0)), tl.program_id(1) * T, tl.arange(0, BLOCK)
+    block, head = _turn(order, heads, BLOCKS, TOGETHER)
+    start, at = head * T, tl.arange(0, BLOCK)
     here = start + block * BLOCK
     k, v = keys.load([here, 0]), values.load([here, 0])
     dk, dv = tl.zeros((BLOCK, D), tl.float32), tl.zeros((BLOCK, D), tl.float32)
