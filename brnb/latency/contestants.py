@@ -53,9 +53,8 @@ def contestant_config(
         if (kind := shape["model_type"]) not in CONFIG_MAPPING:
             close = get_close_matches(str(kind), CONFIG_MAPPING, n=1)
             hint = f"; did you mean {close[0]}?" if close else ": name a model_type that it has"
-            raise ValueError(
-                f"shapes, {contestant.shape}: model_type = {kind!r} is unknown to transformers{hint}"
-            )
+            where = f"shapes, {contestant.shape}: model_type = {kind!r}"
+            raise ValueError(f"{where} is unknown to transformers{hint}")
         return AutoConfig.for_model(**shape)
     with reading_base(str(contestant.base)):
         return AutoConfig.from_pretrained(
