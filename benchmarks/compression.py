@@ -9,8 +9,8 @@ FOLDER holds ``train``, ``validation``, ``test`` and ``english`` as ``.npy`` of 
 closed by id 2, ``test_bytes.npy`` with the UTF-8 bytes of the test documents, and ``pieces.json``.
 A teacher of v6's shape is trained first. GGUF and llama.cpp are not here: they are the CPU's.
 
-The results go to ``benchmarks/results/compression.json``, part by part, and to ``$OUT`` if set;
-a run replaces those of another teacher.
+The results go to ``benchmarks/results/compression.json``, part by part, or to ``$OUT`` if set; of
+students without schemes, whose teacher is another, to ``distillation.json`` there.
 """
 
 import json
@@ -41,7 +41,7 @@ from brnb.train.params import V6Params
 from brnb.train.rows import Rows, TokenRow
 
 ROOT, END = Path(__file__).parents[1], 2
-RESULTS = Path(os.environ.get("OUT", ROOT / "benchmarks" / "results")) / "compression.json"
+RESULTS = Path(os.environ.get("OUT", ROOT / "benchmarks" / "results"))
 SCHEMES = ["fp32", "bf16", "fp8", "int8_tensor", "int8_channel", "llm_int8", "nf4", "int4", "gptq"]
 
 
@@ -95,8 +95,9 @@ def keep(results: dict[str, Any], name: str, measure: Callable[[], Any]) -> Any:
     except Exception as error:  # one part that fails must not cost the others
         value, results[name] = None, repr(error)
     results[f"{name}_seconds"] = round(time.perf_counter() - begun, 1)
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    file = RESULTS / f"{results['measured']}.json"
+    file.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     shown = json.dumps(results[name])
     print(f"{name} ({results[f'{name}_seconds']} s): {shown[:3000]}", flush=True)
     return value
@@ -113,7 +114,11 @@ def main(folder: Path, tokens: int, student_tokens: int, parts: list[str]) -> No
     work = folder / f"work-{tokens}-{student_tokens}"
     torch.manual_seed(taught.seed)
     teacher = TransformerLM(**taught.choices(pieces.vocab_size))
-    results: dict[str, Any] = {"torch": torch.__version__, "tokens": tokens}
+    subject = "distillation" if parts and "schemes" not in parts else "compression"
+    results: dict[str, Any] = {
+        "measured": subject, "torch": torch.__version__, "tokens": tokens,
+        "student_tokens": student_tokens,
+    }  # fmt: skip
     if torch.cuda.is_available():
         results["gpu"] = torch.cuda.get_device_name()
     history = train(
