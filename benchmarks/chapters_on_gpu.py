@@ -1,18 +1,26 @@
-"""What chapters 20 and 21 compute on a GPU, at lab's settings, with models that are not trained.
+"""What chapters 17, 18, 20 and 21 compute on a GPU, with models that are not trained.
 
-    python benchmarks/chapters_on_gpu.py
+    python benchmarks/chapters_on_gpu.py [rooflines] [attention_curves] [looked_at] [integer_cache]
+        [timed_contestants] [decoding_ways]
 
-(wants a GPU; a minute, half of it for compiling the masks) Each part of the chapters that looks at
-the device is run as their cells run it, with random weights and tokens in place of a training's, so
-that only times, memory and rates mean anything: what attention costs and where it crosses the rest
-of its layer, and the roofline. The results go to ``benchmarks/results/chapters_on_gpu.json``.
+(without a word: all; wants a GPU, and bitsandbytes for NF4 and int8; chapters 20 and 21 take a
+minute, half of it for compiling the masks) Each part of the chapters that looks at the device is
+run as their cells run it, at lab's settings, with random weights and tokens in place of a
+training's, so that only times, memory and rates mean anything: chapter 17's contestants with fewer
+repetitions, on pieces of text in place of a tokenizer's; chapter 18's ways of decoding; what
+attention costs and where it crosses the rest of its layer, and the roofline. The results go to
+``benchmarks/results/chapters_on_gpu.json``, beside those of other words.
 """
 
+import gc
 import json
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,8 +31,15 @@ from brnb.chapters import attention
 from brnb.chapters import compute_precision as precision
 from brnb.chapters import compute_roofline as roofline
 from brnb.evaluate import attention_costs, gradient_paths, heads, masked
+from brnb.fingerprint import notebook_cells
+from brnb.generate.speed import random_model, speeds
+from brnb.latency.comparison_params import MoEDenseParams
+from brnb.latency.study import answer_records, items_of, time_all
+from brnb.latency.summary import by_weights, summarise
 from brnb.models.recurrent import RecurrentLM
 from brnb.models.transformer import TransformerLM
+from brnb.params import literals
+from brnb.studies.lecture_params import LectureParams
 from brnb.train.rows import TokenRow
 
 HERE = Path(__file__).parent
@@ -39,6 +54,13 @@ def settings(run: str) -> dict[str, Any]:
     text = (HERE.parent / "params" / "lab" / f"{run}.yaml").read_text("utf-8")
     values: dict[str, Any] = yaml.safe_load(text)
     return values
+
+
+def told(notebook: str, run: str) -> dict[str, Any]:
+    """Lab's parameters of a run, and those that its notebook itself has."""
+    cells = notebook_cells(HERE.parent / "notebooks" / f"{notebook}.ipynb")
+    cell = next(literals(source) for source, tags in cells if "parameters" in tags)
+    return (cell or {}) | settings(run)
 
 
 def v6() -> TransformerLM:
@@ -122,25 +144,81 @@ def integer_cache() -> dict[str, Any]:
     return frame.set_index("cache")["error"].to_dict()
 
 
-def main() -> None:
-    """Run them all; one that fails says why."""
-    results: dict[str, Any] = {"gpu": torch.cuda.get_device_name(), "torch": torch.__version__}
-    parts: tuple[Callable[[], dict[str, Any]], ...] = (
-        rooflines,
-        attention_curves,
-        looked_at,
-        integer_cache,
-    )
-    for part in parts:
-        start = time.perf_counter()
+class Pieces:
+    """Stands in for a tokenizer: four characters a token, whose id is a hash."""
+
+    vocab_size, eos_id = 32_000, 0
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a prompt."""
+        pieces = (text[i : i + 4].encode() for i in range(0, len(text), 4))
+        return [1 + zlib.crc32(piece) % (self.vocab_size - 1) for piece in pieces]
+
+    def decode(self, ids: list[int]) -> str:
+        """Random weights say nothing."""
+        return " ".join(map(str, ids))
+
+
+def timed_contestants() -> dict[str, Any]:
+    """Chapter 17: every contestant on two items of each task, twice; medians with intervals."""
+    fewer = {"items_per_task": 2, "repeats": 2, "warm_up": 3, "external": {}}
+    p = MoEDenseParams(**told("17_moe_dense", "moe_dense") | fewer)
+    items = items_of(p)
+    with tempfile.TemporaryDirectory() as work:
+        timed = time_all(p, items, cast(Any, Pieces()), Path(work))
+    records = answer_records(timed, items, None)
+    summary, formats = summarise(records, p), by_weights(records, timed, p)
+    print(summary.to_string(), formats.to_string(), sep="\n", flush=True)
+    said = ["accuracy", "checked", "efficiency"]  # of random weights
+    return {
+        "parameters": {one.contestant.name: vars(one.size) for one in timed},
+        "contestants": json.loads(summary.drop(columns=said).to_json(orient="records")),
+        "formats": json.loads(formats.to_json(orient="records")),
+    }
+
+
+def decoding_ways() -> Iterator[dict[str, Any]]:
+    """Chapter 18: one sequence decoded in every way, in both real shapes; what compiles, last."""
+    p = LectureParams(**told("18_architectures", "architectures"))
+    rows: dict[str, Any] = {key: {} for key in p.decoding_models}
+    for way in sorted(p.decoding_ways, key=lambda way: way not in ("eager", "cache", "ours")):
+        for key in p.decoding_models:
+            model = random_model(p.decoded(key), DEVICE, p.decoding_dtype, p.seed)
+            prompt = torch.randint(0, model.config.vocab_size, (p.decoding_prompt,)).tolist()
+            start = time.perf_counter()
+            one = speeds(model, [way], prompt, p.decoding_tokens, p.decoding_tries)[0]
+            rows[key][way] = {"tokens_per_second": one.tokens_per_second, "bytes": one.peak_bytes}
+            print(f"{time.perf_counter() - start:.0f} s  {key} {one}", flush=True)
+            del model
+            gc.collect()
+            yield rows
+
+
+PARTS: tuple[Callable[[], dict[str, Any] | Iterator[dict[str, Any]]], ...] = (
+    *(rooflines, attention_curves, looked_at, integer_cache),
+    *(timed_contestants, decoding_ways),
+)
+
+
+def main(words: list[str]) -> None:
+    """Run what is asked for; one that fails says why."""
+    machine = {"gpu": torch.cuda.get_device_name(), "torch": torch.__version__}
+    results: dict[str, Any] = json.loads(RESULTS.read_text("utf-8")) if RESULTS.is_file() else {}
+    if {name: results.get(name) for name in machine} != machine:
+        results = dict(machine)
+    for part in (part for part in PARTS if not words or part.__name__ in words):
+        start, results[part.__name__] = time.perf_counter(), {}
         try:
-            results[part.__name__] = part()
+            measured = part()
+            for rows in [measured] if isinstance(measured, dict) else measured:
+                results[part.__name__] = rows
+                RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         except Exception as error:
-            results[part.__name__] = f"{type(error).__name__}: {str(error)[:500]}"
+            results[part.__name__]["error"] = f"{type(error).__name__}: {str(error)[:500]}"
         seconds = round(time.perf_counter() - start, 1)
         print(f"{seconds} s  {part.__name__}: {json.dumps(results[part.__name__])}", flush=True)
         RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,14 +1,16 @@
 """Chapter 19's comparisons in v6's shape on token ids: schemes, calibration, mixed bits, students.
 
-    python benchmarks/compression.py FOLDER [TOKENS [STUDENT_TOKENS]]
+    python benchmarks/compression.py FOLDER [TOKENS [STUDENT_TOKENS]] [part …]
 
-(wants a GPU; about four minutes)
+(wants a GPU, and bitsandbytes for llm_int8 and nf4; about four minutes; the parts are schemes,
+calibration, mixed, students and combined, which wants students; without a part: all)
 
 FOLDER holds ``train``, ``validation``, ``test`` and ``english`` as ``.npy`` of ids, each document
 closed by id 2, ``test_bytes.npy`` with the UTF-8 bytes of the test documents, and ``pieces.json``.
 A teacher of v6's shape is trained first. GGUF and llama.cpp are not here: they are the CPU's.
 
-The results go to ``benchmarks/results/compression.json``, part by part, and to ``$OUT`` if set.
+The results go to ``benchmarks/results/compression.json``, part by part, or to ``$OUT`` if set; of
+students without schemes, whose teacher is another, to ``distillation.json`` there.
 """
 
 import json
@@ -39,7 +41,7 @@ from brnb.train.params import V6Params
 from brnb.train.rows import Rows, TokenRow
 
 ROOT, END = Path(__file__).parents[1], 2
-RESULTS = Path(os.environ.get("OUT", ROOT / "benchmarks" / "results")) / "compression.json"
+RESULTS = Path(os.environ.get("OUT", ROOT / "benchmarks" / "results"))
 SCHEMES = ["fp32", "bf16", "fp8", "int8_tensor", "int8_channel", "llm_int8", "nf4", "int4", "gptq"]
 
 
@@ -93,14 +95,15 @@ def keep(results: dict[str, Any], name: str, measure: Callable[[], Any]) -> Any:
     except Exception as error:  # one part that fails must not cost the others
         value, results[name] = None, repr(error)
     results[f"{name}_seconds"] = round(time.perf_counter() - begun, 1)
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    file = RESULTS / f"{results['measured']}.json"
+    file.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     shown = json.dumps(results[name])
     print(f"{name} ({results[f'{name}_seconds']} s): {shown[:3000]}", flush=True)
     return value
 
 
-def main(folder: Path, tokens: int, student_tokens: int) -> None:
+def main(folder: Path, tokens: int, student_tokens: int, parts: list[str]) -> None:
     """Train the teacher, then measure part after part."""
     taught, p = params(tokens, student_tokens)
     ids = {name: np.load(folder / f"{name}.npy") for name in ("train", "validation", "test")}
@@ -111,7 +114,11 @@ def main(folder: Path, tokens: int, student_tokens: int) -> None:
     work = folder / f"work-{tokens}-{student_tokens}"
     torch.manual_seed(taught.seed)
     teacher = TransformerLM(**taught.choices(pieces.vocab_size))
-    results: dict[str, Any] = {"torch": torch.__version__, "tokens": tokens}
+    subject = "distillation" if parts and "schemes" not in parts else "compression"
+    results: dict[str, Any] = {
+        "measured": subject, "torch": torch.__version__, "tokens": tokens,
+        "student_tokens": student_tokens,
+    }  # fmt: skip
     if torch.cuda.is_available():
         results["gpu"] = torch.cuda.get_device_name()
     history = train(
@@ -148,15 +155,19 @@ def main(folder: Path, tokens: int, student_tokens: int) -> None:
 
     english = np.load(folder / "english.npy")
     trained: list[Any] = []
-    keep(results, "schemes", lambda: [asdict(row) for row in survey_all(survey, SCHEMES)])
     foreign = windows(english, p, p.language_windows)
-    keep(
-        results, "calibration", lambda: [asdict(r) for r in calibration_languages(survey, foreign)]
-    )
-    keep(results, "mixed", mixed)
-    keep(results, "students", students)
-    keep(results, "combined", combined)
+    measures: dict[str, Callable[[], Any]] = {
+        "schemes": lambda: [asdict(row) for row in survey_all(survey, SCHEMES)],
+        "calibration": lambda: [asdict(row) for row in calibration_languages(survey, foreign)],
+        "mixed": mixed,
+        "students": students,
+        "combined": combined,
+    }
+    for part in parts or measures:
+        keep(results, part, measures[part])
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *map(int, sys.argv[2:4] or ("30_000_000", "6_000_000")))
+    sizes = [int(word) for word in sys.argv[2:] if word[0].isdigit()]
+    named = [word for word in sys.argv[2:] if not word[0].isdigit()]
+    main(Path(sys.argv[1]), *(sizes + [30_000_000, 6_000_000][len(sizes) :]), named)

@@ -65,6 +65,14 @@ from brnb.train.params import MoEParams
 RESULTS = Path(__file__).parent / "results" / "moe_speed.json"
 PEAK, ROUNDS, CALLS = 989e12, 5, 3  # FLOP/s in bf16, by the data sheet
 STEPS = 8
+NOT_COMPILED = "grouped, not compiled"
+TRAININGS = {  # by name: the engine of the experts, and the loop's precision
+    "kernels": ("kernels", "bf16"),
+    "kernels, fp8": ("kernels", "fp8"),
+    "grouped": ("grouped", "bf16"),
+    "grouped, fp8": ("grouped", "fp8"),
+    NOT_COMPILED: (NOT_COMPILED, "bf16"),
+}
 Calls = dict[str, Callable[[], Any]]
 
 
@@ -198,9 +206,9 @@ def block_times(s: Shape, tokens: int) -> dict[str, Any]:
     for direction, times, call in (("forward", 1, products), ("both", 3, all_products)):
         make = forward if direction == "forward" else lambda block, x: both(block, x, d)
         calls, errors = working({name: make(block, x) for name, block in blocks.items()})
-        found = milliseconds({"products": call} | calls)
-        found = {"limit": round(1e3 * times * flop / PEAK, 4)} | found
-        table[direction] = found | {"errors": errors} if errors else found
+        medians = {"limit": round(1e3 * times * flop / PEAK, 4)}
+        medians |= milliseconds({"products": call} | calls)
+        table[direction] = medians | {"errors": errors} if errors else medians
     return table
 
 
@@ -233,22 +241,23 @@ def decoding_times(s: Shape, tokens: int) -> dict[str, Any]:
         except Exception as error:
             errors[f"{name}, recorded"] = repr(error)[:200]
             torch.cuda.synchronize()
-    found = milliseconds({"copy": lambda: buffers[0].copy_(buffers[1])} | calls | graphs)
-    rate = 2 * 2**31 / found.pop("copy")  # bytes a millisecond, read and written
-    found = {"experts": len(chosen), "reading": round(size / rate, 4)} | found
-    return found | {"errors": errors} if errors else found
+    medians = milliseconds({"copy": lambda: buffers[0].copy_(buffers[1])} | calls | graphs)
+    rate = 2 * 2**31 / medians.pop("copy")  # bytes a millisecond, read and written
+    row = {"experts": len(chosen), "reading": round(size / rate, 4)} | medians
+    return row | {"errors": errors} if errors else row
 
 
-def training_speed(engine: str) -> dict[str, float]:
-    """Tokens a second of the shared loop with an engine, and its mean loss."""
+def training_speed(engine: str, precision: str) -> dict[str, float]:
+    """Tokens a second of the shared loop with an engine in a precision, and its mean loss."""
+    told = TRAINED.model_copy(update={"precision": precision})
     row = np.random.default_rng(0).integers(0, 16384, 4_000_000).astype(np.uint16)
     torch.manual_seed(0)
-    model = TransformerLM(**TRAINED.choices(16384))
+    model = TransformerLM(**told.choices(16384))
     for part in mixtures(model):
         part.engine = engine
     speeds = []
     with tempfile.TemporaryDirectory() as folder:
-        training = Training(model, row, TRAINED, Path(folder), "bench", fast.step_swaps)
+        training = Training(model, row, told, Path(folder), "bench", fast.step_swaps)
         training.progress.disable = True
         for _ in range(3):
             training.advance()
@@ -258,23 +267,26 @@ def training_speed(engine: str) -> dict[str, float]:
             for _ in range(STEPS):
                 training.advance()
             torch.cuda.synchronize()
-            speeds.append(STEPS * TRAINED.tokens_per_step / (time.perf_counter() - start))
+            speeds.append(STEPS * told.tokens_per_step / (time.perf_counter() - start))
         loss = training.loss.item() / training.summed
     return {"speed": round(statistics.median(speeds)), "loss": loss}
 
 
 def training_speeds() -> dict[str, Any]:
     """Every engine's, one after the other: a step's recording takes 30 GiB."""
-    ENGINES["grouped, not compiled"] = torch.compiler.disable(ENGINES["grouped"])
+    ENGINES[NOT_COMPILED] = torch.compiler.disable(ENGINES["grouped"])
     results = {}
-    for engine in ("kernels", "grouped", "grouped, not compiled"):
-        results[engine] = training_speed(engine)
+    for name, (engine, precision) in TRAININGS.items():
+        results[name] = training_speed(engine, precision)
+        print(name, results[name], flush=True)
         _forget()
-    found: dict[str, Any] = {engine: each["speed"] for engine, each in results.items()}
-    for peer_engine in ("grouped", "grouped, not compiled"):
-        ratio = found["kernels"] / found[peer_engine]
-        found[f"ratio to {peer_engine}"] = round(ratio, 3)
-    return found | {"losses": {engine: each["loss"] for engine, each in results.items()}}
+    row: dict[str, Any] = {name: each["speed"] for name, each in results.items()}
+    for name in TRAININGS:
+        if name.startswith("kernels"):
+            for peer_name in TRAININGS:
+                if peer_name.startswith("grouped"):
+                    row[f"{name} to {peer_name}"] = round(row[name] / row[peer_name], 3)
+    return row | {"losses": {name: each["loss"] for name, each in results.items()}}
 
 
 def _forget() -> None:

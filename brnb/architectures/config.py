@@ -11,6 +11,7 @@ from brnb.architectures.mixers import AttentionHeads, Delta, Indexer, Latent, Mi
 from brnb.architectures.networks import Dense, ExpertNetworks, Network
 from brnb.params import nearest
 
+_MOST, _MOST_LAYERS = 2**40, 10_000  # beyond them a typing error, and hours of building layers
 _ACTIVATIONS = {"silu": "SwiGLU", "gelu_pytorch_tanh": "GeGLU", "gelu": "GeGLU"}
 
 
@@ -46,7 +47,10 @@ def read_config(config: Path | Mapping[str, Any], name: str = "") -> Architectur
         name = name or (config.parent.name if config.stem == "config" else config.stem)
     else:
         fields, where = dict(config), "config"
-    fields |= fields.get("text_config") or {}
+    inner = fields.get("text_config") or {}
+    if not isinstance(inner, Mapping):
+        raise ConfigError(f"{where}: text_config: a JSON object is expected")
+    fields |= inner
     return _Reader(fields, where).architecture(name)
 
 
@@ -65,7 +69,9 @@ class _Reader:
 
     def __init__(self, fields: dict[str, Any], where: str) -> None:
         self.fields, self.where = fields, where
-        self.model_type = str(fields.get("model_type"))
+        if fields.get("model_type") is None:
+            raise self.error("model_type is missing: add the family, e.g. llama")
+        self.model_type = str(fields["model_type"])
         if self.model_type not in FAMILIES:
             hint = nearest(self.model_type, FAMILIES)
             raise self.error(f"model_type {self.model_type!r} is an unknown family{hint}")
@@ -76,7 +82,7 @@ class _Reader:
         for field in ("enable_moe_block", "hidden_size_per_layer_input", "num_kv_shared_layers"):
             if self.fields.get(field):
                 raise self.error(f"{field} = {self.fields[field]!r} is not counted; it must be 0")
-        count = self.size("num_hidden_layers")
+        count = self.size("num_hidden_layers", most=_MOST_LAYERS)
         return Architecture(
             name=name or self.model_type,
             family=self.model_type,
@@ -93,20 +99,32 @@ class _Reader:
         """An error that begins with the file."""
         return ConfigError(f"{self.where}: {text}")
 
-    def size(self, *names: str, least: int = 1) -> int:
-        """The first of these fields that is there, a whole number of at least `least`."""
+    def size(self, *names: str, least: int = 1, most: int = _MOST) -> int:
+        """The first of these fields that is there, a whole number from `least` to `most`."""
         name = next((n for n in names if self.fields.get(n) is not None), None)
         if name is None:
             raise self.error(f"{' or '.join(names)} is missing: add it to the file")
         value = self.fields[name]
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise self.error(f"{name} = {value!r}: it must be a whole number of at least {least}")
+        if value > most:
+            raise self.error(f"{name} is more than {most}, which no model has: correct it")
         return value
 
     def optional(self, *names: str, least: int = 1) -> int | None:
         """As `size`, or None where all of the fields are missing or null."""
         present = any(self.fields.get(name) is not None for name in names)
         return self.size(*names, least=least) if present else None
+
+    def listed(self, name: str, count: int = 0) -> list[Any]:
+        """A list with at least `count` values, or an empty one where the field is missing."""
+        values = self.fields.get(name)
+        if not values:
+            return []
+        if not isinstance(values, list) or len(values) < count:
+            of = ", with a value for each layer" if count else ""
+            raise self.error(f"{name}: a list is expected{of}")
+        return values
 
     def activation(self) -> str:
         """Name of the gated network's activation."""
@@ -118,8 +136,8 @@ class _Reader:
 
     def layer_type(self, layer: int) -> str:
         """Full, sliding or linear attention."""
-        types = self.fields.get("layer_types")
-        if types is None:
+        types = self.listed("layer_types")
+        if not types:
             return self.family.rule(layer)
         count = self.size("num_hidden_layers")
         if len(types) != count:
@@ -191,7 +209,7 @@ class _Reader:
 
     def rotates(self, layer: int) -> bool:
         """Whether the layer has RoPE: SmolLM3 leaves it out of every fourth."""
-        listed = self.fields.get("no_rope_layers")  # 1 where there is RoPE, as its code reads it
+        listed = self.listed("no_rope_layers", layer + 1)  # 1: RoPE, as its code reads it
         if listed:
             return bool(listed[layer])
         step = self.optional("no_rope_layer_interval")
@@ -254,6 +272,6 @@ class _Reader:
     def is_dense(self, layer: int) -> bool:
         """Whether a layer of a model with experts has none."""
         step = self.optional("decoder_sparse_step") or 1
-        dense = self.fields.get("mlp_only_layers") or []
+        dense = self.listed("mlp_only_layers")
         first = self.optional("first_k_dense_replace", least=0) or 0
         return layer < first or layer in dense or bool((layer + 1) % step)

@@ -76,8 +76,9 @@ def _measured(
         return f"{sign}{format_number(abs(value), lang, 4)} {label('bits_per_byte', lang).lower()}"
 
     file, model = label("of_the_file", lang), label("of_the_parameters", lang)
-    speed = small.speed["cpu"]["1"] / whole.speed["cpu"]["1"] if "1" in whole.speed["cpu"] else 1.0
-    seconds = f"{format_number(pupil.seconds, lang, 0)} s"
+    fewest = min(whole.speed["cpu"], key=int)
+    speed = small.speed["cpu"][fewest] / whole.speed["cpu"][fewest]
+    seconds = f"{format_number(pupil.seconds, lang, 1)} s"
     return {
         "objective": (
             f"{ratio(small.disk / whole.disk)} {file}",

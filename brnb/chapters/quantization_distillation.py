@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from brnb.report.figures import MARKERS, figure
-from brnb.report.labels import label
+from brnb.report.labels import label, run_name
 from brnb.report.tables import frame
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def tab_quantization(rows: Sequence["SchemeRow"], lang: str) -> "pd.DataFrame":
     return frame(
         [
             {
-                "model": row.model,
+                "model": run_name(row.model, lang),
                 "scheme": label(row.scheme, lang),
                 "weight_bits": row.bits,
                 "disk_mb": row.disk / 1e6,
@@ -50,7 +50,7 @@ def tab_quantization_answers(rows: Sequence["SchemeRow"], lang: str) -> "pd.Data
     return frame(
         [
             {
-                "model": row.model,
+                "model": run_name(row.model, lang),
                 "scheme": label(row.scheme, lang),
                 "divergence": row.divergence,
                 "agreement_percent": 100 * row.agreement,
@@ -79,7 +79,7 @@ def tab_quantization_speed(rows: Sequence["SchemeRow"], lang: str) -> "pd.DataFr
             for batch, rate in rates.items():
                 lines.append(
                     {
-                        "model": row.model,
+                        "model": run_name(row.model, lang),
                         "scheme": label(row.scheme, lang),
                         "device": label(device, lang),
                         "batch": int(batch),
@@ -103,7 +103,7 @@ def fig_quantization_frontier(rows: Sequence["SchemeRow"], lang: str) -> "Figure
                 style["markerfacecolor"] = "white"
             axes.errorbar([row.disk / 1e6], [row.change], yerr=spread, capsize=2, **style)
         axes.axhline(0, color="black", linestyle="--", linewidth=0.8)
-        axes.set(title=model, xlabel=label("disk_mb", lang))
+        axes.set(title=run_name(model, lang), xlabel=label("disk_mb", lang))
     unit = label("bits_per_byte", lang).lower()
     panels[0][0].set_ylabel(f"{label('change', lang)} ({unit})")
     named = max(panels[0], key=lambda axes: len(axes.containers))
@@ -119,9 +119,9 @@ def fig_quantization_layers(rows: Sequence["SchemeRow"], lang: str) -> "Figure":
     for axes, model in zip(panels[:, 0], models, strict=True):
         shown = [r for r in rows if r.model == model and max(r.errors.values(), default=0.0) > 0]
         for i, row in enumerate(shown):
-            values, style = list(row.errors.values()), ("-", "--", ":")[i // 10 % 3]
-            axes.plot(values, style, color=f"C{i % 10}", linewidth=1, label=label(row.scheme, lang))
-        axes.set(yscale="log", title=model, xlabel=label("map_number", lang))
+            values, style = list(row.errors.values()), ("-", "--", ":")[i // 8 % 3]
+            axes.plot(values, style, color=f"C{i % 8}", linewidth=1, label=label(row.scheme, lang))
+        axes.set(yscale="log", title=run_name(model, lang), xlabel=label("map_number", lang))
         axes.set_ylabel(label("output_error", lang))
         axes.xaxis.get_major_locator().set_params(integer=True)
     fig.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
@@ -154,7 +154,7 @@ def _compared(rows: Sequence["Compared"], lang: str) -> "pd.DataFrame":
     return frame(
         [
             {
-                "model": row.model,
+                "model": run_name(row.model, lang),
                 "form": label(row.way, lang),
                 "weight_bits": row.bits,
                 "bits_per_byte": row.bits_per_byte,

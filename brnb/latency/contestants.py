@@ -7,6 +7,7 @@ as it was in the versions that the dissertation's authors used.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from brnb.bases.assembly import freeze
 from brnb.bases.load import quiet
 from brnb.bases.maps import quantise
+from brnb.bases.reading import reading_base
 from brnb.latency.params import Contestant, Weights
 
 if TYPE_CHECKING:
@@ -35,20 +37,29 @@ class ModelSize:
 def contestant_config(
     contestant: Contestant, shapes: dict[str, dict[str, Any]]
 ) -> "PreTrainedConfig":
-    """The configuration of a contestant, from its shape or from its base."""
-    from transformers import AutoConfig
+    """The configuration of a contestant, from its shape or from its base.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such base here, and the hub gave none.
+    ValueError
+        If the shape is of an unknown family, or the base cannot be read.
+    """
+    from transformers import CONFIG_MAPPING, AutoConfig
 
     if contestant.shape is not None:
-        return AutoConfig.for_model(**shapes[contestant.shape])
-    try:
+        shape = shapes[contestant.shape]
+        if (kind := shape["model_type"]) not in CONFIG_MAPPING:
+            close = get_close_matches(str(kind), CONFIG_MAPPING, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ": name a model_type that it has"
+            where = f"shapes, {contestant.shape}: model_type = {kind!r}"
+            raise ValueError(f"{where} is unknown to transformers{hint}")
+        return AutoConfig.for_model(**shape)
+    with reading_base(str(contestant.base)):
         return AutoConfig.from_pretrained(
             str(contestant.base), revision=contestant.revision, trust_remote_code=False
         )
-    except OSError as error:
-        raise FileNotFoundError(
-            f"contestant {contestant.name!r}: {contestant.base!r} is neither a folder in Hugging "
-            f"Face's format nor a model that the hub gave; hf download {contestant.base}"
-        ) from error
 
 
 def model_size(config: "PreTrainedConfig") -> ModelSize:
@@ -76,6 +87,13 @@ def load_contestant(
         Where it goes.
     seed
         Of random weights.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a base has no weights as safetensors: a pickle can run code, and is not read.
+    ValueError
+        If its weights cannot be read.
     """
     from transformers import GenerationConfig
 
@@ -108,9 +126,12 @@ def _empty(config: "PreTrainedConfig", dtype: torch.dtype) -> "PreTrainedModel":
 def _read(contestant: Contestant, dtype: torch.dtype) -> "PreTrainedModel":
     from transformers import AutoModelForCausalLM
 
-    return AutoModelForCausalLM.from_pretrained(
-        str(contestant.base), revision=contestant.revision, dtype=dtype, trust_remote_code=False
-    )
+    base = str(contestant.base)
+    options: dict[str, Any] = {"revision": contestant.revision, "trust_remote_code": False}
+    with reading_base(base):  # never a pickle
+        return AutoModelForCausalLM.from_pretrained(
+            base, dtype=dtype, use_safetensors=True, **options
+        )
 
 
 def _drawn(name: str, like: Tensor) -> Tensor:

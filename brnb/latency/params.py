@@ -77,6 +77,12 @@ class LatencyParams(Params):
         for contestant in self.contestants:
             if contestant.shape is not None and contestant.shape not in self.shapes:
                 raise ValueError(f"{contestant.name}: no shape {contestant.shape!r} in shapes")
+        for name, shape in self.shapes.items():
+            if not shape.get("model_type"):
+                raise ValueError(f"shapes, {name}: model_type is missing: add the family")
+            for field, value in shape.items():
+                if isinstance(value, int) and value < 0:
+                    raise ValueError(f"shapes, {name}: {field} = {value} is negative: correct it")
         for pairing in self.pairings:
             if unknown := {*pairing.moe, *pairing.dense} - set(names):
                 raise ValueError(f"pairing {pairing.name}: no contestant {', '.join(unknown)}")

@@ -52,17 +52,22 @@ def by_weights(
 ) -> pd.DataFrame:
     """What a format of the weights does to a shape's speed and memory, beside bf16 or fp32.
 
-    Items are paired: the ratio of an item's rates is taken before the median. Columns: shape,
-    weights, tokens_per_s, speed_ratio with ``_low`` and ``_high``, memory_relative.
+    Beside the first contestant of the shape whose weights are not quantised, or the one whose
+    experts run in a loop, as quantised ones do: the difference is to be the format's. Items are
+    paired: the ratio of an item's rates is taken before the median. Columns: shape, weights,
+    tokens_per_s, speed_ratio with ``_low`` and ``_high``, memory_relative.
     """
-    rows = []
+    rows, plain = [], dict[str | None, str]()
     models = {result.contestant.name: result.contestant for result in timed}
     rates = records.groupby(["model", "item"])["tokens_per_s"].median()
     peaks = records.groupby("model")["peak_bytes"].max()
-    plain = {c.shape or c.base: c.name for c in models.values() if c.weights in ("bf16", "fp32")}
+    whole = {name: c for name, c in models.items() if c.weights in ("bf16", "fp32")}
+    for name, c in whole.items():
+        if c.experts == "eager" or (c.shape or c.base) not in plain:
+            plain[c.shape or c.base] = name
     for name, contestant in models.items():
         source = contestant.shape or contestant.base
-        if source not in plain:
+        if source not in plain or (name in whole and name != plain[source]):
             continue
         ratios = (rates[name] / rates[plain[source]]).sort_index().to_numpy(float)
         middle, low, high = median_interval(ratios, params)

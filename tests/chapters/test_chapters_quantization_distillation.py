@@ -124,5 +124,18 @@ def test_figures_show_all_schemes(lang):
     assert [len(line.get_xdata()) for line in students.axes[0].lines][:2] == [3, 3]
 
 
+def test_lines_of_more_schemes_than_colours_stay_apart():
+    schemes = ["bf16", "fp8", "int8_tensor", "int8_channel", "llm_int8", "nf4", "nf4_double"]
+    schemes += ["fp4", "fp4_double", "int4", "gptq"]
+    rows = [replace(FOUR, scheme=scheme, errors={"a": 1e-3, "b": 2e-3}) for scheme in schemes]
+    lines = q.fig_quantization_layers(rows, "pt").axes[0].lines
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == len(schemes)
+
+
+def test_models_have_the_names_of_print():
+    ours = [replace(FOUR, model="v4k_bf_lstm_ep2")]
+    assert q.tab_quantization(ours, "pt")["model"].tolist() == ["v4, 4k, LSTM"]
+
+
 def test_measurements_are_plain_values():
     assert SchemeRow(**asdict(FOUR)) == FOUR

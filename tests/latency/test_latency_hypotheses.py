@@ -113,3 +113,15 @@ def test_formats_are_compared_item_by_item(params):
     row = ratios.set_index("weights").loc["nf4"]
     assert row["speed_ratio"] == pytest.approx(0.5)
     assert row["memory_relative"] == 0.25
+
+
+def test_quantised_experts_stand_beside_the_loop_that_they_are_visited_in(params):
+    of = {"m": 1.0, "loop": 4.0, "packed": 8.0}  # seconds
+    frame = records({(name, "dosmi_v2"): seconds for name, seconds in of.items()})
+    mixture = params.contestants[1]
+    loop = mixture.model_copy(update={"name": "loop", "experts": "eager"})
+    packed = mixture.model_copy(update={"name": "packed", "weights": "nf4"})
+    timed = [TimedContestant(one, None, []) for one in (mixture, loop, packed)]
+    ratios = by_weights(frame, timed, params)
+    assert ratios["weights"].tolist() == ["fp32", "nf4"]  # the shape's other engine is left out
+    assert ratios["speed_ratio"].tolist() == pytest.approx([1.0, 0.5])

@@ -3,6 +3,7 @@
 import dataclasses
 import gc
 import json
+import pickle
 from functools import partial
 
 import pytest
@@ -140,6 +141,26 @@ def test_a_folder_gives_its_own_weights(tmp_path, weights, least):
     ids = torch.arange(40)[None]
     both = torch.stack([m(ids).logits.float().flatten() for m in (read, model)])
     assert torch.corrcoef(both)[0, 1] > least
+
+
+def test_a_pickle_is_never_read(tmp_path):
+    AutoConfig.for_model(**MIXTURE).save_pretrained(tmp_path)
+    one = Contestant(name="x", family="moe", weights="fp32", base=str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="safetensors"):  # no weights at all
+        load_contestant(one, contestant_config(one, {}), CPU, 0)
+    (tmp_path / "pytorch_model.bin").write_bytes(pickle.dumps(Raising()))
+    with pytest.raises(FileNotFoundError, match="safetensors"):
+        load_contestant(one, contestant_config(one, {}), CPU, 0)
+
+
+class Raising:
+    def __reduce__(self):
+        return (pytest.fail, ("a pickle was read",))
+
+
+def test_a_shape_of_an_unknown_family_is_named():
+    with pytest.raises(ValueError, match=r"shapes, s: model_type = 'mixtra' .* mean mixtral"):
+        contestant_config(contestant("s"), {"s": {"model_type": "mixtra"}})
 
 
 def test_a_base_that_is_nowhere_is_named(tmp_path):

@@ -42,7 +42,7 @@ def attend_one(
         joined, *(gains or (joined, joined)), eps, cos, sin, begin, position, keys, values,
         parts, *sums, arrived, out, scale * LOG2_E, ahead, share_of(ahead, kv * tile.parts),
         kv, group, size, max(16, triton.next_power_of_2(group)), tile.keys, tile.parts,
-        triton.next_power_of_2(group), bool(gains),
+        tile.alone, triton.next_power_of_2(group), bool(gains),
         num_warps=tile.warps, num_stages=tile.stages, enable_fp_fusion=False, **EARLY,
     )  # fmt: skip
     return out
@@ -53,7 +53,8 @@ def _attend(  # type: ignore[no-untyped-def]
     joined, q_gain, k_gain, eps, cos, sin, begin, position, keys, values,
     parts, largests, totals, arrived, out, scale, ahead, share,
     KV: tl.constexpr, GROUP: tl.constexpr, SIZE: tl.constexpr, ROWS: tl.constexpr,
-    KEYS: tl.constexpr, PARTS: tl.constexpr, HEADS: tl.constexpr, NORM: tl.constexpr,
+    KEYS: tl.constexpr, PARTS: tl.constexpr, ALONE: tl.constexpr, HEADS: tl.constexpr,
+    NORM: tl.constexpr,
 ):  # fmt: skip
     """A part of the keys of one key head; the last program of a head to end puts them together."""
     head, part = tl.program_id(0), tl.program_id(1)
@@ -64,7 +65,7 @@ def _attend(  # type: ignore[no-untyped-def]
     here = tl.load(position, cache_modifier=".cg")
     start = tl.load(begin, cache_modifier=".cg")
     place = start + here
-    length = tl.maximum(tl.cdiv(tl.cdiv(here, PARTS), KEYS), 1) * KEYS
+    length = tl.where(here <= ALONE, ALONE, tl.cdiv(tl.cdiv(here, PARTS), KEYS) * KEYS)
     working = tl.maximum(tl.cdiv(here, length), 1)
     if part >= working:
         return

@@ -67,12 +67,19 @@ class VectorTile:
 
 @dataclass(frozen=True)
 class TokenTile:
-    """Keys that one token meets at a time, parts that all are cut into, warps and stages."""
+    """Keys that one token meets at a time, parts that all are cut into, warps and stages.
+
+    Attributes
+    ----------
+    alone
+        Keys that one program meets, turn after turn, since parts would have to be put together.
+    """
 
     keys: int
     parts: int
     warps: int
     stages: int
+    alone: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +155,7 @@ H200 = Tuning(
     mlp_weights=2**17,
     decoding_keys=32,
     vector=VectorTile(8192, 2048, 512, 4, 2**24),
-    token=TokenTile(64, 32, 4, 2),
+    token=TokenTile(64, 32, 4, 2, 64),
     nf4_block=2048,
     experts_up={
         16: Tile(64, 128, 8, 4, 3, EACH, swap=True),
