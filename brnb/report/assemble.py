@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from brnb.pipeline import Pipeline
 from brnb.report.document import write_document
@@ -15,23 +16,34 @@ DEMONSTRATION = "smoke"  # the profile whose numbers show how things work, and n
 
 @dataclass(frozen=True)
 class Assembly:
-    """Where everything is; prints as the last lines of ``make thesis``."""
+    """Where everything is; prints as the last lines of ``make thesis``.
+
+    Attributes
+    ----------
+    unsealed
+        Runs whose receipts are of an older form: nothing shows whether these are whole.
+    """
 
     folder: Path
     tables: int
     figures: int
     numbers: int
     document: Path
+    unsealed: int = 0
 
     def __str__(self) -> str:
-        return "\n".join(
-            [
-                f"tables    {self.folder / 'tables'} ({self.tables}, as .tex and .csv)",
-                f"figures   {self.folder / 'figures'} ({self.figures}, as .pdf, .png and .csv)",
-                f"numbers   {self.folder / 'numbers.tex'} ({self.numbers})",
-                f"document  {self.document} (make pdf)",
-            ]
-        )
+        lines = [
+            f"tables    {self.folder / 'tables'} ({self.tables}, as .tex and .csv)",
+            f"figures   {self.folder / 'figures'} ({self.figures}, as .pdf, .png and .csv)",
+            f"numbers   {self.folder / 'numbers.tex'} ({self.numbers})",
+            f"document  {self.document} (make pdf)",
+        ]
+        if self.unsealed:
+            lines.append(
+                f"old       {self.unsealed} runs have receipts of older code: "
+                f"brnb status --profile {self.folder.name} says what no longer holds"
+            )
+        return "\n".join(lines)
 
 
 def assemble(pipeline: Pipeline) -> Assembly:
@@ -49,12 +61,14 @@ def assemble(pipeline: Pipeline) -> Assembly:
             f"nothing ran yet in profile {pipeline.profile}: PROFILE={pipeline.profile} make thesis"
         )
     document = _document(pipeline, str(pipeline.params(executed[0])["lang"]))
+    notes = [_read(pipeline.folder(run) / "receipt.json") for run in pipeline.runs]
     return Assembly(
         folder=folder.relative_to(pipeline.root),
         tables=len(list((folder / "tables").glob("*.tex"))),
         figures=len(list((folder / "figures").glob("*.pdf"))),
-        numbers=sum(_count_numbers(pipeline.folder(run) / "receipt.json") for run in pipeline.runs),
+        numbers=sum(len(note.get("numbers", ())) for note in notes),
         document=document.relative_to(pipeline.root),
+        unsealed=sum(bool(note) and not note.get("seal") for note in notes),
     )
 
 
@@ -81,8 +95,9 @@ def _written(document: Path) -> list[Path]:
     return [document, *(document.with_name(name) for name in names)]
 
 
-def _count_numbers(receipt: Path) -> int:
+def _read(receipt: Path) -> dict[str, Any]:
+    """What a receipt says, of whatever form; nothing, if it is not there or damaged."""
     try:
-        return len(json.loads(receipt.read_text("utf-8"))["numbers"])
-    except (OSError, ValueError, KeyError, RecursionError):
-        return 0
+        return dict(json.loads(receipt.read_text("utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return {}
