@@ -1,13 +1,14 @@
 """Speed of generation beside Hugging Face generate, in one process on one GPU.
 
-    python benchmarks/generation_speed.py [--seconds 600] [--trained FOLDER] [--out FILE]
+    python benchmarks/generation_speed.py [measurement ...] [--seconds 600] [--trained FOLDER]
 
 A model of Llama 3.1 8B's shape with random bf16 weights answers random prompts of 256 tokens with
 64 new ones; nothing ends early, and no two prompts begin alike. Two rates are given: new tokens a
 second end to end, which counts the reading of the prompts as the peers' do, and of the decoding
 steps alone, whose limit at few slots is memory (the bytes that a step reads over the measured speed
 of a copy). The peers are Hugging Face generate, and Transformers' own continuous batching with
-PyTorch's attention. Each measurement is printed and written at once; one that fails says why.
+PyTorch's attention. Each measurement is printed and written at once, beside those that were not
+asked for; one that fails says why.
 
 The limit end to end is arithmetic. A generation is 4.42 TFLOP: 255 prompt tokens in 32 layers
 (the last one's keys and values alone) 3.46, 64 new tokens with their logits 0.96. An H200 sustains
@@ -28,12 +29,12 @@ trained model's answers lose has to be measured on it (``--trained``, `brnb.extr
 import argparse
 import json
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from gpu_turns import milliseconds_by_kind
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -50,11 +51,9 @@ from brnb.text import sample
 
 PROMPT, NEW = 256, 64
 PREFILL = 8192  # tokens of prompts that are read together
+RESULTS = Path(__file__).parent / "results" / "generation_speed.json"
+ALWAYS = ("gpu", "copy_bytes_per_second", "product_flops_per_second")
 EVALUATION = 7_200  # generations; the dissertation's three seeds of 600 items and two models: 3,600
-KINDS = {  # of kernels, by what their names hold; the first that fits
-    "attention": ("flash", "_attend", "fmha"),
-    "products": ("nvjet", "gemm", "cutlass", "xmma", "splitk"),
-}
 
 
 def llama(layers: int) -> LlamaForCausalLM:
@@ -234,19 +233,6 @@ def kernel_shares(model: LlamaForCausalLM, slots: int) -> dict[str, Any]:
         }
 
 
-def milliseconds_by_kind(work: Callable[[], Any]) -> dict[str, float]:
-    """Time of some work's kernels, by `KINDS`."""
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
-        work()
-        torch.cuda.synchronize()
-    total = Counter[str]()
-    for event in profile.key_averages():
-        name = event.key.lower()
-        kind = next((k for k, parts in KINDS.items() if any(p in name for p in parts)), "others")
-        total[kind] += event.self_device_time_total / 1000
-    return {kind: round(value, 2) for kind, value in total.items()}
-
-
 def changed(folder: Path, dtype: torch.dtype, in_8_bits: bool = False) -> dict[str, Any]:
     """Greedy answers of a trained model: together, one at a time, and by transformers."""
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).to("cuda").eval()
@@ -265,17 +251,27 @@ def changed(folder: Path, dtype: torch.dtype, in_8_bits: bool = False) -> dict[s
     }
 
 
+def earlier(file: Path) -> dict[str, Any]:
+    """What was measured before on the same GPU; nothing else stands beside new results."""
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return kept if kept.get("gpu") == torch.cuda.get_device_name() else {}
+
+
 def main() -> None:
     """Measure what the time allows, the most important first."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("wanted", nargs="*", help="ours_512, hugging_face_1, …; all without one")
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--layers", type=int, default=32)
     parser.add_argument("--trained", type=Path, help="an exported model, for the flip rate")
-    parser.add_argument("--out", type=Path, default=Path("generation_speed.json"))
+    parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
-    start, found = time.perf_counter(), dict[str, Any]()
+    start, found = time.perf_counter(), earlier(arguments.out)
+    wanted = {*arguments.wanted, *ALWAYS} if arguments.wanted else set()
 
     def measure(name: str, work: Callable[[], Any]) -> None:
+        if wanted and name not in wanted:
+            return
         if time.perf_counter() - start > arguments.seconds:
             found[name] = "no time left"
         else:
@@ -293,7 +289,6 @@ def main() -> None:
     bandwidth = found["copy_bytes_per_second"]
     model = llama(arguments.layers)
     measure("hugging_face_64", lambda: peer(model, 64))
-    measure("hugging_face_continuous_512", lambda: continuous_peer(model, prompts(512)))
     measure("ours_512", lambda: ours(model, 512, prompts(512), bandwidth))
 
     def times(peer: str) -> float:
@@ -301,12 +296,13 @@ def main() -> None:
         return found["ours_512"][rate] / found[peer][rate]
 
     measure("ours_512_times_hugging_face_64", lambda: times("hugging_face_64"))
-    measure("ours_512_times_continuous", lambda: times("hugging_face_continuous_512"))
     measure("hugging_face_1", lambda: peer(model, 1))
     measure("ours_1", lambda: ours(model, 1, prompts(2), bandwidth))
     measure("ours_1_in_8_bits", lambda: ours(model, 1, prompts(2), bandwidth, True))
     measure("ours_512_in_8_bits", lambda: ours(model, 512, prompts(512), bandwidth, True))
     measure("eight_bits_change", lambda: eight_bits_change(model))
+    measure("hugging_face_continuous_512", lambda: continuous_peer(model, prompts(512)))
+    measure("ours_512_times_continuous", lambda: times("hugging_face_continuous_512"))
     measure("ours_64", lambda: ours(model, 64, prompts(64), bandwidth))
     alike = [prompts(1)[0][: PROMPT // 2] + prompt[PROMPT // 2 :] for prompt in prompts(512)]
     measure("ours_512_half_shared", lambda: ours(model, 512, alike, bandwidth))

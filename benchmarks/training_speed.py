@@ -4,11 +4,13 @@
 
 The peer is what a good engineer writes without this project (nanoGPT, or nn.LSTM): bf16 autocast,
 torch.compile, PyTorch's attention and cross-entropy, fused AdamW, one batch that is already on the
-device, nothing else. Where torchao is installed, a second peer is the same with the products of
-its blocks in torchao's float8; it stands in the rows in fp8. Ours is `brnb.train.loop.Training`
-with its data, schedule, clipping and history, in bf16 or fp8. All run in this process, in turns,
-with the same batch; the table shows medians, and `ratio` is ours over the plain peer. MFU is a
-share of the peak in bf16 for all.
+device, nothing else. It is nanoGPT of the same sizes whatever our form is; where ours is Llama's, a
+second peer has that form too (`ratio_same_form`). Where torchao is installed, another peer is the
+same with the products of its blocks in torchao's float8; it stands in the rows in fp8. Ours is
+`brnb.train.loop.Training` with its data, schedule, clipping and history, in bf16 or fp8. All run in
+this process, in turns, with the same batch; the table shows medians, and `ratio` is ours over the
+plain peer. MFU is a share of the peak in bf16 for all; kernels are added up by kind
+(`gpu_turns.KINDS`).
 
 Then each shape is checked: gradients against those of plain autograd in fp32, and the losses of a
 short training against the same training in fp32, or for fp8 in bf16. The yardstick is how far that
@@ -60,6 +62,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from gpu_turns import milliseconds_by_kind
 from plain_peers import Sizes, peer
 from torch import nn
 
@@ -103,6 +106,11 @@ class Shape(Sizes):
         return TransformerParams(
             **common | own | {"bias": False, "tied": True} | self.form | change
         )
+
+    @property
+    def is_llama(self) -> bool:
+        """Whether norm, positions and MLP are Llama's, so that a peer can have that form."""
+        return self.form.items() >= LLAMA.items()
 
     @property
     def fast(self) -> FastParts | None:
@@ -249,6 +257,8 @@ def measure(group: dict[str, Shape]) -> dict[str, dict[str, Any]]:
     """A row of the table for each shape of a group that has one peer."""
     s = next(iter(group.values()))
     row, found, kinds = text(s, 4_000_000), {}, {("peer", ""): peer(s)}
+    if like := next((one for one in group.values() if one.is_llama), None):
+        kinds["peer_same_form", ""] = peer(like, same_form=True)
     with tempfile.TemporaryDirectory() as folder:
         for name, shape in group.items():
             torch.cuda.reset_peak_memory_stats()
@@ -273,11 +283,15 @@ def measure(group: dict[str, Shape]) -> dict[str, dict[str, Any]]:
         for step in kinds.values():
             seconds(step)
         times = [[seconds(step) for step in kinds.values()] for _ in range(ROUNDS)]
+        kernels = {who: milliseconds_by_kind(step, STEPS) for who, step in kinds.items()}
     medians = [statistics.median(column) for column in zip(*times, strict=True)]
     took = dict(zip(kinds, medians, strict=True)) | float8_seconds(s)
     for who, name in took:
         if who == "ours":
             found[name] |= rates(group[name], found[name]["parameters"], took, name)
+            found[name]["kernel_milliseconds"] = kernels["ours", name]
+            nearest = "peer_same_form" if group[name].is_llama else "peer"
+            found[name][f"{nearest}_kernel_milliseconds"] = kernels[nearest, ""]
     return found
 
 
@@ -289,6 +303,9 @@ def rates(
     found = {"ratio": round(other / mine, 3), "loop_overhead": round(mine / least - 1, 4)}
     counted = parameters - (s.T * s.d if "learned" in s.form.values() else 0)
     peers = {"ours": mine, "peer": other}
+    if s.is_llama:
+        peers["peer_same_form"] = took["peer_same_form", ""]
+        found["ratio_same_form"] = round(peers["peer_same_form"] / mine, 3)
     if s.precision == "fp8" and ("torchao", "") in took:
         peers["torchao"] = took["torchao", ""]
         found["ratio_to_torchao"] = round(peers["torchao"] / mine, 3)

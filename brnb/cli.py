@@ -173,7 +173,9 @@ def where(
     print(*origins(Pipeline(profile), id), sep="\n")
 
 
-@app.command(epilog="brnb check; brnb check ~/dissertacao/tese.tex --profile paper")
+@app.command(
+    epilog="brnb check; BRNB_DATA=~/brwac brnb check --profile paper; brnb check ~/tese.tex"
+)
 def check(
     manuscript: Annotated[
         Path | None, typer.Argument(help="a LaTeX file: check its numbers instead")
@@ -183,7 +185,8 @@ def check(
     ] = False,
     profile: Profile = "smoke",
 ) -> None:
-    """Parameters and names of all chapters, or the numbers of a manuscript; nothing runs."""
+    """Parameters and names of all chapters, and what the profile reads from outside; or the numbers
+    of a manuscript. Nothing runs, nothing is downloaded."""
     if manuscript:
         from brnb.audit.commands import manuscript_text
 
@@ -197,7 +200,13 @@ def check(
             print(f"{notebook}: parameters cell written anew")
     problems = checks.check()
     print("\n".join(problems) or "all parameter files and notebooks are in order")
-    _exit(bool(problems))
+    if not problems:
+        from brnb.preflight import report as preflight_report
+
+        lines, readable = preflight_report(Pipeline(profile))
+        print(*lines, sep="\n" if lines else "", end="\n" if lines else "")
+        _exit(not readable)
+    _exit(True)
 
 
 @app.command(

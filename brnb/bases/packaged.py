@@ -31,10 +31,8 @@ def unpack(name: str) -> Path:
     FileNotFoundError
         If the package is not installed or has no such file; says how to install it.
     """
-    package, _, file = name.removeprefix(PYPI).partition("/")
-    if not package or not file.endswith(".gguf"):
-        raise ValueError(f"base {name!r}: write pypi:<package>/<file>.gguf")
-    gguf, version = _packaged(package, file)
+    gguf, version = packaged(name)
+    package = name.removeprefix(PYPI).partition("/")[0]
     folder = _cache() / f"{package}-{version}" / gguf.stem
     if not (folder / "config.json").is_file():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -47,8 +45,11 @@ def unpack(name: str) -> Path:
     return folder
 
 
-def _packaged(package: str, file: str) -> tuple[Path, str]:
-    """The file in an installed package, and the package's version."""
+def packaged(name: str) -> tuple[Path, str]:
+    """The file in an installed package, and the package's version; name and errors as `unpack`."""
+    package, _, file = name.removeprefix(PYPI).partition("/")
+    if not package or not file.endswith(".gguf"):
+        raise ValueError(f"base {name!r}: write pypi:<package>/<file>.gguf")
     try:
         installed = importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError:

@@ -76,10 +76,9 @@ def read_record(folder: Path) -> Record:
     ------
     FileNotFoundError
         If the run has no receipt.
-    KeyError
-        If the receipt is not that of a training run; names the metric that it lacks.
     ValueError
-        If a file of the run is damaged; names it.
+        If a file of the run is damaged, or the receipt lacks a metric: it is of older code, or not
+        of a training run; names both, and the next command.
     """
     note = receipt.read_receipt(folder / "receipt.json")
     with _whole(folder / CURVES):
@@ -89,16 +88,22 @@ def read_record(folder: Path) -> Record:
     with _whole(folder / DOCUMENTS):
         documents = _documents(folder / DOCUMENTS)
     is_judged = "guardrails_pass" in note.metrics
-    return Record(
-        run=note.run,
-        params=note.params,
-        result=_chosen(Intrinsic, note.metrics),
-        history=history,
-        samples=samples,
-        legibility=_chosen(Legibility, note.metrics) if is_judged else None,
-        documents=documents,
-        validation=_validation(note.metrics),
-    )
+    try:
+        return Record(
+            run=note.run,
+            params=note.params,
+            result=_chosen(Intrinsic, note.metrics),
+            history=history,
+            samples=samples,
+            legibility=_chosen(Legibility, note.metrics) if is_judged else None,
+            documents=documents,
+            validation=_validation(note.metrics),
+        )
+    except KeyError as lacking:
+        raise ValueError(
+            f"{folder / 'receipt.json'} has no metric {lacking}: it is of older code, or of no "
+            f"training; brnb status --profile {note.profile} says what to run again"
+        ) from None
 
 
 def _validation(metrics: dict[str, Any]) -> Intrinsic | None:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from brnb.pipeline import Pipeline
 from brnb.report.document import write_document
@@ -16,7 +17,13 @@ DEMONSTRATION = "smoke"  # the profile whose numbers show how things work, and n
 
 @dataclass(frozen=True)
 class Assembly:
-    """Where everything is; prints as the last lines of ``make thesis``."""
+    """Where everything is; prints as the last lines of ``make thesis``.
+
+    Attributes
+    ----------
+    unsealed
+        Runs whose receipts are of an older form: nothing shows whether these are whole.
+    """
 
     folder: Path
     tables: int
@@ -24,17 +31,22 @@ class Assembly:
     numbers: int
     document: Path
     overview: Path
+    unsealed: int = 0
 
     def __str__(self) -> str:
-        return "\n".join(
-            [
-                f"tables    {self.folder / 'tables'} ({self.tables}, as .tex and .csv)",
-                f"figures   {self.folder / 'figures'} ({self.figures}, as .pdf, .png and .csv)",
-                f"numbers   {self.folder / 'numbers.tex'} ({self.numbers})",
-                f"document  {self.document} (make pdf)",
-                f"overview  {self.overview}",
-            ]
-        )
+        lines = [
+            f"tables    {self.folder / 'tables'} ({self.tables}, as .tex and .csv)",
+            f"figures   {self.folder / 'figures'} ({self.figures}, as .pdf, .png and .csv)",
+            f"numbers   {self.folder / 'numbers.tex'} ({self.numbers})",
+            f"document  {self.document} (make pdf)",
+            f"overview  {self.overview}",
+        ]
+        if self.unsealed:
+            lines.append(
+                f"old       {self.unsealed} runs have receipts of older code: "
+                f"brnb status --profile {self.folder.name} says what no longer holds"
+            )
+        return "\n".join(lines)
 
 
 def assemble(pipeline: Pipeline) -> Assembly:
@@ -53,13 +65,15 @@ def assemble(pipeline: Pipeline) -> Assembly:
         )
     lang = str(pipeline.params(executed[0])["lang"])
     document, overview = _document(pipeline, lang), write_overview(pipeline, lang)
+    notes = [_read(pipeline.folder(run) / "receipt.json") for run in pipeline.runs]
     return Assembly(
         folder=folder.relative_to(pipeline.root),
         tables=len(list((folder / "tables").glob("*.tex"))),
         figures=len(list((folder / "figures").glob("*.pdf"))),
-        numbers=sum(_count_numbers(pipeline.folder(run) / "receipt.json") for run in pipeline.runs),
+        numbers=sum(len(note.get("numbers", ())) for note in notes),
         document=document.relative_to(pipeline.root),
         overview=overview.relative_to(pipeline.root),
+        unsealed=sum(bool(note) and not note.get("seal") for note in notes),
     )
 
 
@@ -86,8 +100,9 @@ def _written(document: Path) -> list[Path]:
     return [document, *(document.with_name(name) for name in names)]
 
 
-def _count_numbers(receipt: Path) -> int:
+def _read(receipt: Path) -> dict[str, Any]:
+    """What a receipt says, of whatever form; nothing, if it is not there or damaged."""
     try:
-        return len(json.loads(receipt.read_text("utf-8"))["numbers"])
-    except (OSError, ValueError, KeyError, RecursionError):
-        return 0
+        return dict(json.loads(receipt.read_text("utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return {}

@@ -68,6 +68,14 @@ def test_a_run_without_files_still_has_its_numbers(folder):
     assert found.history.validation == []
 
 
+def test_a_receipt_of_older_code_says_so_and_what_to_do(folder):
+    values = json.loads((folder / "receipt.json").read_text())
+    del values["metrics"]["empty_samples"]  # which no receipt of before 2026-12 has
+    (folder / "receipt.json").write_text(json.dumps(values))
+    with pytest.raises(ValueError, match=r"'empty_samples': it is of older code.*--profile smoke"):
+        records.read_record(folder)
+
+
 def test_a_sample_ends_where_the_context_is_full():
     tokenizer = CharTokenizer.train(["abcdefgh " * 9], name="char")
     torch.manual_seed(0)

@@ -1,5 +1,7 @@
 """The document is written again when anything that it is made of, or a file of it, changed."""
 
+import json
+
 import pytest
 from book_project import project, stand_in_package
 
@@ -42,3 +44,12 @@ def test_what_changed_writes_it_again(pipeline, change, capsys):
     assert capsys.readouterr().out == ""
     assert "tab-v1" in (pipeline.reports / "document.tex").read_text("utf-8")
     assert (pipeline.reports / "brnbthesis.sty").is_file()
+
+
+@pytest.mark.parametrize(("seal", "count"), [(None, 1), ("", 1), ("of its content", 0)])
+def test_receipts_without_a_seal_are_counted(pipeline, seal, count):
+    receipt = pipeline.folder("v1") / "receipt.json"
+    receipt.write_text(json.dumps(json.loads(receipt.read_text("utf-8")) | {"seal": seal}))
+    assembly = assemble(pipeline)
+    assert assembly.unsealed == count
+    assert ("brnb status --profile smoke" in str(assembly)) == bool(count)
