@@ -94,10 +94,9 @@ def read_executed(run: str, notebook: str, path: Path) -> Executed:
     import nbformat
 
     try:
-        cells = nbformat.read(path, as_version=4).cells
-    except Exception as error:  # nbformat raises whatever its JSON reader and validator raise
+        known = tuple(_cells(nbformat.read(path, as_version=4).cells, run))
+    except Exception as error:  # nbformat raises anything, and returns cells without their fields
         raise ValueError(f"{path} is not a readable notebook: run its chapter again") from error
-    known = tuple(_cells(cells, run))
     return Executed(run, notebook, _title(known, path.stem), known)
 
 

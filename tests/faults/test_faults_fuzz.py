@@ -1,4 +1,4 @@
-"""Every reader on damaged and hostile files: accepted, or refused with the file's name.
+"""Every reader on damaged and hostile files: accepted, or refused with the file's name, in bounds.
 
 ``make fuzz`` reads 100,000 files: BRNB_FUZZ says how many in all.
 """
@@ -7,9 +7,13 @@ import gzip
 import json
 import os
 import random
+import resource
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -36,10 +40,9 @@ NAMES = [
     "rows.json", "base config.json", "base tokenizer.json", "base tokenizer_config.json",
     "base model.safetensors", "GGUF",
 ]  # fmt: skip
-FOREIGN = {name: 20 for name in NAMES if name.startswith("base") or name == "GGUF"}
-SLOW = FOREIGN | {"executed notebook": 20, "models.csv": 4}
-SLOW |= {"rows.json": 4, "rows.ids": 4, "rows.bytes": 4}
-EXAMPLES = int(os.environ.get("BRNB_FUZZ", "800")) // len(NAMES)
+# So many of each, and of prompts.
+EXAMPLES = -(-int(os.environ.get("BRNB_FUZZ", "800")) // (len(NAMES) + 1))
+SECONDS, MEBIBYTES = 60, 512  # what no file may take, and what no reader's may together
 HOSTILE = [
     b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\\ud83d", b"\r", b"\r\n", b"[" * 3000, b"{" * 3000,
     b'{"a":' * 3000, b"NaN", b"-Infinity", b"1e999", b"null", b"[]", b"{}", b'""', b"true", b"-1",
@@ -88,15 +91,32 @@ def readers(tmp_path_factory):
         yield made
 
 
+def peak_mebibytes() -> int:
+    """The most memory that this process had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Fail if what is done in it does not end."""
+
+    def too_long(*_: object) -> None:
+        pytest.fail(f"read for {seconds} s")  # no Exception, so that no reader catches it
+
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_no_file_breaks_a_reader(name, readers, tmp_path, tally):
-    reader = readers[name]
+    reader, before = readers[name], peak_mebibytes()
 
-    @settings(
-        max_examples=max(EXAMPLES // SLOW.get(name, 1), 5),
-        suppress_health_check=list(HealthCheck),
-        database=None,
-    )
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), database=None)
     @given(EDITS)
     def reads(edits):
         folder = tmp_path / "now"
@@ -105,7 +125,8 @@ def test_no_file_breaks_a_reader(name, readers, tmp_path, tally):
         path.parent.mkdir(parents=True)
         path.write_bytes(edited(reader.content, edits))
         try:
-            reader.read(folder)
+            with within(SECONDS):
+                reader.read(folder)
             said = ""
         except (ValueError, OSError, KeyError) as error:
             said = str(error) or repr(error)
@@ -115,6 +136,7 @@ def test_no_file_breaks_a_reader(name, readers, tmp_path, tally):
         assert is_named, said
 
     reads()
+    assert peak_mebibytes() - before < MEBIBYTES
 
 
 CONTROL = ("</s>", "<|user|>", "<|answer|>")
