@@ -27,7 +27,7 @@ HUB = "hf:"
 
 
 @dataclass(frozen=True)
-class Source:
+class NamedSource:
     """A text or a model that parameters name.
 
     Attributes
@@ -54,7 +54,7 @@ class Source:
         return f"{first}{others} = {self.value}: {self.problem or self.found}"
 
 
-def sources(pipeline: Pipeline) -> list[Source]:
+def named_sources(pipeline: Pipeline) -> list[NamedSource]:
     """Every source that the parameters of a profile name, each once."""
     readers: dict[tuple[str, SourceKind], list[str]] = {}
     for run in pipeline.runs:
@@ -65,7 +65,7 @@ def sources(pipeline: Pipeline) -> list[Source]:
 
 def report(pipeline: Pipeline) -> tuple[list[str], bool]:
     """Lines on what lies outside the project, and whether all of it can be read."""
-    outside = [source for source in sources(pipeline) if source.found or source.problem]
+    outside = [source for source in named_sources(pipeline) if source.found or source.problem]
     return [str(source) for source in outside], not any(source.problem for source in outside)
 
 
@@ -84,12 +84,14 @@ def _named(
             yield from _named(part, name, kind)
 
 
-def _resolved(pipeline: Pipeline, value: str, kind: SourceKind, readers: tuple[str, ...]) -> Source:
+def _resolved(
+    pipeline: Pipeline, value: str, kind: SourceKind, readers: tuple[str, ...]
+) -> NamedSource:
     try:
         found = _text(value) if kind == "text" else _model(value, pipeline)
     except (ValueError, OSError) as error:
-        return Source(value, kind, readers, problem=str(error))
-    return Source(value, kind, readers, found)
+        return NamedSource(value, kind, readers, problem=str(error))
+    return NamedSource(value, kind, readers, found)
 
 
 def _text(value: str) -> str:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from brnb import check as checks
 from brnb.pipeline import Pipeline
-from brnb.preflight import NAMES, report, sources
+from brnb.preflight import NAMES, named_sources, report
 
 ROOT = Path(__file__).parents[1]
 OUTSIDE = ("hub", "JSONL", "a folder")  # in the description of a parameter that names a source
@@ -71,7 +71,7 @@ def test_profile_paper_is_resolved_without_a_network(offline):
 
 def test_what_the_cache_of_the_hub_holds_is_said(offline):
     (offline / "cache" / "models--meta-llama--Llama-3.1-8B").mkdir(parents=True)
-    by_value = {source.value: source for source in sources(Pipeline("paper", ROOT))}
+    by_value = {source.value: source for source in named_sources(Pipeline("paper", ROOT))}
     assert "in this machine's cache" in by_value["meta-llama/Llama-3.1-8B"].found
     assert "not in" not in by_value["meta-llama/Llama-3.1-8B"].found
     assert "not in" in by_value["meta-llama/Llama-3.1-8B-Instruct"].found
@@ -100,6 +100,6 @@ def test_a_variable_that_is_not_set_stops_the_profile(offline, monkeypatch):
 )
 def test_what_cannot_be_read_says_why(project, offline, value, words):
     (project / "params/smoke/first.yaml").write_text(f"profile: smoke\nrun_id: first\n{value}\n")
-    (source,) = sources(Pipeline("smoke", project))
+    (source,) = named_sources(Pipeline("smoke", project))
     assert words in source.problem
     assert str(source).startswith("first.")

@@ -22,7 +22,7 @@ METHODS = ("rarity", "max_min", "random")
 def tab_rarity_example(weights: "pd.DataFrame", lang: str) -> "pd.DataFrame":
     """The worked example's weights and score, published and from our `score` of its population."""
     table = _in_words(example.recomputed(weights), lang, "feature")
-    return table.assign(published=[AsPrinted(value) for value in table["published"]])
+    return table.assign(published=table["published"].map(AsPrinted))
 
 
 def tab_rarity_frequencies(models: "pd.DataFrame", lang: str) -> "pd.DataFrame":

@@ -59,9 +59,9 @@ def say_vocabularies(absent: Sequence[str], lang: str) -> str:
     return fill_sentence("say_vocabularies_absent", lang, names=enumerated(absent, lang))
 
 
-def say_lost(lost: "pd.DataFrame", lang: str) -> str:
+def say_lost_text(lost: "pd.DataFrame", lang: str) -> str:
     """Which vocabulary loses text of most documents, or that none loses any."""
-    worst = lost.loc[lost["lossy_documents"].astype(float).idxmax()]
+    worst = lost.iloc[int(lost["lossy_documents"].astype(float).argmax())]
     if not worst["lossy_documents"]:
         return label("say_nothing_lost", lang)
     name, share = str(worst["tokenizer"]), float(worst["lossy_documents"])

@@ -13,6 +13,7 @@ MISSING = "–"
 _SEPARATORS = {"pt": (",", "."), "en": (".", ",")}  # decimal, thousands
 _SIGNIFICANT = 6  # digits of a float printed without `decimals`
 _CURRENCY = {"USD": "US$", "BRL": "R$"}
+_ID = re.compile(r"[a-z][a-z0-9_]*")
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -51,6 +52,15 @@ def run_name(run: str, lang: str) -> str:
 def _run_names() -> dict[str, dict[str, str]]:
     names: dict[str, dict[str, str]] = data.read("report/run_names.yaml")
     return names
+
+
+def name_in(column: str, id: str, lang: str) -> str:
+    """What an id is called in a column of any table; of a text, the runs in it by their names."""
+    if not _ID.fullmatch(id):
+        return re.sub(r"\w+_\w+", lambda part: run_name(part[0], lang), id)
+    named = run_name(id, lang)
+    told = named if named != id else find_label(id, lang)
+    return find_label(f"{column}_{id}", lang) or told or id
 
 
 def place(id: str, lang: str) -> str | None:

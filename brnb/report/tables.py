@@ -19,9 +19,9 @@ from brnb.report.labels import (
     full_caption,
     is_missing,
     label,
+    name_in,
     place,
     quantity_kind,
-    run_name,
 )
 from brnb.report.quantities import format_quantity
 from brnb.report.tabular import tabular
@@ -262,7 +262,7 @@ def _places(name: str, decimals: Mapping[str, int | None] | int | None) -> int |
 def _texts(name: str, values: list[Any], lang: str, places: int | None) -> list[str]:
     """Cells of a column; runs, models and splits by their names, quantities with their units."""
     if name in NAMED:
-        return [MISSING if v is None else _name(name, str(v), lang) for v in values]
+        return [MISSING if v is None else name_in(name, str(v), lang) for v in values]
     kind = quantity_kind(name)
     # 8.192 beside 16.384, but 2024 in a column of years
     large = any(_is_number(v) and abs(v) >= 10_000 for v in values)
@@ -272,15 +272,6 @@ def _texts(name: str, values: list[Any], lang: str, places: int | None) -> list[
         else _text(v, lang, places, 4 if large else 5)
         for v in values
     ]
-
-
-def _name(column: str, id: str, lang: str) -> str:
-    """What an id is called in this column, in all tables; in a text, what the runs in it are."""
-    if not _LABEL_ID.fullmatch(id):
-        return re.sub(r"\w+_\w+", lambda part: run_name(part[0], lang), id)
-    named = run_name(id, lang)
-    told = named if named != id else find_label(id, lang)
-    return find_label(f"{column}_{id}", lang) or told or id
 
 
 def _is_number(value: Any) -> bool:

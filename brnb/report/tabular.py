@@ -4,7 +4,7 @@ import math
 import re
 import textwrap
 from collections.abc import Container, Sequence
-from itertools import accumulate, groupby
+from itertools import groupby
 
 from brnb.report.labels import MISSING
 from brnb.report.latex import escape, printable
@@ -95,7 +95,9 @@ def _groups(cells: Sequence[Sequence[str]], numeric: Sequence[bool]) -> list[int
     """
     if len(numeric) < 2 or numeric[0] or len(cells) < 3:
         return []
-    firsts = list(accumulate((row[0] for row in cells), lambda above, first: first or above))
+    firsts: list[str] = []
+    for first, *_ in cells:
+        firsts.append(first or (firsts[-1] if firsts else ""))
     sizes = [len(list(rows)) for _, rows in groupby(firsts)]
     if len(sizes) * 1.5 > len(cells) or not firsts[0]:
         return []

@@ -31,10 +31,12 @@ def test_published_vocabularies_that_are_here_and_that_are_not():
 
 def test_the_vocabulary_that_loses_most():
     lost = pd.DataFrame({"tokenizer": ["a", "b"], "lossy_documents": [0.0, 0.125]})
-    assert words.say_lost(lost, "pt") == (
+    assert words.say_lost_text(lost, "pt") == (
         "Quem mais perde é b: 12,5% dos documentos não voltam idênticos."
     )
-    assert words.say_lost(lost.iloc[:1], "pt").endswith("todos os documentos voltam idênticos.")
+    assert words.say_lost_text(lost.iloc[:1], "pt").endswith(
+        "todos os documentos voltam idênticos."
+    )
 
 
 def test_fewest_and_most_tokens_a_word():
