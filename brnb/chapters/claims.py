@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from brnb.audit.claims import Claim
 from brnb.audit.engine import Audit, Result
 from brnb.audit.explain import number, verdict_word
-from brnb.audit.latex_mutations import BEYOND
+from brnb.audit.latex_mutations import NAMES
 from brnb.audit.mutations import Attempt
 from brnb.audit.portuguese import in_manner_of
 from brnb.audit.programmes import Implied
@@ -156,19 +156,19 @@ def tab_mutations_documents(found: Mapping[str, Any], lang: str) -> "pd.DataFram
 
 
 def tab_mutations_latex(attempts: Mapping[str, list[Attempt]], lang: str) -> "pd.DataFrame":
-    """The same in copies of our own LaTeX, of what rests on something that can be checked."""
+    """The same in copies of our own LaTeX: of all its numbers, units, signs and cells."""
     return tab_mutations(by_kind([*attempts["text"], *attempts["exported"]]), lang)
 
 
-def tab_mutations_beyond(attempts: Mapping[str, list[Attempt]], lang: str) -> "pd.DataFrame":
-    """Edits of our own LaTeX that nothing contradicts, by reason, and how many were found still."""
+def tab_mutations_names(attempts: Mapping[str, list[Attempt]], lang: str) -> "pd.DataFrame":
+    """Edits of digits in names, which are no numbers, and how many were found."""
     rows = [
         {
-            "reason": label(f"beyond_{reason}", lang),
-            "edits": len(attempts[reason]),
-            "found": sum(attempt.found for attempt in attempts[reason]),
+            "kind": label(f"edit_{name}", lang),
+            "edits": len(attempts[name]),
+            "found": sum(attempt.found for attempt in attempts[name]),
         }
-        for reason in BEYOND
+        for name in NAMES
     ]
     return frame(rows)
 

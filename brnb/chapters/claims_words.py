@@ -55,10 +55,10 @@ def say_mutations(scores: "pd.DataFrame", lang: str) -> str:
     )
 
 
-def say_beyond(beyond: "pd.DataFrame", lang: str) -> str:
-    """How many edits nothing contradicts, and how many of these were found still."""
+def say_names(names: "pd.DataFrame", lang: str) -> str:
+    """How many edits of names there were, and how many of these were found."""
     return fill_sentence(
-        "say_beyond", lang, edits=int(beyond["edits"].sum()), found=int(beyond["found"].sum())
+        "say_names", lang, edits=int(names["edits"].sum()), found=int(names["found"].sum())
     )
 
 
