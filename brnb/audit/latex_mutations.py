@@ -140,8 +140,7 @@ def _attempt(
     finally:
         path.write_text(text, encoding="utf-8")
     computed = [fault for fault in checked.faults if fault.kind not in COMPARED]
-    by_sum, by_words = (
-        tuple(f"{at.file}:{at.line}" for at in places)
-        for places in (computed, [*changed, *checked.loose])
-    )
-    return Attempt(path.name, edit, text[edit.start : edit.end], by_sum, by_words)
+    summed = tuple(f"{fault.file}:{fault.line}" for fault in computed)
+    compared = tuple(f"{fault.file}:{fault.line}" for fault in changed)
+    compared += tuple(f"{number.file}:{number.line}" for number in checked.loose)
+    return Attempt(path.name, edit, text[edit.start : edit.end], summed, compared)
