@@ -11,21 +11,21 @@ _CITED = re.compile(r"\\cite\w*\*?(?:\[[^\]]*\])*\{([^{}]*)\}")
 
 
 @dataclass(frozen=True)
-class Work:
+class CitedWork:
     """A work as a ``.bib`` file has it: year, and the authors' surnames."""
 
     year: str
     surnames: tuple[str, ...]
 
 
-def read_works(folder: Path) -> dict[str, Work]:
+def read_works(folder: Path) -> dict[str, CitedWork]:
     """Works by key, of all ``.bib`` files beside a manuscript."""
-    works: dict[str, Work] = {}
+    works: dict[str, CitedWork] = {}
     for path in sorted(folder.glob("*.bib")):
         for key, body in _ENTRY.findall(path.read_text(encoding="utf-8", errors="replace")):
             fields: dict[str, str] = dict(_FIELD.findall(body))
             year = fields.get("year") or fields.get("date", "")
-            works[key] = Work(year[:4], _surnames(fields.get("author", "")))
+            works[key] = CitedWork(year[:4], _surnames(fields.get("author", "")))
     return works
 
 
@@ -35,7 +35,9 @@ def _surnames(authors: str) -> tuple[str, ...]:
     return tuple(name for name in names if name and name != "others")
 
 
-def is_of_a_cited_work(year: str, before: str, sentence: str, works: Mapping[str, Work]) -> bool:
+def is_of_a_cited_work(
+    year: str, before: str, sentence: str, works: Mapping[str, CitedWork]
+) -> bool:
     """Whether the work that a sentence cites nearest to a year, by key or author, is of it.
 
     `before` is what the line has before the year, which tells it from another of the sentence.
@@ -48,7 +50,7 @@ def is_of_a_cited_work(year: str, before: str, sentence: str, works: Mapping[str
 
 
 def _mentions(
-    sentence: str, works: Mapping[str, Work]
+    sentence: str, works: Mapping[str, CitedWork]
 ) -> Iterator[tuple[tuple[int, int], set[str]]]:
     """Where a sentence cites works, and the years of these."""
     for match in _CITED.finditer(sentence):

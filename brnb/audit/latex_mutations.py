@@ -20,7 +20,7 @@ from brnb.audit.exported import edited_files
 from brnb.audit.latex_source import BRNB, Line, read_manuscript
 from brnb.audit.manuscript import check_manuscript, classified, read_numbers
 from brnb.audit.mutations import SEED, Attempt, Edit, edits, other_number
-from brnb.audit.names import names
+from brnb.audit.names import digit_names
 
 Placed = tuple[Path, Edit]
 NAMES = ("name", "id")  # what holds digits and is no number
@@ -108,7 +108,7 @@ def _statements(
 
 def _names(line: Line, draw: random.Random) -> Iterator[tuple[str, Edit]]:
     """Edits of a digit of names in a line, and of names of recorded numbers."""
-    places = [("name", match.span()) for match in names(line.visible)]
+    places = [("name", match.span()) for match in digit_names(line.visible)]
     places += [("id", match.span(1)) for match in BRNB.finditer(line.text)]
     for part, (start, end) in places:
         name = line.text[start:end]

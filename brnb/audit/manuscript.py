@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from brnb.audit.bibliography import Work, is_of_a_cited_work, read_works
+from brnb.audit.bibliography import CitedWork, is_of_a_cited_work, read_works
 from brnb.audit.claims import Claim
 from brnb.audit.latex_source import BRNB, Line, read_manuscript
 from brnb.audit.names import is_in_a_name, misspelt
@@ -123,7 +123,7 @@ def read_numbers(path: Path) -> dict[str, str]:
 
 
 def classified(
-    lines: Sequence[Line], claims: Mapping[str, Claim], works: Mapping[str, Work]
+    lines: Sequence[Line], claims: Mapping[str, Claim], works: Mapping[str, CitedWork]
 ) -> Iterator[tuple[Line, list[tuple[re.Match[str], Written, str]]]]:
     """Every line with the numbers written in it and their class; those of ``\\brnb`` are apart."""
     around: dict[Line, str] = {}
@@ -135,7 +135,7 @@ def classified(
         yield line, [(m, n, _class(line, m, n, claims, cited)) for m, n in numbers]
 
 
-def _years(line: Line, sentence: str, works: Mapping[str, Work]) -> set[int]:
+def _years(line: Line, sentence: str, works: Mapping[str, CitedWork]) -> set[int]:
     """Where a line has the year of a work that its sentence cites."""
     return {
         match.start()

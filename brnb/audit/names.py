@@ -16,7 +16,7 @@ NAME = re.compile(
 )
 
 
-def names(text: str) -> Iterator[re.Match[str]]:
+def digit_names(text: str) -> Iterator[re.Match[str]]:
     """Names of a text; a number with a unit behind capitals, as in VRAM 24 GB, is none."""
     for match in NAME.finditer(text):
         behind = re.match(r"[ ~]*([A-Za-z/]+)", text[match.end() :])
@@ -26,7 +26,9 @@ def names(text: str) -> Iterator[re.Match[str]]:
 
 def is_in_a_name(text: str, number: re.Match[str]) -> bool:
     """Whether a number of a text is part of a name."""
-    return any(name.start() < number.end() and number.start() < name.end() for name in names(text))
+    return any(
+        name.start() < number.end() and number.start() < name.end() for name in digit_names(text)
+    )
 
 
 def misspelt(lines: Iterable[Line], claims: Mapping[str, Claim]) -> Iterator[Fault]:
@@ -34,7 +36,7 @@ def misspelt(lines: Iterable[Line], claims: Mapping[str, Claim]) -> Iterator[Fau
 
     A note that quotes the name vouches for it.
     """
-    placed = [(_spelt(match[0]), line) for line in lines for match in names(line.visible)]
+    placed = [(_spelt(match[0]), line) for line in lines for match in digit_names(line.visible)]
     often = {name for name, count in Counter(name for name, _ in placed).items() if count > 1}
     known = often | _published(tuple(mark for claim in claims.values() for mark in claim.quote))
     forms: dict[str, list[str]] = {}
@@ -50,7 +52,7 @@ def misspelt(lines: Iterable[Line], claims: Mapping[str, Claim]) -> Iterator[Fau
 @lru_cache(maxsize=1)
 def _published(quotations: tuple[str, ...]) -> frozenset[str]:
     """Names in the documents' words."""
-    return frozenset(_spelt(match[0]) for text in quotations for match in names(text))
+    return frozenset(_spelt(match[0]) for text in quotations for match in digit_names(text))
 
 
 def _spelt(name: str) -> str:

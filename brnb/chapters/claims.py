@@ -13,7 +13,6 @@ from brnb.audit.mutations import Attempt
 from brnb.audit.portuguese import in_manner_of
 from brnb.audit.programmes import Implied
 from brnb.audit.record import by_kind
-from brnb.audit.reproduction import Outcome
 from brnb.audit.verdict import VERDICT_KINDS
 from brnb.report.figures import figure
 from brnb.report.labels import label
@@ -173,23 +172,6 @@ def tab_mutations_names(attempts: Mapping[str, list[Attempt]], lang: str) -> "pd
     return frame(rows)
 
 
-def tab_reproduces(outcomes: Iterable[Outcome], lang: str) -> "pd.DataFrame":
-    """Published results and findings beside ours, with verdict and reason."""
-    rows = [
-        {
-            "place": outcome.place,
-            "finding": label(f"finding_{outcome.result}", lang),
-            "published": outcome.published,
-            "ours": outcome.ours,
-            "ci_low": outcome.low,
-            "ci_high": outcome.high,
-            "verdict": _outcome_words(outcome, lang),
-        }
-        for outcome in outcomes
-    ]
-    return frame(rows)
-
-
 def tab_portuguese_models(models: Iterable[Implied], lang: str) -> "pd.DataFrame":
     """Portuguese models and programmes: what their numbers imply, and whether that is plausible."""
     rows = [
@@ -204,6 +186,7 @@ def tab_portuguese_models(models: Iterable[Implied], lang: str) -> "pd.DataFrame
             "watts": model.watts,
             "our_hours": model.our_hours,
             "our_usd_per_billion": model.our_usd_per_billion,
+            "our_brl": model.our_brl,
             "verdict": _plausibility(model, lang),
             "source": model.source,
         }
@@ -226,19 +209,6 @@ def _claims(audited: Audit, document: str, lang: str) -> "pd.DataFrame":
         if result.claim.document == document
     ]
     return frame(rows)
-
-
-def _outcome_words(outcome: Outcome, lang: str) -> str:
-    word = label(f"outcome_{outcome.verdict.replace(' ', '_')}", lang)
-    if not outcome.reason:
-        return word
-    because = label(f"because_{outcome.reason}", lang)
-    share = (
-        ""
-        if outcome.share is None
-        else f" ({100 * outcome.share:.1f}%)".replace(".", "," if lang == "pt" else ".")
-    )
-    return f"{word}: {because}{share}"
 
 
 def _plausibility(model: Implied, lang: str) -> str:

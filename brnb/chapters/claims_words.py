@@ -5,13 +5,12 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from brnb.audit.explain import verdict_word
+from brnb.audit.outcome import OUTCOMES
 from brnb.report.labels import label
 from brnb.report.sentences import enumerated, fill_sentence
 
 if TYPE_CHECKING:
     import pandas as pd
-
-OUTCOMES = ("reproduced", "differs", "undecided", "not comparable")
 
 
 def say_verdicts(counts: Mapping[str, int], lang: str) -> str:
