@@ -7,7 +7,7 @@ from pathlib import Path
 from brnb.audit.claims import read_register
 from brnb.audit.engine import audit, changed, recorded
 from brnb.audit.explain import explain, records, verdict_word
-from brnb.audit.exported import broken_seals, edited_files
+from brnb.audit.exported import MANIFEST, broken_seals, edited_files
 from brnb.audit.manuscript import Manuscript, check_manuscript, read_numbers
 from brnb.audit.record import record_release
 
@@ -49,7 +49,7 @@ def audit_text(
 def manuscript_text(path: Path, reports: Path) -> tuple[str, bool]:
     """Check a manuscript against ``numbers.tex`` beside it, or else that of a profile.
 
-    What was exported beside it has to be what the profile has.
+    What `brnb export` left beside it has to be what the profile has.
 
     Parameters
     ----------
@@ -69,7 +69,9 @@ def manuscript_text(path: Path, reports: Path) -> tuple[str, bool]:
     known = read_numbers(printed) if printed.is_file() else {}
     numbers = read_numbers(home / "numbers.tex") | known
     checked = check_manuscript(path, numbers, read_register().claims)
-    checked.faults.extend([*edited_files(path.parent, reports), *broken_seals(path.parent)])
+    if (path.parent / MANIFEST).is_file():
+        checked.faults.extend(edited_files(path.parent, reports))
+    checked.faults.extend(broken_seals(path.parent))
     checked = replace(checked, uncited=[id for id in checked.uncited if id not in known])
     return _text(checked), not (checked.faults or checked.loose)
 

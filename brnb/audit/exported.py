@@ -8,6 +8,7 @@ from pathlib import Path
 from brnb.audit.latex_source import GENERATED
 from brnb.audit.sentences import Fault
 
+MANIFEST = "brnb-manifest.json"  # that brnb export leaves beside what it wrote
 PATTERNS = ("numbers.tex", "published.tex", "tables/*.tex", "algorithms/*.tex")
 _SEAL = re.compile(r"% sha256 of what follows: (\w{64})\n")
 
