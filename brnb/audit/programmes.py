@@ -19,7 +19,7 @@ class Implied:
     Attributes
     ----------
     name, source
-        The model and where the numbers stand.
+        The model and where the numbers stand, by language.
     gpu_hours, tokens_per_second
         Of all GPUs together, and of one.
     share
@@ -34,11 +34,11 @@ class Implied:
         Hours of one H200 for the same tokens, at the share measured by this project; USD for a
         billion of them at its price by the hour; and BRL for all.
     tokens_billion, kwh, cost
-        As published; None where nothing is.
+        As published; None where nothing is. The cost by language.
     """
 
     name: str
-    source: str
+    source: Mapping[str, str]
     gpu_hours: float | None
     tokens_per_second: float | None
     share: float | None
@@ -50,7 +50,7 @@ class Implied:
     our_brl: float | None
     tokens_billion: float | None
     kwh: float | None
-    cost: str | None
+    cost: Mapping[str, str] | None
 
 
 def implied(row: ProgrammeRow, most: float) -> Implied:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from brnb.audit.claims import Claim
 from brnb.audit.engine import Audit, Result
-from brnb.audit.explain import number, verdict_word
+from brnb.audit.explain import fact, number, verdict_word
 from brnb.audit.latex_mutations import NAMES
 from brnb.audit.mutations import Attempt
 from brnb.audit.portuguese import in_manner_of
@@ -179,7 +179,7 @@ def tab_portuguese_models(models: Iterable[Implied], lang: str) -> "pd.DataFrame
             "model": model.name,
             "tokens_billion": model.tokens_billion,
             "kwh": model.kwh,
-            "published_cost": model.cost,
+            "published_cost": model.cost and model.cost[lang],
             "gpu_hours": model.gpu_hours,
             "tokens_per_second": model.tokens_per_second,
             "share_of_peak": None if model.share is None else 100 * model.share,
@@ -188,7 +188,7 @@ def tab_portuguese_models(models: Iterable[Implied], lang: str) -> "pd.DataFrame
             "our_usd_per_billion": model.our_usd_per_billion,
             "our_brl": model.our_brl,
             "verdict": _plausibility(model, lang),
-            "source": model.source,
+            "source": model.source[lang],
         }
         for model in models
     ]
@@ -233,14 +233,14 @@ def _correct(result: Result, lang: str) -> str:
         right = claim.algebra.split("==")[1].strip()
         if not any(re.search(rf"\b{re.escape(name)}\b", right) for name in result.slots):
             return right.replace("**", "^").replace("*", "·")
-    return _value(result, lang)
+    return _value(result, lang) or label("see_consequence", lang)
 
 
 def _value(result: Result, lang: str) -> str:
     """The recomputed number, or what else of the document should agree."""
     value = result.judgement.recomputed
     if isinstance(value, str):
-        return _quoted(value, result, lang)
+        return _quoted(fact(value, lang), result, lang)
     return _plain(number(value, lang))
 
 

@@ -7,6 +7,7 @@ import pytest
 from brnb.audit.engine import Audit, audit
 from brnb.audit.latex_mutations import NAMES
 from brnb.audit.mutations import Attempt, Edit
+from brnb.audit.programmes import all_implied
 from brnb.chapters import claims
 
 REGISTER = r"""- id: "002:eq:1"
@@ -69,3 +70,13 @@ def test_edits_of_statements_and_of_names_are_counted_apart():
     assert stated.loc["all", ["edits", "found_percent"]].tolist() == [4, 75]
     names = claims.tab_mutations_names(tried, "en")
     assert names[["edits", "found"]].to_numpy().tolist() == [[2, 1], [2, 1]]
+
+
+def test_programmes_speak_the_readers_language():
+    english = claims.tab_portuguese_models(all_implied(0.65), "en").set_index("model")
+    assert english.loc["PBIA (Brasil)", "published_cost"] == "R$ 23 billion until 2028"
+    portuguese = claims.tab_portuguese_models(all_implied(0.65), "pt").set_index("model")
+    assert portuguese.loc["Amália 9B (Portugal)", "published_cost"] == "EUR 5,5 milhões"
+    # R$ 5.3843 a dollar (PTAX), 6.2 billion tokens at our price for a billion
+    row = english.loc["TeenyTinyLlama 460M"]
+    assert row["our_brl"] == pytest.approx(6.2 * row["our_usd_per_billion"] * 5.3843)
