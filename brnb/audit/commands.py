@@ -7,7 +7,7 @@ from pathlib import Path
 from brnb.audit.claims import read_register
 from brnb.audit.engine import audit, changed, recorded
 from brnb.audit.explain import explain, records, verdict_word
-from brnb.audit.exported import edited_files
+from brnb.audit.exported import MANIFEST, broken_seals, edited_files
 from brnb.audit.manuscript import Manuscript, check_manuscript, read_numbers
 from brnb.audit.record import record_release
 
@@ -49,7 +49,7 @@ def audit_text(
 def manuscript_text(path: Path, reports: Path) -> tuple[str, bool]:
     """Check a manuscript against ``numbers.tex`` beside it, or else that of a profile.
 
-    What was exported beside it has to be what the profile has.
+    What `brnb export` left beside it has to be what the profile has.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def manuscript_text(path: Path, reports: Path) -> tuple[str, bool]:
     Returns
     -------
     tuple of str and bool
-        The text to print, and whether there is no fault.
+        The text to print, and whether there is no fault and no loose number.
     """
     beside = path.parent / "numbers.tex"
     home = path.parent if beside.is_file() else reports
@@ -69,15 +69,15 @@ def manuscript_text(path: Path, reports: Path) -> tuple[str, bool]:
     known = read_numbers(printed) if printed.is_file() else {}
     numbers = read_numbers(home / "numbers.tex") | known
     checked = check_manuscript(path, numbers, read_register().claims)
-    checked.faults.extend(edited_files(path.parent, reports))
+    if (path.parent / MANIFEST).is_file():
+        checked.faults.extend(edited_files(path.parent, reports))
+    checked.faults.extend(broken_seals(path.parent))
     checked = replace(checked, uncited=[id for id in checked.uncited if id not in known])
-    return _text(checked), not checked.faults
+    return _text(checked), not (checked.faults or checked.loose)
 
 
 def _text(checked: Manuscript) -> str:
-    loose = [number for number in checked.numbers if number.kind == "loose"]
-    lines = [str(fault) for fault in checked.faults]
-    lines += [f"{n.file}:{n.line}: {n.text} is loose: bind, quote or justify it" for n in loose]
+    lines = [*map(str, checked.faults), *map(str, checked.loose)]
     counts = ", ".join(f"{count} {kind}" for kind, count in checked.counts().items())
     lines.append(f"{len(checked.numbers)} numbers: {counts}")
     if checked.uncited:

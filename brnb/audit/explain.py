@@ -16,6 +16,14 @@ WORDS = {
     "false fact": Both(pt="fato falso", en="false fact"),
     "not checkable": Both(pt="não verificável", en="not checkable"),
 }
+FACTS = {  # what is right in place of a false fact, where it is Portuguese
+    "densa": "dense",
+    "derivadas de unidades diferentes": "derivatives in different units",
+    "manuscrito dos autores": "the authors' manuscript",
+    "não existe": "there is none",
+    "não publicado": "not published",
+    "pesos não publicados": "weights not published",
+}
 _HEADS = {
     "says": Both(pt="Afirmação", en="Claim"),
     "quote": Both(pt="No texto", en="In the text"),
@@ -105,10 +113,15 @@ def explain(audited: Audit, id: str, lang: str = "pt") -> str:
     return "\n".join([id, *lines])
 
 
+def fact(text: str, lang: str) -> str:
+    """What is right in place of a false fact, in the language of the reader."""
+    return FACTS.get(text, text) if lang == "en" else text
+
+
 def number(value: float | str | None, lang: str) -> str:
     """A recomputed value with six significant digits, with the language's decimal sign."""
     if not isinstance(value, float):
-        return str(value or "")
+        return fact(str(value or ""), lang)
     digits, _, power = f"{value:.6g}".partition("e")
     written = digits.replace(".", "," if lang == "pt" else ".")
     return f"{written} × 10^{int(power)}" if power else written

@@ -1,10 +1,8 @@
 """Seeded edits in copies of our own LaTeX, and how many of them ``brnb check paper.tex`` finds.
 
-Edited are the text of a manuscript, with its notes, and what was exported beside it: recorded
-numbers and cells of tables. Everything of the text is in the draw, told apart by what it rests on.
-Recorded, quoted and computed numbers, and the units and signs on their lines, can be checked. What
-is edited into another true statement cannot: a number that a note only justifies in words, one of a
-chapter or a year, the name of a recorded number that becomes the name of another.
+Edited are a manuscript's text, whatever its numbers rest on, and what was exported beside it:
+recorded numbers and cells of tables. Names stand apart, since no name is a number: a digit of v6 or
+RTX 4090, and the name of a recorded number, which may become the name of another.
 """
 
 import random
@@ -16,16 +14,18 @@ from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from brnb.audit.bibliography import read_works
 from brnb.audit.claims import Claim
 from brnb.audit.exported import edited_files
 from brnb.audit.latex_source import BRNB, Line, read_manuscript
 from brnb.audit.manuscript import check_manuscript, classified, read_numbers
 from brnb.audit.mutations import SEED, Attempt, Edit, edits, other_number
+from brnb.audit.names import digit_names
 
 Placed = tuple[Path, Edit]
-BEYOND = ("justified", "ordinal", "renamed")  # why nothing contradicts an edit
-_PART = {"quoted": "text", "computed": "text", "ordinal": "ordinal"}  # by class of a number
-EDITS_OF_A_NUMBER = 3  # of the text, which has few
+NAMES = ("name", "id")  # what holds digits and is no number
+COMPARED = ("misquoted", "unsaid", "unknown", "unknown claim", "name")  # faults without a sum
+EDITS_OF_A_NUMBER = 4  # of the text, which has few
 
 
 def mutate_latex(
@@ -45,8 +45,9 @@ def mutate_latex(
     Returns
     -------
     dict
-        Attempts of ``text`` and of ``exported``, and of each of `BEYOND`. What arithmetic finds
-        in them counts as recomputed; what only differs from the export does not.
+        Attempts of ``text`` and of ``exported``, together `count`; and beside these a tenth as many
+        of each of `NAMES`. What a sum, a unit or a comparison finds counts as recomputed; what only
+        differs from a quotation, a note or the export does not.
     """
     draw = random.Random(seed)
     with TemporaryDirectory() as work:
@@ -54,15 +55,19 @@ def mutate_latex(
         folder = Path(shutil.copytree(written, Path(work) / "manuscript"))
         main = folder / main.name
         files = [folder / "numbers.tex", *sorted((folder / "tables").glob("*.tex"))]
-        cells = [("exported", placed) for path in files for placed in _cells(path, draw)]
-        text = list(dict.fromkeys(_text(main, draw, claims)))
-        attempts: dict[str, list[Attempt]] = {"text": [], "exported": []}
-        attempts |= {reason: [] for reason in BEYOND}
-        drawn = draw.sample(text, min(3 * count // 4, len(text)))
-        drawn += draw.sample(cells, min(count - len(drawn), len(cells)))
-        for part, (path, edit) in drawn:
-            attempts[part].append(_attempt(main, path, edit, written, claims))
-        return attempts
+        every: dict[str, list[Placed]] = {"text": [], "exported": [], **{n: [] for n in NAMES}}
+        every["exported"] = [placed for path in files for placed in _cells(path, draw)]
+        for part, placed in dict.fromkeys(_text(main, draw, claims)):
+            every[part].append(placed)
+        sizes = dict.fromkeys(NAMES, count // 10) | {"text": 3 * count // 4}
+        sizes["exported"] = count - min(sizes["text"], len(every["text"]))
+        return {
+            part: [
+                _attempt(main, path, edit, written, claims)
+                for path, edit in draw.sample(placed, min(sizes[part], len(placed)))
+            ]
+            for part, placed in every.items()
+        }
 
 
 def _exported(manuscript: Path, tables: Path, folder: Path) -> Path:
@@ -76,50 +81,41 @@ def _exported(manuscript: Path, tables: Path, folder: Path) -> Path:
 def _text(
     main: Path, draw: random.Random, claims: Mapping[str, Claim]
 ) -> Iterator[tuple[str, Placed]]:
-    """Edits of everything that the text prints or rests on, each with the part that it is of."""
-    numbers = read_numbers(main.parent / "numbers.tex")
+    """Edits of everything that the text prints, and of names, with the part that each is of."""
     starts: dict[str, list[int]] = {}
-    for line in read_manuscript(main):
+    for line, numbers in classified(read_manuscript(main), claims, read_works(main.parent)):
         path = main.parent / line.file
         if line.file not in starts:
             lengths = [len(text) + 1 for text in path.read_text(encoding="utf-8").split("\n")]
             starts[line.file] = [0, *accumulate(lengths)]
         start = starts[line.file][line.number - 1]
-        of_line = (*_numbers(line, draw, claims), *_names(line, draw, numbers))
-        for part, edit in (*of_line, *_units_and_signs(line, draw, claims)):
+        printed = [match for match, _, kind in numbers if kind != "name"]
+        for part, edit in (*_names(line, draw), *_statements(line, printed, draw)):
             yield part, (path, replace(edit, start=start + edit.start, end=start + edit.end))
 
 
-def _numbers(
-    line: Line, draw: random.Random, claims: Mapping[str, Claim]
+def _statements(
+    line: Line, printed: list[re.Match[str]], draw: random.Random
 ) -> Iterator[tuple[str, Edit]]:
-    """Edits of the printed numbers of a line, offsets from its start."""
-    for match, _, kind in [*classified(line, claims)] * EDITS_OF_A_NUMBER:
+    """Edits of the numbers, units and signs of a line, offsets from its start."""
+    for match in printed * EDITS_OF_A_NUMBER:
         digits = other_number(match["digits"], draw)
-        yield _PART.get(kind, "justified"), Edit(*match.span("digits"), digits, "number")
-
-
-def _names(
-    line: Line, draw: random.Random, numbers: Mapping[str, str]
-) -> Iterator[tuple[str, Edit]]:
-    """Edits of a digit in the names of recorded numbers, as v1 in ``\\brnb{v1.val_ppl}``."""
-    for match in BRNB.finditer(line.text):
-        if any(character.isdigit() for character in match[1]):
-            name = other_number(re.sub(r"^\D*", "", match[1]), draw)
-            name = match[1][: len(match[1]) - len(name)] + name
-            part = "renamed" if name in numbers else "text"
-            yield part, Edit(*match.span(1), name, "name")
-
-
-def _units_and_signs(
-    line: Line, draw: random.Random, claims: Mapping[str, Claim]
-) -> Iterator[tuple[str, Edit]]:
-    """Edits of the units and signs of a line; what they belong to says whether they are checked."""
-    kinds = {_PART.get(kind, "justified") for _, _, kind in classified(line, claims)}
-    part = "text" if BRNB.search(line.text) or "text" in kinds else "justified"
+        yield "text", Edit(*match.span("digits"), digits, "number")
     for edit in edits(line.visible, draw):
         if edit.kind != "number":
-            yield part, edit
+            yield "text", edit
+
+
+def _names(line: Line, draw: random.Random) -> Iterator[tuple[str, Edit]]:
+    """Edits of a digit of names in a line, and of names of recorded numbers."""
+    places = [("name", match.span()) for match in digit_names(line.visible)]
+    places += [("id", match.span(1)) for match in BRNB.finditer(line.text)]
+    for part, (start, end) in places:
+        name = line.text[start:end]
+        if any(character.isdigit() for character in name):
+            digits = re.sub(r"^\D*", "", name)
+            new = name[: len(name) - len(digits)] + other_number(digits, draw)
+            yield part, Edit(start, end, new, part)
 
 
 def _cells(path: Path, draw: random.Random) -> Iterator[Placed]:
@@ -139,8 +135,12 @@ def _attempt(
     try:
         numbers = read_numbers(main.parent / "numbers.tex")
         checked = check_manuscript(main, numbers, claims)
-        arithmetic = tuple(f"{fault.file}:{fault.line}" for fault in checked.faults)
-        compared = tuple(f"{f.file}:{f.line}" for f in edited_files(main.parent, written))
+        changed = [fault for fault in checked.faults if fault.kind in COMPARED]
+        changed += edited_files(main.parent, written)
     finally:
         path.write_text(text, encoding="utf-8")
-    return Attempt(path.name, edit, text[edit.start : edit.end], arithmetic, compared)
+    computed = [fault for fault in checked.faults if fault.kind not in COMPARED]
+    summed = tuple(f"{fault.file}:{fault.line}" for fault in computed)
+    compared = tuple(f"{fault.file}:{fault.line}" for fault in changed)
+    compared += tuple(f"{number.file}:{number.line}" for number in checked.loose)
+    return Attempt(path.name, edit, text[edit.start : edit.end], summed, compared)

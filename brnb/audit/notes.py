@@ -1,7 +1,8 @@
-"""What a note at a line's end says of its numbers: quoted from a claim, or computed.
+"""What a note at a line's end says of its numbers: quoted from a claim, computed, or justified.
 
 ``% brnb: 002:eq:4.4`` quotes a claim; ``% brnb: = 100 * (0.090 - 0.037) / 0.037`` computes, with
-``\\brnb{…}`` for a recorded number; any other text is a reason that only the author can check.
+``\\brnb{…}`` for a recorded number; ``% brnb: "24 GB": folha de dados`` gives a reason that only
+the author can check, of exactly the words that it quotes: once these change, it holds no more.
 """
 
 import re
@@ -15,14 +16,48 @@ from brnb.audit.portuguese import NUMBER, Written, read_written
 from brnb.audit.printed import UnreadableNumber, read_printed
 from brnb.audit.quote import PRINTED
 from brnb.audit.sentences import Fault
-from brnb.audit.units import unit_after, unit_in
+from brnb.audit.units import end_of_unit, unit_after, unit_in
 
 _ID = re.compile(r"\d{3}(:[^:]+)+")
+_QUOTATION = re.compile(r'"([^"]+)"')
+_BEFORE = re.compile(  # what belongs to a number: a comparison, an operation, a currency
+    r"(?:(?:[<>≤≥=+−-]|\\[lg]eq?\b|\\approx|\\times|(?:US|R)\\?\$)[\s~$]*)+$"
+)
 
 
 def claim_id(note: str | None, claims: Mapping[str, Claim]) -> str | None:
     """The claim that a note quotes, known or not; None for any other note."""
     return note if note and (note in claims or _ID.fullmatch(note)) else None
+
+
+def quotations(note: str | None, claims: Mapping[str, Claim]) -> list[str]:
+    """The words between double quotes of a note that gives a reason; none of any other note."""
+    reason = note and not note.startswith("=") and not claim_id(note, claims)
+    return _QUOTATION.findall(note) if note and reason else []
+
+
+def is_justified(line: Line, number: re.Match[str], claims: Mapping[str, Claim]) -> bool:
+    """Whether the note of a line quotes a number of it: all of it, sign, currency and unit."""
+    before = _BEFORE.search(line.visible[: number.start()])
+    start = before.start() if before else number.start()
+    end = end_of_unit(line.visible, number.end())
+    return any(
+        first <= start and end <= first + len(words)
+        for words in quotations(line.note, claims)
+        for first in _places(words, line.visible)
+    )
+
+
+def _places(words: str, text: str) -> list[int]:
+    return [match.start() for match in re.finditer(re.escape(words), text)]
+
+
+def unsaid(line: Line, claims: Mapping[str, Claim]) -> Iterator[Fault]:
+    """Words that a note quotes and that its line does not have, or no longer."""
+    for words in quotations(line.note, claims):
+        if words not in line.visible:
+            text = f"the note justifies {words!r}, which the line does not say: mend one of both"
+            yield Fault(line.file, line.number, "unsaid", text)
 
 
 def misquoted(
@@ -39,6 +74,12 @@ def misquoted(
     slots = {k: v for _, quote in claims[id].passages for k, v in quote.values.items()}
     known = [slot for slot in map(_read, slots.values()) if slot]
     if not known:
+        return
+    printed = _read(slots.get(PRINTED, ""))
+    if written and printed and not any(_equal(printed[0], float(n.value)) for _, n in written):
+        numbers = ", ".join(number.text for _, number in written)
+        text = f"the document prints {slots[PRINTED]} for {id}, which is none of {numbers}"
+        yield Fault(line.file, line.number, "misquoted", text)
         return
     for match, number in written:
         units = {unit for value, unit in known if _equal(value, float(number.value))}

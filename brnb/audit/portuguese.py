@@ -16,9 +16,11 @@ MAGNITUDES = {
     "trilhão": 10**12,
     "trilhões": 10**12,
 }
+_LETTERS = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}  # as in 70B
 _GROUPED = r"\d{1,3}(?:[.\u00a0~]\d{3})+|\d{1,3}(?:\\,\d{3})+"
 NUMBER = re.compile(
     rf"(?P<sign>[-−+]|\\ensuremath\{{-\}})?(?<![\w.,])(?P<digits>(?:{_GROUPED}|\d+)(?:,\d+|\.\d+)?)"
+    r"(?P<letter>[kKMBT](?!\w))?"
     r"(?:\s*\\times\s*10\^\{?(?P<power>-?\d+)\}?)?"
     rf"(?:[\s~]+(?P<magnitude>{'|'.join(sorted(MAGNITUDES, key=len, reverse=True))})\b)?"
     r"(?P<percent>\s*\\?%)?"
@@ -79,6 +81,7 @@ def read_written(match: re.Match[str]) -> Written:
     exponent = Decimal(digits).as_tuple().exponent
     assert isinstance(exponent, int)
     scale = Decimal(10) ** int(match["power"] or 0) * MAGNITUDES.get(match["magnitude"] or "", 1)
+    scale *= _LETTERS.get(match["letter"] or "", 1)
     sign = -1 if match["sign"] and match["sign"] not in "+" else 1
     return Written(
         match[0].strip(),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from brnb.theory.compute import gpu_seconds, mfu, training_flops
-from brnb.theory.costs import price_list_for, price_of
+from brnb.theory.costs import price_list_for, price_of, rate, to_brl
 from brnb.thesis import load
 
 H200 = "NVIDIA H200"  # as its driver names it
@@ -19,7 +19,7 @@ class Implied:
     Attributes
     ----------
     name, source
-        The model and where the numbers stand.
+        The model and where the numbers stand, by language.
     gpu_hours, tokens_per_second
         Of all GPUs together, and of one.
     share
@@ -30,15 +30,15 @@ class Implied:
         None where the published numbers do not suffice.
     missing
         What is not published.
-    our_hours, our_usd_per_billion
-        Hours of one H200 for the same tokens, at the share measured by this project, and USD for a
-        billion of them at its price by the hour.
+    our_hours, our_usd_per_billion, our_brl
+        Hours of one H200 for the same tokens, at the share measured by this project; USD for a
+        billion of them at its price by the hour; and BRL for all.
     tokens_billion, kwh, cost
-        As published; None where nothing is.
+        As published; None where nothing is. The cost by language.
     """
 
     name: str
-    source: str
+    source: Mapping[str, str]
     gpu_hours: float | None
     tokens_per_second: float | None
     share: float | None
@@ -47,9 +47,10 @@ class Implied:
     missing: tuple[str, ...]
     our_hours: float | None
     our_usd_per_billion: float | None
+    our_brl: float | None
     tokens_billion: float | None
     kwh: float | None
-    cost: str | None
+    cost: Mapping[str, str] | None
 
 
 def implied(row: ProgrammeRow, most: float) -> Implied:
@@ -90,6 +91,7 @@ def implied(row: ProgrammeRow, most: float) -> Implied:
         missing=missing,
         our_hours=ours,
         our_usd_per_billion=ours * _h200_price() / billions if ours and billions else None,
+        our_brl=float(to_brl(ours * _h200_price(), rate())) if ours else None,
         tokens_billion=billions,
         kwh=row["kwh"],
         cost=row["cost"],

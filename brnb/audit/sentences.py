@@ -2,7 +2,7 @@
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -22,6 +22,7 @@ _ORDERS: dict[str, Callable[[Decimal, Decimal], bool]] = {
     "\\geq": operator.ge,
 }
 _BOUND = re.compile(r"\b(mais|acima|menos|abaixo|quase|cerca) de\s+$")
+_END = re.compile(r"(?<=[.;!?])(?<!\bal\.)\s+|^$")
 _SAMPLE = re.compile(r"\bn\s*=\s*(\d+)")
 _MEAN = re.compile(r"médi[ao]s?\b[^.;]*?(\d+,\d+)")
 
@@ -39,21 +40,22 @@ class Fault:
         return f"{self.file}:{self.line}: {self.text}"
 
 
-def sentences(lines: list[Line]) -> Iterator[tuple[Line, str]]:
-    """Sentences of the running text with the line in which they begin."""
-    first, words = None, ""
+def sentences(lines: Iterable[Line]) -> Iterator[tuple[list[Line], str]]:
+    """Sentences of the running text with the lines on which they stand."""
+    on: list[Line] = []
+    words = ""
     for line in lines:
         text = line.text.strip()
-        for piece in re.split(r"(?<=[.;!?])\s+|^$", text) if text else [""]:
-            if not words:
-                first = line
+        for piece in _END.split(text) if text else [""]:
+            if piece and line not in on:
+                on.append(line)
             words = f"{words} {piece}".strip()
-            if re.search(r"[.;!?]$", piece) or not piece:
-                if words and first:
-                    yield first, words
-                words = ""
-    if words and first:
-        yield first, words
+            if re.search(r"(?<!\bal)[.;!?]$", piece) or not piece:
+                if words:
+                    yield on, words
+                on, words = [], ""
+    if words:
+        yield on, words
 
 
 def percentages(line: Line, sentence: str, numbers: Mapping[str, str]) -> list[Fault]:
@@ -105,7 +107,8 @@ def means(line: Line, sentence: str) -> list[Fault]:
     if not sample or not mean:
         return []
     n, decimals = int(sample[1]), len(mean[1].split(",")[1])
-    if n >= 10**decimals or mean_possible(float(mean[1].replace(",", ".")), n, decimals):
+    written = float(mean[1].replace(",", "."))
+    if n >= 10**decimals or (n and mean_possible(written, n, decimals)):
         return []
     text = f"no {n} whole numbers have the mean {mean[1]}: check n or the mean"
     return [Fault(line.file, line.number, "mean", text)]

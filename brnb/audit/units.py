@@ -49,6 +49,12 @@ def unit_after(text: str, place: int) -> str | None:
     return UNITS.get(word[1]) if word else None
 
 
+def end_of_unit(text: str, place: int) -> int:
+    """Where the unit after a place of a text ends; the place itself if none follows."""
+    word = _AFTER.match(text, place)
+    return word.end() if word and word[1] in UNITS else place
+
+
 def unit_in(text: str) -> str | None:
     """The unit that a printed number has behind it."""
     words = re.findall(r"[A-Za-zÀ-ÿ]+(?:/s)?", text.replace("\\text", " ").replace("\\times", " "))

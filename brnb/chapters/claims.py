@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from brnb.audit.claims import Claim
 from brnb.audit.engine import Audit, Result
-from brnb.audit.explain import number, verdict_word
-from brnb.audit.latex_mutations import BEYOND
+from brnb.audit.explain import fact, number, verdict_word
+from brnb.audit.latex_mutations import NAMES
 from brnb.audit.mutations import Attempt
 from brnb.audit.portuguese import in_manner_of
 from brnb.audit.programmes import Implied
 from brnb.audit.record import by_kind
-from brnb.audit.reproduction import Outcome
 from brnb.audit.verdict import VERDICT_KINDS
 from brnb.report.figures import figure
 from brnb.report.labels import label
@@ -156,36 +155,19 @@ def tab_mutations_documents(found: Mapping[str, Any], lang: str) -> "pd.DataFram
 
 
 def tab_mutations_latex(attempts: Mapping[str, list[Attempt]], lang: str) -> "pd.DataFrame":
-    """The same in copies of our own LaTeX, of what rests on something that can be checked."""
+    """The same in copies of our own LaTeX: of all its numbers, units, signs and cells."""
     return tab_mutations(by_kind([*attempts["text"], *attempts["exported"]]), lang)
 
 
-def tab_mutations_beyond(attempts: Mapping[str, list[Attempt]], lang: str) -> "pd.DataFrame":
-    """Edits of our own LaTeX that nothing contradicts, by reason, and how many were found still."""
+def tab_mutations_names(attempts: Mapping[str, list[Attempt]], lang: str) -> "pd.DataFrame":
+    """Edits of digits in names, which are no numbers, and how many were found."""
     rows = [
         {
-            "reason": label(f"beyond_{reason}", lang),
-            "edits": len(attempts[reason]),
-            "found": sum(attempt.found for attempt in attempts[reason]),
+            "kind": label(f"edit_{name}", lang),
+            "edits": len(attempts[name]),
+            "found": sum(attempt.found for attempt in attempts[name]),
         }
-        for reason in BEYOND
-    ]
-    return frame(rows)
-
-
-def tab_reproduces(outcomes: Iterable[Outcome], lang: str) -> "pd.DataFrame":
-    """Published results and findings beside ours, with verdict and reason."""
-    rows = [
-        {
-            "place": outcome.place,
-            "finding": label(f"finding_{outcome.result}", lang),
-            "published": outcome.published,
-            "ours": outcome.ours,
-            "ci_low": outcome.low,
-            "ci_high": outcome.high,
-            "verdict": _outcome_words(outcome, lang),
-        }
-        for outcome in outcomes
+        for name in NAMES
     ]
     return frame(rows)
 
@@ -197,15 +179,16 @@ def tab_portuguese_models(models: Iterable[Implied], lang: str) -> "pd.DataFrame
             "model": model.name,
             "tokens_billion": model.tokens_billion,
             "kwh": model.kwh,
-            "published_cost": model.cost,
+            "published_cost": model.cost and model.cost[lang],
             "gpu_hours": model.gpu_hours,
             "tokens_per_second": model.tokens_per_second,
             "share_of_peak": None if model.share is None else 100 * model.share,
             "watts": model.watts,
             "our_hours": model.our_hours,
             "our_usd_per_billion": model.our_usd_per_billion,
+            "our_brl": model.our_brl,
             "verdict": _plausibility(model, lang),
-            "source": model.source,
+            "source": model.source[lang],
         }
         for model in models
     ]
@@ -226,19 +209,6 @@ def _claims(audited: Audit, document: str, lang: str) -> "pd.DataFrame":
         if result.claim.document == document
     ]
     return frame(rows)
-
-
-def _outcome_words(outcome: Outcome, lang: str) -> str:
-    word = label(f"outcome_{outcome.verdict.replace(' ', '_')}", lang)
-    if not outcome.reason:
-        return word
-    because = label(f"because_{outcome.reason}", lang)
-    share = (
-        ""
-        if outcome.share is None
-        else f" ({100 * outcome.share:.1f}%)".replace(".", "," if lang == "pt" else ".")
-    )
-    return f"{word}: {because}{share}"
 
 
 def _plausibility(model: Implied, lang: str) -> str:
@@ -263,14 +233,14 @@ def _correct(result: Result, lang: str) -> str:
         right = claim.algebra.split("==")[1].strip()
         if not any(re.search(rf"\b{re.escape(name)}\b", right) for name in result.slots):
             return right.replace("**", "^").replace("*", "·")
-    return _value(result, lang)
+    return _value(result, lang) or label("see_consequence", lang)
 
 
 def _value(result: Result, lang: str) -> str:
     """The recomputed number, or what else of the document should agree."""
     value = result.judgement.recomputed
     if isinstance(value, str):
-        return _quoted(value, result, lang)
+        return _quoted(fact(value, lang), result, lang)
     return _plain(number(value, lang))
 
 

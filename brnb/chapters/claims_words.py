@@ -5,13 +5,12 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from brnb.audit.explain import verdict_word
+from brnb.audit.outcome import OUTCOMES
 from brnb.report.labels import label
 from brnb.report.sentences import enumerated, fill_sentence
 
 if TYPE_CHECKING:
     import pandas as pd
-
-OUTCOMES = ("reproduced", "differs", "undecided", "not comparable")
 
 
 def say_verdicts(counts: Mapping[str, int], lang: str) -> str:
@@ -55,10 +54,10 @@ def say_mutations(scores: "pd.DataFrame", lang: str) -> str:
     )
 
 
-def say_beyond(beyond: "pd.DataFrame", lang: str) -> str:
-    """How many edits nothing contradicts, and how many of these were found still."""
+def say_names(names: "pd.DataFrame", lang: str) -> str:
+    """How many edits of names there were, and how many of these were found."""
     return fill_sentence(
-        "say_beyond", lang, edits=int(beyond["edits"].sum()), found=int(beyond["found"].sum())
+        "say_names", lang, edits=int(names["edits"].sum()), found=int(names["found"].sum())
     )
 
 

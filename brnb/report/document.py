@@ -5,6 +5,7 @@ from importlib import resources
 from pathlib import Path
 
 from brnb.atomic import write_atomic
+from brnb.audit.exported import sealed
 from brnb.report import published
 from brnb.report.export import STYLES
 from brnb.report.frontmatter import front_matter
@@ -74,7 +75,7 @@ def write_document(
         "",
     ]
     path = profile_folder / "document.tex"
-    write_atomic(path, "\n".join(parts))
+    write_atomic(path, sealed("\n".join(parts)))
     write_atomic(profile_folder / "published.tex", published.render_published(lang))
     write_atomic(profile_folder / "references.bib", bibtex())
     for name in STYLES:

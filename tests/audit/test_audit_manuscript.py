@@ -8,7 +8,7 @@ import pytest
 
 from brnb import data
 from brnb.audit.claims import read_register
-from brnb.audit.exported import edited_files
+from brnb.audit.exported import broken_seals, edited_files, sealed
 from brnb.audit.latex_mutations import mutate_latex
 from brnb.audit.latex_source import SourceError
 from brnb.audit.manuscript import Manuscript, check_manuscript, read_numbers
@@ -17,7 +17,7 @@ from brnb.report.tables import write_table
 
 CLEAN = data.path("audit/manuscript_example")
 CLAIMS = read_register().claims
-PLANTED = [  # file, what stands there, what is planted, kind of the fault
+PLANTED = [  # file, what stands there (with its note), what is planted, kind of the fault
     ("cap1.tex", r"\brnb{costs.track2_hours} horas", "5,22 horas", "by hand"),
     ("cap2.tex", r"\brnb{corpus.documents} documentos", "13.971 documentos", "by hand"),
     ("cap3.tex", r"\brnb{v6.tokens} tokens", "3.632.144 tokens", "by hand"),
@@ -28,9 +28,10 @@ PLANTED = [  # file, what stands there, what is planted, kind of the fault
     ("cap1.tex", "exige 112 GB", "exige 121 GB", "misquoted"),
     ("cap1.tex", "002:tab:3:v1:custo", "002:tab:3:v0:custo", "unknown claim"),
     ("cap3.tex", r"48,3\%", r"84,3\%", "percentage"),
-    ("cap3.tex", "de 0,037 para 0,090", "de 0,037 para 0,009", "percentage"),
-    ("cap2.tex", "média 3,45", "média 3,47", "mean"),
+    ("cap3.tex", "0,037 para 0,090", "0,037 para 0,009", "percentage"),
+    ("cap2.tex", "3,45", "3,47", "mean"),
     ("cap2.tex", "n = 20", "n = 23", "mean"),
+    ("cap2.tex", "n = 20", "n = 0", "mean"),
     ("cap1.tex", "exige 112 GB", "exige 112 MB", "unit"),
     ("cap1.tex", "hours} horas", "hours} dias", "unit"),
     ("cap1.tex", r"US\$~", r"R\$~", "unit"),
@@ -38,6 +39,23 @@ PLANTED = [  # file, what stands there, what is planted, kind of the fault
     ("cap2.tex", "têm 131.072", "têm 131.027", "computed"),
     ("cap2.tex", r"tokens} / 65536", r"token} / 65536", "computed"),
     ("cap3.tex", "0,037 < 0,090", "0,037 > 0,090", "order"),
+    ("cap1.tex", "na RTX 4090", "na RTX 4098", "name"),
+]
+JUSTIFIED = [  # in the text alone: the note no longer quotes it
+    ("cap1.tex", "de 1,5 bilhão", "de 2,5 bilhão"),
+    ("cap1.tex", "de 1,5 bilhão", "de 1,5 milhão"),
+    ("cap2.tex", "custou menos de 3,5 mil reais", "custou menos de 3,5 mil dólares"),
+    ("cap2.tex", "custou menos de", "custou mais de"),
+    ("cap2.tex", "tempo < 90 min", "tempo > 90 min"),
+    ("cap2.tex", "de 15 + 5 min", "de 15 - 5 min"),
+    ("cap1.tex", "é de 2024", "é de 2025"),
+]
+LOOSE = [  # what no note quotes, and a word of the remedy
+    ("cap1.tex", "Em 2017", "Em 2019", "cite"),  # of another work in the same sentence
+    ("cap1.tex", "al., 2019", "al., 2018", "cite"),
+    ("cap1.tex", "~\\ref{cap:2} descreve", "~2 descreve", "ref"),
+    ("cap2.tex", "em tempo < 90", "em 8 h, tempo < 90", "justify"),
+    ("cap2.tex", 'brnb: "< 90 min"', 'brnb: "< 90"', "justify"),  # without its unit
 ]
 
 
@@ -66,9 +84,35 @@ def test_a_planted_fault_is_found_alone(
     copy: Path, file: str, old: str, new: str, kind: str
 ) -> None:
     text = (copy / file).read_text(encoding="utf-8")
-    assert text.count(old) == 1
+    assert old in text
     (copy / file).write_text(text.replace(old, new), encoding="utf-8")
     assert [(fault.file, fault.kind) for fault in check(copy).faults] == [(file, kind)]
+
+
+@pytest.mark.parametrize(("file", "old", "new"), JUSTIFIED)
+def test_a_justification_holds_for_the_words_that_it_quotes(
+    copy: Path, file: str, old: str, new: str
+) -> None:
+    text = (copy / file).read_text(encoding="utf-8")
+    (copy / file).write_text(text.replace(old, new), encoding="utf-8")
+    assert text.count(old) == 1
+    assert [(fault.file, fault.kind) for fault in check(copy).faults] == [(file, "unsaid")]
+
+
+@pytest.mark.parametrize(("file", "old", "new", "remedy"), LOOSE)
+def test_what_nothing_backs_is_loose_and_the_remedy_is_named(
+    copy: Path, file: str, old: str, new: str, remedy: str
+) -> None:
+    text = (copy / file).read_text(encoding="utf-8")
+    (copy / file).write_text(text.replace(old, new), encoding="utf-8")
+    assert text.count(old) == 1
+    (loose,) = check(copy).loose
+    assert remedy in str(loose)
+
+
+def test_a_number_with_a_letter_for_its_magnitude_is_no_name(copy: Path) -> None:
+    (copy / "cap1.tex").write_text("O Llama-70B tem 70B e lê 8 GB em VRAM 24 GB.\n", "utf-8")
+    assert [n.text for n in check(copy).loose] == ["70B", "8", "24"]
 
 
 def test_a_number_without_reason_is_loose(copy: Path) -> None:
@@ -115,16 +159,14 @@ def test_an_exported_file_that_was_edited_is_named_with_its_line(copy: Path) -> 
 
 
 def test_edits_of_our_own_latex_are_found(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"Base": [5.92, 3.06], "PPL": [4.58, 3.06]})
+    frame = pd.DataFrame({"Base": [5.92, 3.06, 4.49, 2.1], "PPL": [4.58, 3.06, 49.0, 7.5]})
     write_table(tmp_path, "tab-x", frame, lang="pt", caption="x")
-    attempts = mutate_latex(CLEAN / "tese.tex", tmp_path, CLAIMS, 160)
-    assert sum(len(part) for name, part in attempts.items() if name != "exported") == 120
-    for part in (attempts["text"], attempts["exported"]):
-        assert [a for a in part if not a.found] == []
-    assert all(attempt.recomputed for attempt in attempts["text"])
-    assert {attempt.edit.kind for attempt in attempts["text"]} == {"number", "unit", "sign", "name"}
-    assert not any(attempt.found for attempt in attempts["ordinal"])  # of chapters, years, names
-    assert 0 < sum(a.found for a in attempts["justified"]) < len(attempts["justified"])
+    attempts = mutate_latex(CLEAN / "tese.tex", tmp_path, CLAIMS, 80)
+    stated = [*attempts["text"], *attempts["exported"]]
+    assert (len(attempts["text"]), len(stated)) == (60, 80)
+    assert [attempt for attempt in stated if not attempt.found] == []
+    assert {attempt.edit.kind for attempt in stated} >= {"number", "unit", "sign", "cell"}
+    assert 0 < sum(bool(attempt.recomputed) for attempt in attempts["text"]) < 60
     cells = [attempt for attempt in attempts["exported"] if attempt.document == "tab-x.tex"]
     assert cells
     assert not any(attempt.recomputed for attempt in cells)
@@ -134,9 +176,24 @@ def test_the_name_of_another_recorded_number_is_beyond_any_check(tmp_path: Path)
     (tmp_path / "tese.tex").write_text("A v1 tem \\brnb{v1.val_ppl}.\n", encoding="utf-8")
     names = "".join(f"\\brnbdefine{{v{n}.val_ppl}}{{4,5{n}}}\n" for n in range(1, 10))
     (tmp_path / "numbers.tex").write_text(names, encoding="utf-8")
-    attempts = mutate_latex(tmp_path / "tese.tex", tmp_path / "none", CLAIMS, 8)
-    assert [attempt.found for attempt in attempts["renamed"]] == [False]
+    attempts = mutate_latex(tmp_path / "tese.tex", tmp_path / "none", CLAIMS, 10)
+    assert [attempt.found for attempt in attempts["id"]] == [False]
     assert attempts["text"] == []
+
+
+def test_a_generated_file_says_itself_that_it_was_edited(tmp_path: Path) -> None:
+    path = tmp_path / "document.tex"
+    path.write_text(sealed("% Generated by brnb: all.\nFaixa de 95\\% em 3 sementes.\n"), "utf-8")
+    checked = check_manuscript(path, {})
+    assert [(n.text, n.kind) for n in checked.numbers] == [
+        (r"95\%", "generated"),
+        ("3", "generated"),
+    ]
+    assert broken_seals(tmp_path) == []
+    path.write_text(path.read_text("utf-8").replace("95", "85"), "utf-8")
+    assert [(fault.file, fault.kind) for fault in broken_seals(tmp_path)] == [
+        ("document.tex", "edited")
+    ]
 
 
 @pytest.mark.parametrize(

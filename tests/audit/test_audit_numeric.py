@@ -101,3 +101,39 @@ def test_an_interval_decides_what_is_reproduced(tmp_path) -> None:
     assert found["Tabela 7: v1"] == "reproduced"
     assert found["Tabela 7: v2"] == "not comparable"
     assert found["Tabela 12"] == "not comparable"
+
+
+def test_hypotheses_and_findings_have_verdicts_of_their_measures(tmp_path) -> None:
+    tables = {
+        "tab-hypotheses": "hypothesis,verdict\ni,sustentada\ni,sem decisão\niii,sustentada\n"
+        "iii,contrariada\n",
+        "tab-eval-hypotheses": "hypothesis,verdict\nii,contradicted\n",
+        "tab-moe-hypotheses": "hypothesis,verdict\nH1,open\nH2,confirmada\n",
+        "tab-finding": "measure,change,better\nbits,-0.6,True\nfallback,0,\nwords,0.1,True\n",
+        "tab-legibility": "run,dictionary_share\nv1,0.5\nv2,0.4\nv3,0.45\nv4_subword_ep6,0.7\n"
+        "v5_main,0.6\nv5b_long,0.8\n",
+        "tab-alignment": "read_cleaning,run,change,ci_low,ci_high\nearly,a,,,\n"
+        "early,b,-0.1,-0.2,0.1\n",
+        "tab10": "run,source,short_piece_ratio,guardrails_pass\nv5b,Publicado,0.05,True\n"
+        "v5b,Nosso,0.3,False\n",
+        "tab11": "run,source,base_model,ppl\ncpt,Publicado,A,8.5\ncpt,Nosso,A,8.6\n",
+        "tab-architectures": "model,printed_total,parameters_billion\nA,8.03,8.0303\n"
+        "B,1.23,1.2358\n",
+    }
+    for name, text in tables.items():
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+    found = {(outcome.place, outcome.result): outcome for outcome in outcomes(tmp_path)}
+    verdicts = {place: outcome.verdict for (place, _), outcome in found.items()}
+    assert verdicts["4.4.1.2 (i)"] == "reproduced"
+    assert verdicts["4.4.1.2 (ii)"] == "differs"
+    assert verdicts["4.4.1.2 (iii)"] == "undecided"  # one measure for, one against
+    assert verdicts["003 (H1)"] == "undecided"
+    assert verdicts["003 (H2)"] == "reproduced"
+    assert verdicts["003 (H3)"] == "not comparable"
+    assert verdicts["Tabela 10: v5b"] == "differs"
+    assert verdicts["Tabela 11: CPT"] == "reproduced"
+    assert verdicts["4.4.1.7 (early)"] == "undecided"
+    assert found["004", "parameter_counts"].counts == (1, 1, 0)
+    assert found["4.4.1.7", "loss_is_not_legibility"].verdict == "reproduced"
+    tokenizer = found["4.4.1.7", "tokenizer_matters"]
+    assert tokenizer.ours == pytest.approx(0.2 - 0.1)  # v5 to v5b gains 0.2, v1 to v2 loses 0.1

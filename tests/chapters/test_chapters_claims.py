@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from brnb.audit.engine import Audit, audit
-from brnb.audit.latex_mutations import BEYOND
+from brnb.audit.latex_mutations import NAMES
 from brnb.audit.mutations import Attempt, Edit
+from brnb.audit.programmes import all_implied
 from brnb.chapters import claims
 
 REGISTER = r"""- id: "002:eq:1"
@@ -56,17 +57,26 @@ def test_every_word_of_the_tables_is_in_the_readers_language(audited):
     assert portuguese.loc["eq:3", ["printed", "recomputed"]].tolist() == ["$1,5M", "estimativa"]
 
 
-def test_edits_within_and_beyond_reach_are_counted_apart():
+def test_edits_of_statements_and_of_names_are_counted_apart():
     def attempts(kind: str, *found: bool) -> list[Attempt]:
         edit = Edit(0, 1, "2", kind)
         return [Attempt("cap1.tex", edit, "1", ("cap1.tex:1",) * well, ()) for well in found]
 
-    tried = {reason: [] for reason in BEYOND} | {
+    tried = {name: attempts(name, True, False) for name in NAMES} | {
         "text": attempts("number", True, True, False, True),
         "exported": [],
-        "justified": attempts("number", True, False),
     }
-    within = claims.tab_mutations_latex(tried, "en").set_index("kind")
-    assert within.loc["all", ["edits", "found_percent"]].tolist() == [4, 75]
-    beyond = claims.tab_mutations_beyond(tried, "en")
-    assert beyond[["edits", "found"]].to_numpy().tolist() == [[2, 1], [0, 0], [0, 0]]
+    stated = claims.tab_mutations_latex(tried, "en").set_index("kind")
+    assert stated.loc["all", ["edits", "found_percent"]].tolist() == [4, 75]
+    names = claims.tab_mutations_names(tried, "en")
+    assert names[["edits", "found"]].to_numpy().tolist() == [[2, 1], [2, 1]]
+
+
+def test_programmes_speak_the_readers_language():
+    english = claims.tab_portuguese_models(all_implied(0.65), "en").set_index("model")
+    assert english.loc["PBIA (Brasil)", "published_cost"] == "R$ 23 billion until 2028"
+    portuguese = claims.tab_portuguese_models(all_implied(0.65), "pt").set_index("model")
+    assert portuguese.loc["Amália 9B (Portugal)", "published_cost"] == "EUR 5,5 milhões"
+    # R$ 5.3843 a dollar (PTAX), 6.2 billion tokens at our price for a billion
+    row = english.loc["TeenyTinyLlama 460M"]
+    assert row["our_brl"] == pytest.approx(6.2 * row["our_usd_per_billion"] * 5.3843)

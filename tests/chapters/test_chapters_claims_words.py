@@ -38,13 +38,13 @@ def test_edits_noticed_and_recomputed():
     )
 
 
-def test_edits_that_nothing_contradicts():
-    table = pd.DataFrame({"edits": [20, 18, 1], "found": [9, 0, 0]})
-    assert claims_words.say_beyond(table, "en") == (
-        "Another 39 edits of the same draw cannot be contradicted, and 9 of them are found all "
-        "the same, by the arithmetic beside them."
+def test_edits_of_names():
+    table = pd.DataFrame({"edits": [20, 19], "found": [9, 1]})
+    assert claims_words.say_names(table, "en") == (
+        "Of another 39 edits, in names, 10 are found; the others gave the name of something else "
+        "that exists."
     )
-    assert "39 edições" in claims_words.say_beyond(table, "pt")
+    assert "39 edições" in claims_words.say_names(table, "pt")
 
 
 def test_outcomes():
