@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from brnb.evaluate.statistics import Floats, percentiles
 
+_ROUNDING = 1e-6  # of an error: what is left of one that is zero
+
 
 def welch_interval(
     before: Sequence[npt.ArrayLike], after: Sequence[npt.ArrayLike], confidence: float
@@ -58,9 +60,14 @@ def ratio_interval(
     drawn = random.multinomial(count, np.full(count, 1 / count), size=resamples)
     ratio, error = _ratios(np.ones((1, count)), x, y)
     ratios, errors = _ratios(drawn, x, y)
-    if not error[0]:
+    if count < 2 or not error[0]:
         return float(ratio[0]), float(ratio[0])
-    told = errors > 0  # a draw of one item again and again has no error
+    if count == 2:  # a draw is both items or one twice: Student's interval
+        from scipy.stats import t
+
+        reach = float(t.ppf((1 + confidence) / 2, 1)) * error[0]
+        return float(ratio[0] - reach), float(ratio[0] + reach)
+    told = errors > _ROUNDING * error[0]  # a draw of one item again and again has no error
     low, high = percentiles((ratios[told] - ratio[0]) / errors[told], confidence)
     return float(ratio[0] - high * error[0]), float(ratio[0] - low * error[0])
 

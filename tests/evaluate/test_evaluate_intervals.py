@@ -82,3 +82,19 @@ def test_six_trainings_cover_their_law():
         low, high = fit.band(4e8)
         ahead += low[0] <= law.loss(4e8) <= high[0]
     assert min(inside, ahead) / 60 >= 0.88  # 0.85 before
+
+
+def test_few_documents_have_no_interval_of_rounding_errors():
+    """A draw of one document three times has an error of zero, in floats of 1e-9 or so."""
+    sizes = np.array([1013.0, 2741.0, 3967.0])
+    for bits in ([1.05, 1.09, 1.14], [0.92, 0.97, 0.95], [1.31, 1.17, 1.22]):
+        low, high = ratio_interval(np.array(bits) * sizes, sizes, 1000, 13, 0.95)
+        assert 0 < low < min(bits) * 1.1
+        assert max(bits) * 0.9 < high < 3
+
+
+def test_two_documents_have_students_interval():
+    parts, wholes = [3.0, 5.0], [2.0, 2.0]
+    low, high = ratio_interval(parts, wholes, 1000, 13, 0.95)
+    spread = stats.sem([1.5, 2.5])
+    assert (low, high) == pytest.approx(stats.t.interval(0.95, 1, loc=2, scale=spread))

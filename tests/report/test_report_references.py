@@ -1,7 +1,9 @@
 """References: as many as the documents print, and honest about those that do not exist."""
 
+import json
 import re
 from collections import Counter
+from pathlib import Path
 
 from brnb import data
 from brnb.report.references import bibliography, bibtex, short
@@ -54,4 +56,18 @@ def test_what_captions_cite_is_in_the_list():
     captions = str(data.read("report/labels.yaml"))
     cited = set(re.findall(r"[A-ZÀ-Þ][\wà-ÿ-]+ et al\., \d{4}", captions))
     assert len(cited) > 5
+    assert cited <= {short(entry) for entry in load("references")}
+
+
+def test_what_notebooks_cite_is_in_the_list():
+    cells = (
+        "".join(cell["source"]).replace("*", "")
+        for path in (Path(__file__).parents[2] / "notebooks").glob("*.ipynb")
+        for cell in json.loads(path.read_text("utf-8"))["cells"]
+        if cell["cell_type"] == "markdown"
+    )
+    author = r"[A-ZÀ-Þ][\wà-ÿ-]+"
+    work = rf"({author}(?: {author})?(?: et al\.| e {author})),? \(?(\d{{4}})"
+    cited = {f"{names}, {year}" for names, year in re.findall(work, "\n".join(cells))}
+    assert len(cited) > 25
     assert cited <= {short(entry) for entry in load("references")}
