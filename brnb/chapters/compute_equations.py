@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from brnb.chapters.corrections import printed_beside_corrected
-from brnb.report.tables import frame
+from brnb.report.tables import AsPrinted, frame
 from brnb.theory import (
     accelerators,
     attention_traffic,
@@ -38,13 +38,18 @@ def tab_compute_equations() -> "pd.DataFrame":
             "equation": key,
             "section": fact["section"],
             "unit": fact["unit"],
-            "published": float(fact["printed"]),
+            "published": _as_printed(fact["printed"]),
             "recomputed": computed[key],
             "agrees": rounds_to(float(f"{computed[key]:.12g}"), fact["printed"]),
         }
         for key, fact in load("compute_equations").items()
     ]
     return frame(rows)
+
+
+def _as_printed(number: str) -> float | AsPrinted:
+    """A number with the decimals that it is printed with, unless it is a power of ten."""
+    return float(number) if "e" in number else AsPrinted(number)
 
 
 def differing(table: "pd.DataFrame") -> "pd.DataFrame":

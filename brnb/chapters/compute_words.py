@@ -35,11 +35,11 @@ def say_numbers(numbers: "pd.DataFrame", lang: str) -> str:
     wrong = numbers[~numbers["agrees"].astype(bool)]
     if wrong.empty:
         return fill_sentence("say_numbers_agree", lang, count=len(numbers))
-    ratios = (wrong["recomputed"] / wrong["published"]).astype(float)
+    ratios = wrong["recomputed"].astype(float) / wrong["published"].astype(float)
     worst = wrong.iloc[int(ratios.map(lambda ratio: max(ratio, 1 / ratio)).argmax())]
     unit = str(worst["unit"])
     fields: dict[str, Any] = {"equation": str(worst["equation"]).split("-")[0]}
-    fields["unit"] = find_label(f"say_unit_{unit}", lang) or unit
+    fields["unit"] = find_label(f"unit_{unit}", lang) or unit
     for name in ("published", "recomputed"):
         value = float(worst[name])
         fields[name] = round(value) if abs(value) >= 10 else value

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from brnb.report.figures import figure
 from brnb.report.labels import label
 from brnb.report.log_axis import log_axis, power_of_ten
-from brnb.report.tables import frame
+from brnb.report.tables import AsPrinted, frame
 from brnb.thesis import load
 
 if TYPE_CHECKING:
@@ -236,16 +236,16 @@ def tab_hoffmann(fit: "HoffmannFit", confidence: float, lang: str) -> "pd.DataFr
     vertex = size_exponent(fit.curves)
     enough = vertex is not None and len(fit.vertex_draws) > 1
     ends = percentiles(fit.vertex_draws, confidence).tolist() if enough else [None, None]
+    printed = {name: {"published": AsPrinted(published[name])} for name in ("alpha", "beta", "E")}
     rows: list[dict[str, Any]] = [
-        {"value": "α", "ours": fit.law.alpha, **_ends(fit, 0, confidence), "published": alpha},
-        {"value": "β", "ours": fit.law.beta, **_ends(fit, 1, confidence), "published": beta},
-        {"value": "E", "ours": fit.law.E, "ci_low": None, "ci_high": None}
-        | {"published": float(published["E"])},
+        {"value": "α", "ours": fit.law.alpha} | _ends(fit, 0, confidence) | printed["alpha"],
+        {"value": "β", "ours": fit.law.beta} | _ends(fit, 1, confidence) | printed["beta"],
+        {"value": "E", "ours": fit.law.E, "ci_low": None, "ci_high": None} | printed["E"],
         {"value": label("approach_3", lang), "ours": fit.law.exponents[0]}
         | _ends(fit, 2, confidence)
         | {"published": beta / (alpha + beta)},
         {"value": label("approach_2", lang), "ours": vertex, "ci_low": ends[0]}
-        | {"ci_high": ends[1], "published": 0.49},  # Hoffmann et al. (2022), Table 2
+        | {"ci_high": ends[1], "published": AsPrinted("0.49")},  # Hoffmann et al. (2022), Table 2
     ]
     return frame(rows)
 

@@ -50,9 +50,16 @@ def writer(lang: str) -> Callable[[Any, str], str]:
 
 
 def enumerated(names: Sequence[str], lang: str) -> str:
-    """Return names as a sentence enumerates them: ``v1, v2 e v3``."""
+    """Return names as a sentence enumerates them: ``v1, v2 e v3``.
+
+    Semicolons part names that have commas themselves: ``v4, 4k, GRU; v5, 4k; e v7``.
+    """
     *first, last = names
-    return f"{', '.join(first)} {_AND[lang]} {last}" if first else last
+    if not first:
+        return last
+    if any(", " in name for name in names):
+        return f"{'; '.join(first)}; {_AND[lang]} {last}"
+    return f"{', '.join(first)} {_AND[lang]} {last}"
 
 
 def capitalised(text: str) -> str:

@@ -33,7 +33,8 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _LABEL_ID = re.compile(r"[a-z][a-z0-9_]*")
 NAMED = (
-    "run", "model", "base_model", "against", "rival", "variant", "shape", "split", "price_list"
+    "run", "model", "base_model", "against", "rival", "variant", "shape", "split", "unit",
+    "price_list",
 )  # fmt: skip
 """Columns of ids that print as names: the label ``<column>_<id>``, the run's, or ``<id>``."""
 

@@ -3,6 +3,7 @@
 import pytest
 
 from brnb.chapters import compute_equations
+from brnb.report.tables import display
 from brnb.thesis import load
 
 WRONG = {
@@ -17,6 +18,14 @@ def test_every_printed_number_has_its_value_and_every_difference_its_reason():
     frame = compute_equations.tab_compute_equations()
     assert set(compute_equations.differing(frame).index) == WRONG
     assert {key for key, fact in facts.items() if "why" in fact} == WRONG
+
+
+def test_printed_numbers_keep_their_decimals_and_units_their_language():
+    shown = display(compute_equations.tab_compute_equations(), "tab-compute-equations", lang="pt")
+    rows = {row[0]: row[2:4] for row in shown.cells}
+    assert rows["B.23-days"] == ["dias", "29"]
+    assert rows["B.126"] == ["GB", "2,15"]
+    assert rows["B.33"] == ["vezes", "42"]
 
 
 def test_printed_formulas_differ_from_the_corrected_ones():

@@ -87,7 +87,7 @@ def test_samples_within_and_beyond_the_guardrails():
     broken = Legibility(0.02, 0.149, 0.02, 0.9, 1.0, 200, 0, 0.01, 0.10, guardrails_pass=False)
     assert say_legibility(broken, "pt").startswith(
         "As amostras não respeitam os guardrails: a razão de fallback é 0,020, acima do limite de "
-        "0,01 e a razão de peças curtas é 0,149, acima do limite de 0,10."
+        "0,01; e a razão de peças curtas é 0,149, acima do limite de 0,10."
     )
 
 

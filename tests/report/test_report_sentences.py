@@ -65,3 +65,8 @@ def test_one_has_the_singular_if_there_is_one(monkeypatch):
     counted = [fill_sentence("say_test", "pt", count=count) for count in (0, 1, 2)]
     assert counted == ["0 execuções", "1 execução", "2 execuções"]
     assert fill_sentence("say_test", "en", count=1) == "1 runs"
+
+
+def test_names_that_have_commas_are_parted_by_semicolons():
+    assert enumerated(["v4, 4k, GRU", "v5, 4k", "v7"], "pt") == "v4, 4k, GRU; v5, 4k; e v7"
+    assert enumerated(["v4, 4k, GRU"], "en") == "v4, 4k, GRU"
