@@ -108,8 +108,8 @@ def looked_at() -> dict[str, Any]:
     made = masked.qualities(model, texts, CONTEXT, 0, masks, 100, 13, 0.95)
     rnn = RecurrentLM(128, 512, 3, 128).to(DEVICE)
     characters = np.random.default_rng(0).integers(0, 128, TOKENS)
-    windows = gradient_paths.windows(characters, p["text_tokens"], p["texts"])
-    tokens = gradient_paths.windows(texts.ids, p["text_tokens"], p["texts"])
+    windows = gradient_paths.spaced_windows(characters, p["text_tokens"], p["texts"])
+    tokens = gradient_paths.spaced_windows(texts.ids, p["text_tokens"], p["texts"])
     reaches = [gradient_paths.reach(rnn, windows), gradient_paths.reach(model, tokens)]
     products = gradient_paths.state_products(rnn, windows[0], p["state_steps"])
     seen = heads.heads(model, tokens[:4, :-1].to(DEVICE))

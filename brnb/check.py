@@ -128,8 +128,8 @@ def schema(notebook: Path) -> type[Params]:
                 if name != notebook.stem:
                     raise ParameterError(f"{notebook}: open_run({name!r}) must name the notebook")
                 module, _, attribute = imports[ast.unparse(node.args[1])].partition(":")
-                found: type[Params] = getattr(importlib.import_module(module), attribute)
-                return found
+                schema: type[Params] = getattr(importlib.import_module(module), attribute)
+                return schema
     raise ParameterError(f"{notebook}: no cell calls brnb.open_run")
 
 

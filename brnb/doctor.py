@@ -59,9 +59,9 @@ def _gpu() -> tuple[str, bool, str]:
 
 def _browser() -> tuple[str, bool, str]:
     """Only tests want one."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
     absent = "none: tests of JupyterLab and the book are skipped (apt-get install chromium)"
-    return "chromium", True, found or absent
+    return "chromium", True, path or absent
 
 
 def _git() -> tuple[str, bool, str]:

@@ -42,12 +42,12 @@ def _tokens(latex: str) -> list[str]:
     latex = re.sub(r"\\(?:text|mathbf|mathrm)\{([^{}]*)\}", lambda m: f" \\W{_word(m[1])} ", latex)
     tokens, end = [], 0
     while end < len(latex.rstrip()):
-        found = _TOKEN.match(latex, end)
-        if found is None:
+        token = _TOKEN.match(latex, end)
+        if token is None:
             raise FormulaError(f"{latex!r}: cannot read {latex[end:].strip()[0]!r}")
-        end = found.end()
-        if found[0].strip() not in _SPACES:
-            tokens.append(found[0].strip())
+        end = token.end()
+        if token[0].strip() not in _SPACES:
+            tokens.append(token[0].strip())
     return tokens
 
 

@@ -113,11 +113,11 @@ def mutate(audited: Audit, count: int = 200, seed: int = SEED) -> list[Attempt]:
 
 
 def _by_document(audited: Audit) -> dict[str, list[Result]]:
-    found: dict[str, list[Result]] = {}
+    results: dict[str, list[Result]] = {}
     for result in audited.results.values():
         for document in {place.document for place in result.places}:
-            found.setdefault(document, []).append(result)
-    return found
+            results.setdefault(document, []).append(result)
+    return results
 
 
 def _extents(results: Iterable[Result], document: str) -> list[tuple[int, int]]:

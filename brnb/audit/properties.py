@@ -96,8 +96,8 @@ def degree(printed: str, by: str, power: float, **others: str) -> bool | str:
         float(evaluate_expression(printed, {**dict.fromkeys(symbols, 2.0), by: value}))
         for value in (1e9, 2e9)
     )
-    found = log2(high / low)
-    return True if isclose(found, power, abs_tol=1e-3) else f"grows with power {found:.3g}"
+    grown = log2(high / low)
+    return True if isclose(grown, power, abs_tol=1e-3) else f"grows with power {grown:.3g}"
 
 
 def same_degrees(printed: str, of: str, **others: str) -> bool | str:

@@ -21,7 +21,7 @@ def record_release(audited: Audit, edits: int = 200, folder: Path = FOLDER) -> P
     record(audited, folder)
     english = {rule["reason"]: rule["en"] for rule in read_rules()}
     covered = cover_marks(audited.documents, audited.register.claims.values())
-    found = {
+    summary = {
         "documents": {
             document: {
                 "covered": sum(mark.document == document for mark in covered.covered),
@@ -37,7 +37,7 @@ def record_release(audited: Audit, edits: int = 200, folder: Path = FOLDER) -> P
         "mutations": by_kind(mutate(audited, edits)),
     }
     path = folder / FOUND
-    path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
 
@@ -52,8 +52,8 @@ def recorded_release(folder: Path = FOLDER) -> dict[str, Any]:
     path = folder / FOUND
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: BRNB_DOCUMENTS=… brnb audit --record")
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return summary
 
 
 def by_kind(attempts: list[Any]) -> dict[str, dict[str, float]]:

@@ -39,9 +39,9 @@ def items_of(params: LatencyParams) -> list[BenchmarkItem]:
     items = first_of_each([*dosmi_v2(), *expertise_map()], params.items_per_task)
     most = params.external_items
     for name, source in params.external.items():
-        found = read_benchmark(external_file(source))
-        order = {x.hash: fraction(x.hash.encode(), params.seed, name.encode()) for x in found}
-        drawn = sorted(found, key=lambda item: order[item.hash])[:most]
+        offered = read_benchmark(external_file(source))
+        order = {x.hash: fraction(x.hash.encode(), params.seed, name.encode()) for x in offered}
+        drawn = sorted(offered, key=lambda item: order[item.hash])[:most]
         items += [replace(item, benchmark=name, task=name) for item in drawn]
     return list({item.hash: item for item in items}.values())
 

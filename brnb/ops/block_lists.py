@@ -1,6 +1,6 @@
 """A sparse attention mask as lists of blocks: which are seen whole, which in part, and how.
 
-A kernel looks at the first without a mask and at the second through a few bits, so that a mask may
+A kernel looks at the second through a few bits and at the first without a mask, so that a mask may
 be any function of two positions (`brnb.algorithms.sparse_masks`), and costs nothing where it is
 all true. Parts that are alike, as along a diagonal, are kept once.
 """
@@ -22,16 +22,17 @@ class Lists:
     ----------
     order
         All of them, those that see most first, so that none is late, (blocks,).
-    whole_counts, whole, part_counts, parts
-        How many are seen whole or in part, and which: the first so many of each row,
-        (blocks,) and (blocks, blocks).
+    part_counts, counts
+        How many are seen in part, and how many at all, (blocks,).
+    seen
+        Which: the first so many of each row, those that are seen in part before the others,
+        (blocks, blocks).
     """
 
     order: Tensor
-    whole_counts: Tensor
-    whole: Tensor
     part_counts: Tensor
-    parts: Tensor
+    counts: Tensor
+    seen: Tensor
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,7 @@ class BlockLists:
     @property
     def computed_share(self) -> float:
         """Share of the blocks that are computed, of all of them."""
-        seen = self.rows.whole_counts.sum() + self.rows.part_counts.sum()
-        return float(seen / self.numbers.numel())
+        return float(self.rows.counts.sum() / self.numbers.numel())
 
 
 def block_lists(mask: BlockMask) -> BlockLists:
@@ -81,9 +81,9 @@ def block_lists(mask: BlockMask) -> BlockLists:
     count, device = len(rows.order), rows.order.device
     there = torch.arange(count, device=device) < rows.part_counts[:, None]
     row = there.nonzero()[:, 0]
-    column = rows.parts[there].long()
+    column = rows.seen[there].long()
     words = _words(mask, row, column)
-    seeing = (rows.whole_counts > 0)[:, None].expand(count, BLOCK).int()
+    seeing = (rows.counts > rows.part_counts)[:, None].expand(count, BLOCK).int()
     seeing = seeing.index_add(0, row, (words != 0).int())
     if not seeing.all():
         query = int((seeing == 0).flatten().nonzero()[0])
@@ -96,10 +96,12 @@ def block_lists(mask: BlockMask) -> BlockLists:
 
 def _lists(*fields: Tensor | None) -> Lists:
     """Of counts and indices of whole blocks, and of parts."""
-    whole_counts, whole, part_counts, parts = (part for part in fields if part is not None)
-    counts = [part[0, 0].int() for part in (whole_counts, part_counts)]
-    order = (counts[0] + counts[1]).argsort(descending=True, stable=True).int()
-    return Lists(order, counts[0], whole[0, 0].int(), counts[1], parts[0, 0].int())
+    whole_counts, whole, part_counts, parts = (part[0, 0] for part in fields if part is not None)
+    at, first = torch.arange(len(parts), device=parts.device), part_counts[:, None]
+    seen = torch.where(at < first, parts, whole.gather(1, (at - first).clamp(min=0).long()))
+    counts = (whole_counts + part_counts).int()
+    order = counts.argsort(descending=True, stable=True).int()
+    return Lists(order, part_counts.int(), counts, seen.int())
 
 
 def _words(mask: BlockMask, row: Tensor, column: Tensor) -> Tensor:

@@ -49,9 +49,9 @@ def outline(pipeline: Pipeline, lang: str) -> list[Chapter]:
         left -= set(first)
         sections = [Section(None, first)] if first else []
         for run in _runs(pipeline, entry["notebooks"]):
-            found = list(_sections(pipeline, run, left, lang, _several(pipeline, entry)))
-            sections += found
-            left -= {id for section in found for id in section.ids}
+            parts = list(_sections(pipeline, run, left, lang, _several(pipeline, entry)))
+            sections += parts
+            left -= {id for section in parts for id in section.ids}
         if last := [id for id in entry.get("last", []) if id in left]:
             sections.append(Section(label("algorithms", lang), last))
             left -= set(last)

@@ -192,7 +192,7 @@ class Lead:
 
 def leads(entries: Sequence[RaceEntry]) -> list[Lead]:
     """The challenger's lead on each text at each budget; below zero it is ahead."""
-    found = []
+    table = []
     for text, measure in TEXTS.items():
         for budget in BUDGETS:
             sides: dict[str, dict[int, float]] = {"challenger": {}, "baseline": {}}
@@ -200,5 +200,5 @@ def leads(entries: Sequence[RaceEntry]) -> list[Lead]:
                 if one.budget == budget:
                     sides[one.rival][one.seed] = getattr(one, measure)
             changes = [bits - sides["baseline"][seed] for seed, bits in sides["challenger"].items()]
-            found.append(Lead(text, budget, *student_interval(changes, CONFIDENCE)))
-    return found
+            table.append(Lead(text, budget, *student_interval(changes, CONFIDENCE)))
+    return table

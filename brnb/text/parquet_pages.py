@@ -57,15 +57,15 @@ class _Struct:
 
     def integers(self) -> dict[int, int]:
         """Integer fields by number."""
-        found, number = {}, 0
+        fields, number = {}, 0
         while head := self._byte():
             step, kind = head >> 4, head & 15
             number = number + step if step else self._signed()
             if 4 <= kind <= 6:
-                found[number] = self._signed()
+                fields[number] = self._signed()
             elif kind not in (_TRUE, _FALSE):  # booleans are in the head itself
                 self._pass_over(kind)
-        return found
+        return fields
 
     def _byte(self) -> int:
         self.place += 1

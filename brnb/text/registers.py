@@ -33,9 +33,9 @@ def by_register(
         name = next((n for n, pattern in patterns.items() if pattern.search(title)), None)
         if name is not None and len(texts[name]) < count:
             texts[name].append(document.text)
-        if all(len(found) == count for found in texts.values()):
+        if all(len(drawn) == count for drawn in texts.values()):
             break
-    if empty := [name for name, found in texts.items() if not found]:
+    if empty := [name for name, drawn in texts.items() if not drawn]:
         raise ValueError(
             f"registers {', '.join(empty)}: no document's id or title matches; change their "
             "expressions to what the corpus calls its documents"

@@ -43,9 +43,10 @@ def test_lists_hold_every_pair_that_is_seen(name):
         made = torch.zeros(N, N, dtype=torch.bool)
         for block in range(N // BLOCK):
             here = slice(block * BLOCK, (block + 1) * BLOCK)
-            for other in one.whole[block, : one.whole_counts[block]].tolist():
+            partly, count = int(one.part_counts[block]), int(one.counts[block])
+            for other in one.seen[block, partly:count].tolist():
                 made[here, other * BLOCK : (other + 1) * BLOCK] = True
-            for other in one.parts[block, : one.part_counts[block]].tolist():
+            for other in one.seen[block, :partly].tolist():
                 row, column = (block, other) if one is lists.rows else (other, block)
                 words = lists.tiles[lists.numbers[row, column]]
                 bits = (words[:, None] >> torch.arange(BLOCK) & 1).bool()

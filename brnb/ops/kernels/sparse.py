@@ -1,7 +1,7 @@
 """Attention through a mask's lists of blocks in Triton, forward and backward, for Hopper GPUs.
 
-As `brnb.ops.kernels.flash`, but a program looks at the blocks of its list: first at those that are
-seen whole, then, through the bits of their tile, at the others. The plain reference is
+As `brnb.ops.kernels.flash`, but a program looks at the blocks of its list: first, through the bits
+of their tile, at those that are seen in part, then at the others. The plain reference is
 `brnb.algorithms.sparse_masks.sparse_attention`.
 """
 
@@ -108,8 +108,7 @@ def _lines(x: Tensor) -> TensorDescriptor:
 
 
 def _pointers(one: Lists, lists: BlockLists) -> tuple[Tensor, ...]:
-    counts = one.whole_counts, one.whole, one.part_counts, one.parts
-    return one.order, *counts, lists.numbers, lists.tiles
+    return one.order, one.part_counts, one.counts, one.seen, lists.numbers, lists.tiles
 
 
 @triton.jit
@@ -123,7 +122,7 @@ def _turn(order, heads, BLOCKS: tl.constexpr, TOGETHER: tl.constexpr):  # type: 
 @triton.jit
 def _forward(  # type: ignore[no-untyped-def]
     queries, keys, values, out, normalisers,
-    order, whole_counts, whole, part_counts, parts, numbers, tiles, scale, T,
+    order, part_counts, counts, seen, numbers, tiles, scale, T,
     heads, D: tl.constexpr, BLOCK: tl.constexpr, BLOCKS: tl.constexpr, TOGETHER: tl.constexpr,
 ):  # fmt: skip
     block, head = _turn(order, heads, BLOCKS, TOGETHER)
@@ -131,16 +130,14 @@ def _forward(  # type: ignore[no-untyped-def]
     q = queries.load([start + block * BLOCK, 0])
     largest = tl.full((BLOCK,), LEAST, tl.float32)
     total, y = tl.zeros((BLOCK,), tl.float32), tl.zeros((BLOCK, D), tl.float32)
-    for i in tl.range(0, tl.load(whole_counts + block)):
-        other = start + tl.load(whole + block * BLOCKS + i) * BLOCK
-        s = tl.dot(q, keys.load([other, 0]).T)
-        y, total, largest = _seen(y, total, largest, s, values, other, scale)
-    for i in tl.range(0, tl.load(part_counts + block)):
-        column = tl.load(parts + block * BLOCKS + i)
-        word = tl.load(tiles + tl.load(numbers + block * BLOCKS + column) * BLOCK + at)
+    partly = tl.load(part_counts + block)
+    for i in tl.range(0, tl.load(counts + block)):
+        column = tl.load(seen + block * BLOCKS + i)
         other = start + column * BLOCK
         s = tl.dot(q, keys.load([other, 0]).T)
-        s = tl.where((word[:, None] >> at[None, :]) & 1 == 1, s, float("-inf"))
+        if i < partly:
+            word = tl.load(tiles + tl.load(numbers + block * BLOCKS + column) * BLOCK + at)
+            s = tl.where((word[:, None] >> at[None, :]) & 1 == 1, s, float("-inf"))
         y, total, largest = _seen(y, total, largest, s, values, other, scale)
     out.store([start + block * BLOCK, 0], (y / total[:, None]).to(q.dtype))
     tl.store(normalisers + start + block * BLOCK + at, largest + tl.log2(total))
@@ -160,7 +157,7 @@ def _seen(y, total, largest, s, values, other, scale):  # type: ignore[no-untype
 @triton.jit
 def _queries_back(  # type: ignore[no-untyped-def]
     queries, d_out, out, d_queries, keys, values, normalisers, deltas,
-    order, whole_counts, whole, part_counts, parts, numbers, tiles, scale, twos, T,
+    order, part_counts, counts, seen, numbers, tiles, scale, twos, T,
     heads, D: tl.constexpr, BLOCK: tl.constexpr, BLOCKS: tl.constexpr, TOGETHER: tl.constexpr,
 ):  # fmt: skip
     """Gradients of a block's queries; and `deltas`, by which a probability's gradient is less."""
@@ -172,19 +169,15 @@ def _queries_back(  # type: ignore[no-untyped-def]
     tl.store(deltas + here + at, delta)
     normaliser = tl.load(normalisers + here + at)
     dq = tl.zeros((BLOCK, D), tl.float32)
-    for i in tl.range(0, tl.load(whole_counts + block)):
-        other = start + tl.load(whole + block * BLOCKS + i) * BLOCK
-        k = keys.load([other, 0])
-        p = tl.exp2(tl.dot(q, k.T) * twos - normaliser[:, None])
-        ds = p * (tl.dot(do, values.load([other, 0]).T) - delta[:, None])
-        dq = tl.dot(ds.to(k.dtype), k, dq)
-    for i in tl.range(0, tl.load(part_counts + block)):
-        column = tl.load(parts + block * BLOCKS + i)
-        word = tl.load(tiles + tl.load(numbers + block * BLOCKS + column) * BLOCK + at)
+    partly = tl.load(part_counts + block)
+    for i in tl.range(0, tl.load(counts + block)):
+        column = tl.load(seen + block * BLOCKS + i)
         other = start + column * BLOCK
         k = keys.load([other, 0])
         p = tl.exp2(tl.dot(q, k.T) * twos - normaliser[:, None])
-        p = tl.where((word[:, None] >> at[None, :]) & 1 == 1, p, 0.0)
+        if i < partly:
+            word = tl.load(tiles + tl.load(numbers + block * BLOCKS + column) * BLOCK + at)
+            p = tl.where((word[:, None] >> at[None, :]) & 1 == 1, p, 0.0)
         ds = p * (tl.dot(do, values.load([other, 0]).T) - delta[:, None])
         dq = tl.dot(ds.to(k.dtype), k, dq)
     d_queries.store([here, 0], (dq * scale).to(q.dtype))
@@ -193,7 +186,7 @@ def _queries_back(  # type: ignore[no-untyped-def]
 @triton.jit
 def _keys_back(  # type: ignore[no-untyped-def]
     queries, d_out, keys, values, d_keys, d_values, normalisers, deltas,
-    order, whole_counts, whole, part_counts, parts, numbers, tiles, scale, twos, T,
+    order, part_counts, counts, seen, numbers, tiles, scale, twos, T,
     heads, D: tl.constexpr, BLOCK: tl.constexpr, BLOCKS: tl.constexpr, TOGETHER: tl.constexpr,
 ):  # fmt: skip
     """Gradients of a block's keys and values; scores are (keys, queries)."""
@@ -202,20 +195,15 @@ def _keys_back(  # type: ignore[no-untyped-def]
     here = start + block * BLOCK
     k, v = keys.load([here, 0]), values.load([here, 0])
     dk, dv = tl.zeros((BLOCK, D), tl.float32), tl.zeros((BLOCK, D), tl.float32)
-    for i in tl.range(0, tl.load(whole_counts + block)):
-        other = start + tl.load(whole + block * BLOCKS + i) * BLOCK
-        q, do = queries.load([other, 0]), d_out.load([other, 0])
-        p = tl.exp2(tl.dot(k, q.T) * twos - tl.load(normalisers + other + at)[None, :])
-        dv = tl.dot(p.to(q.dtype), do, dv)
-        ds = p * (tl.dot(v, do.T) - tl.load(deltas + other + at)[None, :])
-        dk = tl.dot(ds.to(q.dtype), q, dk)
-    for i in tl.range(0, tl.load(part_counts + block)):
-        row = tl.load(parts + block * BLOCKS + i)
-        word = tl.load(tiles + tl.load(numbers + row * BLOCKS + block) * BLOCK + at)
+    partly = tl.load(part_counts + block)
+    for i in tl.range(0, tl.load(counts + block)):
+        row = tl.load(seen + block * BLOCKS + i)
         other = start + row * BLOCK
         q, do = queries.load([other, 0]), d_out.load([other, 0])
         p = tl.exp2(tl.dot(k, q.T) * twos - tl.load(normalisers + other + at)[None, :])
-        p = tl.where((word[None, :] >> at[:, None]) & 1 == 1, p, 0.0)
+        if i < partly:
+            word = tl.load(tiles + tl.load(numbers + row * BLOCKS + block) * BLOCK + at)
+            p = tl.where((word[None, :] >> at[:, None]) & 1 == 1, p, 0.0)
         dv = tl.dot(p.to(q.dtype), do, dv)
         ds = p * (tl.dot(v, do.T) - tl.load(deltas + other + at)[None, :])
         dk = tl.dot(ds.to(q.dtype), q, dk)
