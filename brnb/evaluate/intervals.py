@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from brnb.evaluate.statistics import Floats, percentiles
 
+FEW_ITEMS = 10
+
 
 def welch_interval(
     before: Sequence[npt.ArrayLike], after: Sequence[npt.ArrayLike], confidence: float
@@ -50,10 +52,18 @@ def ratio_interval(
     """Studentised bootstrap of a ratio of sums, sum(parts) / sum(wholes), over items.
 
     Items are drawn with replacement; every draw is measured in its own standard error (Efron &
-    Tibshirani, 1993, ch. 12), so that skewed sizes, as those of documents, are covered too.
+    Tibshirani, 1993, ch. 12), so that skewed sizes, as those of documents, are covered too. Of
+    fewer than `FEW_ITEMS` many draws are of one or two items, whose error says nothing: they have
+    Student's interval of the linearised ratio (Cochran, 1977, ch. 6).
     """
     x, y = np.asarray(parts, float), np.asarray(wholes, float)
     count = len(x)
+    if 1 < count < FEW_ITEMS:
+        from scipy.stats import t
+
+        (ratio,), (error,) = _ratios(np.ones((1, count)), x, y)
+        reach = float(t.ppf((1 + confidence) / 2, count - 1)) * float(error)
+        return float(ratio) - reach, float(ratio) + reach
     random = np.random.default_rng(seed)
     drawn = random.multinomial(count, np.full(count, 1 / count), size=resamples)
     ratio, error = _ratios(np.ones((1, count)), x, y)
