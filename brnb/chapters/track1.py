@@ -141,7 +141,8 @@ def tab_track1_registers(
             continue
         for register in sorted(set(documents.registers)):
             chosen = documents.of_register(register)
-            low, high = chosen.interval(resamples, seed, confidence)
+            several = len(chosen.nats) > 1  # one document has no interval
+            low, high = chosen.interval(resamples, seed, confidence) if several else (None, None)
             rows.append(
                 {"cleaning": cleaning, "run": record.run, "register": register}
                 | {"documents": len(chosen.nats), "bits_per_byte": chosen.bits_per_byte}

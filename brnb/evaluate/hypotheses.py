@@ -7,7 +7,11 @@ from typing import Literal
 from brnb.evaluate.statistics import Comparison, supported
 
 HypothesisVerdict = Literal[
-    "verdict_supported", "verdict_contradicted", "verdict_partial", "verdict_open"
+    "verdict_supported",
+    "verdict_in_part",
+    "verdict_contradicted",
+    "verdict_partial",
+    "verdict_open",
 ]
 
 
@@ -52,13 +56,18 @@ def of_comparison(
 def conclude(evidence: Sequence[Evidence]) -> dict[str, HypothesisVerdict]:
     """The verdict on each hypothesis from those of its measures.
 
-    Supported or contradicted where every measure that decides agrees and one does; partial where
-    some speak for it and some against; open where none decides.
+    Supported where every measure speaks for it, and in part where some do and the others decide
+    nothing; contradicted where one speaks against it and none for it; partial where some speak for
+    it and some against; open where none decides.
     """
     verdicts: dict[str, HypothesisVerdict] = {}
     for name in dict.fromkeys(one.hypothesis for one in evidence):
-        said = {one.verdict for one in evidence if one.hypothesis == name} - {"verdict_open"}
-        verdicts[name] = (
-            "verdict_open" if not said else said.pop() if len(said) == 1 else "verdict_partial"
-        )
+        said = {one.verdict for one in evidence if one.hypothesis == name}
+        decided = said - {"verdict_open"}
+        if said == {"verdict_supported", "verdict_open"}:
+            verdicts[name] = "verdict_in_part"
+        elif len(decided) > 1:
+            verdicts[name] = "verdict_partial"
+        else:
+            verdicts[name] = decided.pop() if decided else "verdict_open"
     return verdicts

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from brnb.evaluate.statistics import Floats, percentiles
 
+FEW_ITEMS = 10
 _ROUNDING = 1e-6  # of an error: what is left of one that is zero
 
 
@@ -52,21 +53,24 @@ def ratio_interval(
     """Studentised bootstrap of a ratio of sums, sum(parts) / sum(wholes), over items.
 
     Items are drawn with replacement; every draw is measured in its own standard error (Efron &
-    Tibshirani, 1993, ch. 12), so that skewed sizes, as those of documents, are covered too.
+    Tibshirani, 1993, ch. 12), so that skewed sizes, as those of documents, are covered too. Of
+    fewer than `FEW_ITEMS` many draws are of one or two items, whose error says nothing: they have
+    Student's interval of the linearised ratio (Cochran, 1977, ch. 6).
     """
     x, y = np.asarray(parts, float), np.asarray(wholes, float)
     count = len(x)
+    if 1 < count < FEW_ITEMS:
+        from scipy.stats import t
+
+        (ratio,), (error,) = _ratios(np.ones((1, count)), x, y)
+        reach = float(t.ppf((1 + confidence) / 2, count - 1)) * float(error)
+        return float(ratio) - reach, float(ratio) + reach
     random = np.random.default_rng(seed)
     drawn = random.multinomial(count, np.full(count, 1 / count), size=resamples)
     ratio, error = _ratios(np.ones((1, count)), x, y)
     ratios, errors = _ratios(drawn, x, y)
     if count < 2 or not error[0]:
         return float(ratio[0]), float(ratio[0])
-    if count == 2:  # a draw is both items or one twice: Student's interval
-        from scipy.stats import t
-
-        reach = float(t.ppf((1 + confidence) / 2, 1)) * error[0]
-        return float(ratio[0] - reach), float(ratio[0] + reach)
     told = errors > _ROUNDING * error[0]  # a draw of one item again and again has no error
     low, high = percentiles((ratios[told] - ratio[0]) / errors[told], confidence)
     return float(ratio[0] - high * error[0]), float(ratio[0] - low * error[0])

@@ -36,6 +36,18 @@ def test_few_right_and_wrong_answers_are_covered(items, before, after):
     assert inside / TRIALS >= 0.93
 
 
+@pytest.mark.parametrize("count", [2, 3, 9])
+def test_a_ratio_of_few_items_has_students_interval(count):
+    bits = np.random.default_rng(count).normal(1.5, 0.2, count)
+    told = stats.ttest_1samp(bits, 0).confidence_interval(0.95)
+    assert ratio_interval(bits, np.ones(count), 300, 0, 0.95) == pytest.approx(told)
+
+
+def test_three_documents_of_a_register_have_no_interval_of_thousands():
+    low, high = ratio_interval([900.0, 2100.0, 1200.0], [1000.0, 2000.0, 1300.0], 2000, 13, 0.95)
+    assert 0.5 < low < 4200 / 4300 < high < 1.5
+
+
 def test_one_group_is_welchs_interval_of_scipy():
     old, new = [0.9, 1.1, 1.4, 0.7, 1.0], [1.9, 1.2, 1.6, 2.4]
     change, low, high = welch_interval([old], [new], 0.95)

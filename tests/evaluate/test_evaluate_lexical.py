@@ -44,6 +44,14 @@ def test_the_verdict_on_a_hypothesis_is_that_of_the_measures_that_decide():
             *(evidence("i", "open"), evidence("i", "supported")),
             *(evidence("ii", "supported"), evidence("ii", "contradicted")),
             evidence("iii", "open"),
+            *(evidence("iv", "supported"), evidence("iv", "supported")),
+            *(evidence("v", "open"), evidence("v", "contradicted")),
         ]
     )
-    assert said == {"i": "verdict_supported", "ii": "verdict_partial", "iii": "verdict_open"}
+    assert said == {
+        "i": "verdict_in_part",
+        "ii": "verdict_partial",
+        "iii": "verdict_open",
+        "iv": "verdict_supported",
+        "v": "verdict_contradicted",
+    }
