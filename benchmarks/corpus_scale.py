@@ -14,8 +14,8 @@ process of its own, bound to one core or to two:
   words between blanks, which is faster than its word tokenizers.
 
 The table gives MB of raw text a second of wall time, MB a second of processor time, and the peak
-memory of the largest process; below it the ratios that the project holds itself to, and how time
-and memory grow. `--write` keeps the numbers in ``results/corpus_scale.json``.
+memory of the largest process; below it the ratios that the project holds itself to. `--write` keeps
+the numbers in ``results/corpus_scale.json``. From megabytes to gigabytes: corpus_growth.py.
 """
 
 import argparse
@@ -277,18 +277,12 @@ def main() -> None:
         print(
             f"          ours / encode {rate(new, 'ours', 1) / rate(new, 'encode', 1):.2f} (0.5), "
             f"two cores / one {rate(new, 'ours', 2) / rate(new, 'ours', 1):.2f} (1.9), "
-            f"ours / datatrove {rate(new, 'ours', 1) / rate(new, 'datatrove', 1):.2f} (2)"
+            f"ours / datatrove {rate(new, 'ours', 1) / rate(new, 'datatrove', 1):.2f} (2)",
+            flush=True,
         )
-    one = [row for row in rows if (row["name"], row["cores"]) == ("ours", 1)]
-    first, last = one[0], one[-1]
-    print(
-        f"{last['megabytes'] / first['megabytes']:.1f} times the text: "
-        f"{last['seconds'] / first['seconds']:.2f} times the time, "
-        f"{last['peak_mib'] / first['peak_mib']:.2f} times the memory"
-    )
-    if options.write:
-        place = Path(__file__).parent / "results/corpus_scale.json"
-        place.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        if options.write:
+            path = Path(__file__).parent / "results/corpus_scale.json"
+            path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
