@@ -7,7 +7,8 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-_PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}")
+# Of `write_atomic`, and of safetensors, which writes as carefully.
+PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}|\.tmp[A-Za-z0-9]{6}")
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
@@ -34,12 +35,12 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 
 
 def sweep_partials(*folders: Path) -> list[Path]:
-    """Delete what `write_atomic` left of files in folders when it was killed; return it.
+    """Delete what was left of files in folders when their writer was killed; return it.
 
     Only for who alone writes there: nothing tells a dead process's part from a living one's.
     """
     hidden = (path for folder in folders for path in folder.rglob(".*"))
-    left = [path for path in hidden if _PARTIAL.fullmatch(path.name) and path.is_file()]
+    left = [path for path in hidden if PARTIAL.fullmatch(path.name) and path.is_file()]
     for path in left:
         path.unlink(missing_ok=True)
     return left

@@ -54,6 +54,26 @@ def test_what_a_killed_write_left_is_swept_and_nothing_else(tmp_path):
     assert path.read_text() == "old"
 
 
+OUT_OF_ROOM = """
+import resource, signal, sys
+import numpy as np
+from safetensors.numpy import save_file
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # ends the process in the middle of its write
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+save_file({"w": np.zeros(1000)}, sys.argv[1])
+"""
+
+
+def test_what_safetensors_left_when_it_was_killed_is_swept(tmp_path):
+    path = tmp_path / "model.safetensors"
+    done = subprocess.run([sys.executable, "-c", OUT_OF_ROOM, str(path)], check=False)
+    assert done.returncode == -signal.SIGXFSZ
+    assert len(list(tmp_path.iterdir())) == 1
+    atomic.sweep_partials(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_describe_is_sha256(tmp_path):
     (tmp_path / "a").write_bytes(b"ol\xc3\xa1")
     found = receipt.describe(tmp_path / "a")

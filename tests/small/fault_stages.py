@@ -7,7 +7,6 @@ in its chapter.
 import hashlib
 import json
 import os
-import re
 from pathlib import Path
 
 import nbformat
@@ -17,7 +16,7 @@ from mini_project import FIRST, SECOND, execute, write_notebook
 from nbformat import v4
 from tiny_training import TRAIN, VALIDATION, prepare
 
-from brnb.atomic import write_atomic
+from brnb.atomic import PARTIAL, write_atomic
 from brnb.book.chapter import chapter_page
 from brnb.book.executed import read_executed
 from brnb.book.exhibits import Catalogue
@@ -145,7 +144,6 @@ STAGES = {
     "chapters": chapters,
 }  # fmt: skip
 TIMED = {"receipt.json", "hashes.json", "lock"}  # hold seconds, dates, process numbers
-PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}")  # what a kill within `write_atomic` leaves; unread
 
 
 def artefacts(folder: Path) -> dict[str, str]:
@@ -155,5 +153,5 @@ def artefacts(folder: Path) -> dict[str, str]:
     return {
         p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
         for p in results
-        if not PARTIAL.fullmatch(p.name)
+        if not PARTIAL.fullmatch(p.name)  # which go when the run starts again
     }

@@ -8,6 +8,8 @@ TESTS = Path(__file__).parents[1]
 IS_LONG = not {"BRNB_DRILL", "BRNB_FUZZ"}.isdisjoint(os.environ)
 ENVIRONMENT = os.environ | {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    "PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS / 'small'}",
+    "PYTHONPATH": os.pathsep.join(
+        [str(TESTS.parent), str(TESTS / "small"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    ),
     "OMP_NUM_THREADS": "1",
 }
