@@ -10,7 +10,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from kernel_numbers import BF16, cut_rows, distance, gpu, needs_gpu, normal
-from torch import nn
 
 from brnb.ops import decoding
 from brnb.ops.eight_bits import (
