@@ -13,34 +13,24 @@ from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
 from brnb.ops.kernels.early import EARLY, ask_for, share_of
 from brnb.ops.kernels.tuned import tuning
 
-SEARCHING = 4  # programs of a multiprocessor that look for the best score
-
 
 def normed_product(
     x: Tensor, gain: Tensor, eps: float, weight: Tensor, scales: Tensor | None, ahead: Tensor
 ) -> Tensor:
     """See `brnb.ops.streaming`."""
     out = x.new_empty(len(weight))
-    _multiply(x, gain, weight, scales, out, eps, ahead, norm=True)
+    _multiply(x, gain, weight, scales, out, out, eps, ahead, norm=True)
     return out
 
 
 def add_product(x: Tensor, y: Tensor, weight: Tensor, scales: Tensor | None, ahead: Tensor) -> None:
     """See `brnb.ops.streaming`."""
-    _multiply(y, y, weight, scales, x, 0.0, ahead, norm=False)
+    _multiply(y, y, weight, scales, x, x, 0.0, ahead, add=True)
 
 
 def best_score(x: Tensor, gain: Tensor, eps: float, weight: Tensor, best: Tensor) -> None:
     """See `brnb.ops.streaming`."""
-    rows, columns = weight.shape
-    wide, tile = triton.next_power_of_2(columns), tuning().vector
-    at_once = gcd(rows, 2 ** (max(1, tile.numbers // wide).bit_length() - 1))
-    count = rows // at_once
-    programs = min(count, tuning().multiprocessors * SEARCHING)
-    _best[(programs,)](
-        x, gain, weight, best, eps, count, columns, at_once, wide,
-        num_warps=tile.warps, num_stages=1, **EARLY,
-    )  # fmt: skip
+    _multiply(x, gain, weight, None, x, best, eps, weight[:0], norm=True, most=True)
 
 
 def _multiply(
@@ -49,18 +39,21 @@ def _multiply(
     weight: Tensor,
     scales: Tensor | None,
     out: Tensor,
+    best: Tensor,
     eps: float,
     ahead: Tensor,
-    norm: bool,
+    *,
+    norm: bool = False,
+    add: bool = False,
+    most: bool = False,
 ) -> None:
-    """Of the norm of a vector; of one as it is, added to what is there."""
     rows, columns = weight.shape
     at_once, *shape = _tile_of(rows, columns)
     count = rows // at_once
     _product[(count,)](
-        x, gain, weight, weight if scales is None else scales, out, eps,
+        x, gain, weight, weight if scales is None else scales, out, best, eps,
         ahead, share_of(ahead, count), columns, at_once, *shape, scales is not None,
-        norm, num_warps=tuning().vector.warps, **EARLY,
+        norm, add, most, num_warps=tuning().vector.warps, **EARLY,
     )  # fmt: skip
 
 
@@ -98,55 +91,24 @@ def _tile_of(rows: int, columns: int) -> tuple[int, int, int]:
 
 @triton.jit
 def _product(  # type: ignore[no-untyped-def]
-    x, gain, weight, scales, out, eps, ahead, share,
+    x, gain, weight, scales, out, best, eps, ahead, share,
     K: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr, CHUNKS: tl.constexpr,
-    SCALED: tl.constexpr, NORM: tl.constexpr,
+    SCALED: tl.constexpr, NORM: tl.constexpr, ADD: tl.constexpr, MOST: tl.constexpr,
 ):  # fmt: skip
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     y = _sums(x, gain, weight, row, eps, ahead, share, K, ROWS, COLUMNS, CHUNKS, NORM)
     if SCALED:
         y *= tl.load(scales + row)
     y = y.to(x.dtype.element_ty)
-    if not NORM:
-        y = (y.to(tl.float32) + tl.load(out + row).to(tl.float32)).to(x.dtype.element_ty)
-    tl.store(out + row, y)
-
-
-@triton.jit
-def _best(  # type: ignore[no-untyped-def]
-    x, gain, weight, best, eps, count,
-    K: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
-):  # fmt: skip
-    """Some rows after others, the next on their way, and only the largest score is told."""
-    gdc_launch_dependents()
-    dtype = x.dtype.element_ty
-    column, row = tl.arange(0, COLUMNS), tl.arange(0, ROWS)
-    inside = column < K
-    tile = weight + row.to(tl.int64)[:, None] * K + column[None, :]
-    first = tl.program_id(0)
-    held = tl.load(
-        tile + first.to(tl.int64) * (ROWS * K), mask=inside[None, :], other=0.0,
-        eviction_policy="evict_first",
-    )  # fmt: skip
-    scale = tl.load(gain + column, mask=inside, other=0.0).to(tl.float32)
-    gdc_wait()
-    part = tl.load(x + column, mask=inside, other=0.0).to(tl.float32)
-    unit = tl.rsqrt(tl.sum(part * part) / K + eps)
-    part = ((part * unit).to(dtype).to(tl.float32) * scale).to(dtype).to(tl.float32)
-    largest = tl.full((ROWS,), -0x8000000000000000, tl.int64)
-    for n in tl.range(first, count, tl.num_programs(0)):
-        after = n + tl.num_programs(0)
-        coming = tl.load(
-            tile + after.to(tl.int64) * (ROWS * K), mask=inside[None, :] & (after < count),
-            other=0.0, eviction_policy="evict_first",
-        )  # fmt: skip
-        y = tl.sum(held.to(tl.float32) * part[None, :], 1).to(dtype)
+    if MOST:
         bits = y.to(tl.float32).to(tl.int32, bitcast=True)
         bits = bits ^ ((bits >> 31) & 0x7FFFFFFF)  # ordered as the numbers are
-        packed = (bits.to(tl.int64) << 32) | (0x7FFFFFFF - (n * ROWS + row)).to(tl.int64)
-        largest = tl.maximum(largest, packed)  # the first of equals
-        held = coming
-    tl.atomic_max(best, tl.max(largest), sem="relaxed")
+        packed = (bits.to(tl.int64) << 32) | (0x7FFFFFFF - row).to(tl.int64)  # the first of equals
+        tl.atomic_max(best, tl.max(packed), sem="relaxed")
+    else:
+        if ADD:
+            y = (y.to(tl.float32) + tl.load(out + row).to(tl.float32)).to(x.dtype.element_ty)
+        tl.store(out + row, y)
 
 
 @triton.jit
