@@ -20,9 +20,10 @@ On an H200 ours reaches 1,176, 1,100 and 874 tokens a second in the first shape 
 44 and 59%), where a layer's weights take 7 microseconds to read and its five kernels 20: what they
 wait for each other is what is left. The goals were 1,200 and 1,700, and 80% of them at 16,384,
 which in the second shape is 97% of the limit there: its keys and values weigh more than its
-weights. Of the tiles that were tried in the first shape, the fastest asks for nothing ahead: 824
-microseconds a step at position 128, 1,214 tokens a second; a token that meets up to 512 keys in one
-program takes 831. Fewer warps than four, and programs of fewer weights, are slower.
+weights. That was measured with the next matrix asked for ahead. Of the tiles that were tried since,
+in the first shape, the fastest asks for nothing ahead: 824 microseconds a step at position 128,
+which is 1,214 tokens a second; that is what `brnb.ops.kernels.tuned` has now, and all positions are
+to be measured with it. Fewer warps than four, and programs of fewer weights, are slower.
 
 The results go to ``benchmarks/results/decoding_speed.json``.
 """
