@@ -8,7 +8,10 @@ minute, half of it for compiling the masks) Each part of the chapters that looks
 run as their cells run it, at lab's settings, with random weights and tokens in place of a
 training's, so that only times, memory and rates mean anything: chapter 17's contestants with fewer
 repetitions, on pieces of text in place of a tokenizer's; chapter 18's ways of decoding; what
-attention costs and where it crosses the rest of its layer, and the roofline. The results go to
+attention costs and where it crosses the rest of its layer, and the roofline.
+
+On an H200, eight layers of Mixtral in NF4 answer at 0.96 of the rate of the same loop in bf16,
+dense layers at 0.77, in int8 at 0.24, with 0.29, 0.36 and 0.66 of the memory. The results go to
 ``benchmarks/results/chapters_on_gpu.json``, beside those of other words.
 """
 

@@ -9,6 +9,11 @@ FOLDER holds ``train``, ``validation``, ``test`` and ``english`` as ``.npy`` of 
 closed by id 2, ``test_bytes.npy`` with the UTF-8 bytes of the test documents, and ``pieces.json``.
 A teacher of v6's shape is trained first. GGUF and llama.cpp are not here: they are the CPU's.
 
+Students of 1 M tokens after a teacher of 8 M, on an H200, three seeds: on text alone 2.35 to 2.40
+bits a byte, from logits 2.33 to 2.35, with the last layer 2.28 to 2.33, on the teacher's text 2.39
+to 2.42; on text alone with three times the tokens, which is the limit and takes 0.6 seconds where
+the logits take 1.4, 2.02 to 2.11. The quantised student was not measured there.
+
 The results go to ``benchmarks/results/compression.json``, part by part, or to ``$OUT`` if set; of
 students without schemes, whose teacher is another, to ``distillation.json`` there.
 """

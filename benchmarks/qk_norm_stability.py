@@ -8,6 +8,11 @@ FOLDER as `compression.py` has it; every training reads so many tokens. Base and
 chapter 18 in profile lab, with four rates and one seed. A training has diverged where its loss on
 validation text is not below that of knowing how often tokens occur.
 
+On an H200, with 2.5 M tokens of 40 MB of openly licensed Portuguese, none of these rates drives the
+form without a norm beyond that bound, nor the learnt one; but the sensitivity to the rate is 0.87
+nats without and 0.58 with it, and the largest score 5.1 million against 283. The lecture's L2 form
+diverges at 0.1.
+
 The results, a row a training and the sensitivity of each form, go to
 ``benchmarks/results/qk_norm_stability.json``.
 """

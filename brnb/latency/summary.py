@@ -57,7 +57,8 @@ def by_weights(
     paired: the ratio of an item's rates is taken before the median. Columns: shape, weights,
     tokens_per_s, speed_ratio with ``_low`` and ``_high``, memory_relative.
     """
-    rows, plain = [], dict[str | None, str]()
+    rows: list[dict[str, Any]] = []
+    plain = dict[str | None, str]()
     models = {result.contestant.name: result.contestant for result in timed}
     rates = records.groupby(["model", "item"])["tokens_per_s"].median()
     peaks = records.groupby("model")["peak_bytes"].max()
