@@ -156,7 +156,7 @@ def peers(name: str) -> dict[str, Any]:
     return rates
 
 
-@torch.inference_mode()
+@torch.no_grad()  # weights made in inference mode do not say when they change, as the engine asks
 def checks(name: str) -> dict[str, Any]:
     """Share of greedy answers in fp32 that are Transformers', of a model of few layers; and the
     distance of our logits from its own in bf16."""
