@@ -144,9 +144,15 @@ def tab_track1_registers(
             several = len(chosen.nats) > 1  # one document has no interval
             low, high = chosen.interval(resamples, seed, confidence) if several else (None, None)
             rows.append(
-                {"cleaning": cleaning, "run": record.run, "register": register}
-                | {"documents": len(chosen.nats), "bits_per_byte": chosen.bits_per_byte}
-                | {"ci_low": low, "ci_high": high}
+                {
+                    "cleaning": cleaning,
+                    "run": record.run,
+                    "register": register,
+                    "documents": len(chosen.nats),
+                    "bits_per_byte": chosen.bits_per_byte,
+                    "ci_low": low,
+                    "ci_high": high,
+                }
             )
     return frame(rows)
 
