@@ -16,7 +16,7 @@ from brnb.report.pdf import LATEX_PACKAGES
 
 GIB = 2**30
 ROOM = 2  # GiB that profile smoke wants, of memory and of disk
-LATEX_FILES = {"babel-portuguese.ldf", "booktabs.sty", "caption.sty", "kvoptions.sty"}
+LATEX_FILES = {"brazil.ldf", "booktabs.sty", "caption.sty", "kvoptions.sty"}
 LATEX_FILES |= {"fancyhdr.sty", "float.sty", "pdflscape.sty"}
 
 

@@ -49,10 +49,10 @@ def tex(monkeypatch):
 
 
 def test_latex_without_portuguese_is_not_enough(tex):
-    files = doctor.LATEX_FILES - {"babel-portuguese.ldf"}
+    files = doctor.LATEX_FILES - {"brazil.ldf"}
     name, fine, text = tex({"latexmk", "kpsewhich"}, files)
     assert (name, fine) == ("latex", False)
-    assert text.startswith("no babel-portuguese.ldf: apt-get install latexmk")
+    assert text.startswith("no brazil.ldf: apt-get install latexmk")
 
 
 def test_latex_that_is_whole_and_latex_that_is_not_there(tex):
