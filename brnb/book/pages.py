@@ -5,7 +5,8 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from brnb.audit.reproduction import Outcome, outcomes
+from brnb.audit.outcome import Outcome
+from brnb.audit.reproduction import outcomes
 from brnb.book.chapter import Page
 from brnb.book.exhibits import Catalogue, Exhibit, link
 from brnb.book.grid import Column, grid
@@ -61,7 +62,7 @@ def _pair(outcome: Outcome | None, decimals: int, lang: str) -> list[str]:
 
 def results_page(catalogue: Catalogue) -> Page:
     """Published beside reproduced, for readers to filter."""
-    from brnb.chapters.claims import tab_reproduces
+    from brnb.chapters.reproduced import tab_reproduces
 
     lang, title = catalogue.lang, word("results", catalogue.lang)
     page = Page("results", title, [f"# {title}", word("results_text", lang)])
