@@ -15,15 +15,14 @@ neither the prompt nor the start counts.
 ``checks`` compares tokens with Transformers' in fp32, ``profile`` lists a step's kernels, ``tiles``
 measures others than those in `brnb.ops.kernels.tuned`.
 
-On an H200 ours reaches 1,176, 1,100 and 874 tokens a second in the first shape at positions 128,
-2,048 and 16,384, which is 68, 65 and 61% of the limit, and 1,535, 1,325 and 820 in the second (43,
-44 and 59%), where a layer's weights take 7 microseconds to read and its five kernels 20: what they
-wait for each other is what is left. The goals were 1,200 and 1,700, and 80% of them at 16,384,
-which in the second shape is 97% of the limit there: its keys and values weigh more than its
-weights. That was measured with the next matrix asked for ahead. Of the tiles that were tried since,
-in the first shape, the fastest asks for nothing ahead: 824 microseconds a step at position 128,
-which is 1,214 tokens a second; that is what `brnb.ops.kernels.tuned` has now, and all positions are
-to be measured with it. Fewer warps than four, and programs of fewer weights, are slower.
+On an H200 ours reaches 1,229, 1,148 and 935 tokens a second in the first shape at positions 128,
+2,048 and 16,384, which is 71, 68 and 65% of the limit, and 1,589, 1,364 and 839 in the second (45,
+45 and 60%), where a layer's weights take 7 microseconds to read and its five kernels 20: what they
+wait for each other is what is left, 18 to 26% of a step in the first shape by a run without any
+wait. The goals were 1,200 and 1,700 at 128 and 2,048, and 80% of them at 16,384, which in the
+second shape is 97% of the limit there: its keys and values weigh more than its weights. The tiles
+ask for nothing ahead; fewer warps than four, and programs of fewer weights, are slower. Greedy
+answers in fp32 are Transformers' in both shapes (``checks``). The peers' rates are of the run before.
 
 The results go to ``benchmarks/results/decoding_speed.json``.
 """
