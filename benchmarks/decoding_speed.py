@@ -22,7 +22,7 @@ wait for each other is what is left, 18 to 26% of a step in the first shape by a
 wait. The goals were 1,200 and 1,700 at 128 and 2,048, and 80% of them at 16,384, which in the
 second shape is 97% of the limit there: its keys and values weigh more than its weights. The tiles
 ask for nothing ahead; fewer warps than four, and programs of fewer weights, are slower. Greedy
-answers in fp32 are Transformers' in both shapes (``checks``). The peers' rates are of the run before.
+answers in fp32 are Transformers' in both shapes (``checks``). The peers are of the run before.
 
 The results go to ``benchmarks/results/decoding_speed.json``.
 """
