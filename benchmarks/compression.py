@@ -36,7 +36,7 @@ from brnb.compress.graduates import Examination
 from brnb.compress.language_models import Original
 from brnb.compress.params import CompressionParams
 from brnb.compress.students import train_students
-from brnb.compress.survey import Survey, survey_all
+from brnb.compress.survey import SchemeRow, Survey, survey_all
 from brnb.fingerprint import notebook_cells
 from brnb.models.transformer import TransformerLM
 from brnb.params import literals
@@ -136,6 +136,11 @@ def main(folder: Path, tokens: int, student_tokens: int, parts: list[str]) -> No
         original, rows["test"], windows(ids["train"], p, p.calibration_windows), p, work / "survey"
     )
 
+    def surveyed(model: Survey) -> list[SchemeRow]:
+        measured, missing = survey_all(model, SCHEMES)
+        print(*missing, sep="\n", flush=True)
+        return measured
+
     def mixed() -> list[dict[str, Any]]:
         table = map_sensitivities(survey.model, survey.windows, p.widths, p.probe_bits, p.group)
         return [asdict(row) for row in mixed_against_uniform(survey, table, p.mean_bits)[0]]
@@ -156,13 +161,13 @@ def main(folder: Path, tokens: int, student_tokens: int, parts: list[str]) -> No
         best = min((s for s in trained if s.way in ("logits", "hidden")), key=lambda s: s.loss)
         small = Original("student", best.model.cpu(), pieces, taught.seq_len, None)
         again = Survey(small, rows["test"], survey.windows.cpu(), p, work / "student")
-        return [asdict(row) | {"errors": None} for row in survey_all(again, SCHEMES)]
+        return [asdict(row) | {"errors": None} for row in surveyed(again)]
 
     english = np.load(folder / "english.npy")
     trained: list[Any] = []
     foreign = windows(english, p, p.language_windows)
     measures: dict[str, Callable[[], Any]] = {
-        "schemes": lambda: [asdict(row) for row in survey_all(survey, SCHEMES)],
+        "schemes": lambda: [asdict(row) for row in surveyed(survey)],
         "calibration": lambda: [asdict(row) for row in calibration_languages(survey, foreign)],
         "mixed": mixed,
         "students": students,
