@@ -9,7 +9,7 @@ with so many workers. What starting the workers takes is measured on a document 
 
 ``linear`` is processor time beyond that start for each MB, against the size before the last: 1 is
 a straight line. ``worker`` is the peak memory of the largest worker, ``parent`` of the process
-that finds the duplicates (159 bytes a document at 10 GB), ``planted`` and ``removed`` the copies put
+that finds the duplicates (159 bytes a document), ``planted`` and ``removed`` the copies put
 in and taken out. The disk must hold four times the text. `--write` keeps the numbers in
 ``results/corpus_growth.json``.
 """

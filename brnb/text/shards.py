@@ -47,7 +47,7 @@ def clean_shards(
     """Clean a source into `folder`: what `rules` remove goes, and all but the first of duplicates.
 
     The memory of a process does not grow with the text; the one that finds the duplicates takes
-    50 bytes a document for a moment.
+    160 bytes a document for a moment.
 
     Parameters
     ----------
