@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from brnb.audit.outcome import Outcome, TableRows, by_majority, by_sign, cell_number, unmeasured
+from brnb.audit.outcome import Outcome, TableRows, by_measures, by_sign, cell_number, unmeasured
 
 SUPPORTING = ("sustentada", "supported", "confirmada", "confirmed")  # as the chapters print them
 AGAINST = ("contrariada", "contradicted", "refutada", "refuted")
@@ -28,7 +28,7 @@ def hypotheses(read: Mapping[str, TableRows]) -> Iterator[Outcome]:
             sum(verdict in words for verdict in verdicts) for words in (SUPPORTING, AGAINST)
         )
         counts = (supporting, against, len(verdicts) - supporting - against)
-        yield Outcome(where, result, None, None, None, None, by_majority(counts), counts=counts)
+        yield Outcome(where, result, None, None, None, None, by_measures(counts), counts=counts)
 
 
 def findings(read: Mapping[str, TableRows]) -> Iterator[Outcome]:

@@ -59,9 +59,15 @@ def by_sign(low: float | None, high: float | None, expected: int) -> str:
     return "reproduced" if (low > 0) == (expected > 0) else "differs"
 
 
-def by_majority(counts: tuple[int, int, int]) -> str:
-    """Verdict of several measures: none may be against what some support."""
-    supporting, against, _ = counts
-    if bool(supporting) == bool(against):
-        return "undecided"
-    return "reproduced" if supporting else "differs"
+def by_measures(counts: tuple[int, int, int]) -> str:
+    """Verdict of several measures, as chapter 14 reaches it: all must be for what is reproduced.
+
+    Parameters
+    ----------
+    counts
+        Measures for, against, and of no decision.
+    """
+    supporting, against, undecided = counts
+    if supporting and not against and not undecided:
+        return "reproduced"
+    return "differs" if against and not supporting else "undecided"
