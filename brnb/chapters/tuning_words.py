@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brnb.report.labels import label
+from brnb.report.labels import label, run_name
 from brnb.report.sentences import fill_sentence
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def say_base(name: str, parameters: int, lang: str, template: bool | None = None
     template
         Whether `brnb.bases.template.ensure_template` gave it one; None where none is needed.
     """
-    text = fill_sentence("say_base", lang, name=name, parameters=parameters)
+    text = fill_sentence("say_base", lang, name=run_name(name, lang), parameters=parameters)
     if template is None:
         return text
     return f"{text} {label('say_template_ours' if template else 'say_template_own', lang)}"

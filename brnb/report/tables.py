@@ -264,6 +264,8 @@ def _texts(name: str, values: list[Any], lang: str, places: int | None) -> list[
     """Cells of a column; runs, models and splits by their names, quantities with their units."""
     if name in NAMED:
         return [MISSING if v is None else name_in(name, str(v), lang) for v in values]
+    if name == "text":
+        values = [v if v is None or str(v).strip() else label("empty_text", lang) for v in values]
     kind = quantity_kind(name)
     # 8.192 beside 16.384, but 2024 in a column of years
     large = any(_is_number(v) and abs(v) >= 10_000 for v in values)

@@ -264,3 +264,10 @@ def test_ids_of_runs_and_variants_print_as_names_also_where_they_are_models():
         ["my_own", "LoRA de posto 4", "scaling"],
     ]
     assert display(rows, "t", lang="en", caption="").cells[0][0] == "SFT of v6 + SFT"
+
+
+def test_a_sample_without_a_word_is_said_to_be_empty():
+    rows = pd.DataFrame({"run": ["v1", "v2", "v3"], "text": ["casa", " ", None]})
+    assert [row[1] for row in display(rows, "t", lang="pt", caption="").cells] == [
+        "casa", "(vazio)", "–",
+    ]  # fmt: skip
