@@ -29,7 +29,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from corpus_scale import ours, train_tokenizer
+from corpus_scale import ours, train_tokenizer, with_copies
 
 SHARD_MB = 42
 POOL = 4000
@@ -55,13 +55,7 @@ def write_shard(pool: list[list[str]], megabytes: float, job: tuple[Path, int]) 
     with path.open("w", encoding="utf-8") as out:
         while size < max(megabytes * 1e6, 1):
             text = "\n".join(draw.choices(parts, k=draw.choice(lengths)))
-            texts = [text]
-            if written % 20 == 0:
-                texts.append(text)
-            elif written % 20 == 10:
-                words = text.split(" ")
-                words[draw.randrange(len(words))] = "trocada"
-                texts.append(" ".join(words))
+            texts = with_copies(text, written, draw)
             for row in texts:
                 out.write(json.dumps({"text": row}, ensure_ascii=False) + "\n")
                 size += len(row.encode())

@@ -46,6 +46,17 @@ RUNS = [
 """Contestant and cores."""
 
 
+def with_copies(text: str, number: int, draw: random.Random) -> list[str]:
+    """A text; after every twentieth its copy, after every other tenth one with a word changed."""
+    if number % 20 == 0:
+        return [text, text]
+    if number % 20 != 10:
+        return [text]
+    words = text.split(" ")
+    words[draw.randrange(len(words))] = "trocada"
+    return [text, " ".join(words)]
+
+
 def write_source(folder: Path, megabytes: float) -> None:
     """Shards of invented documents of about `megabytes` together."""
     from brnb.text import sample
@@ -54,13 +65,7 @@ def write_source(folder: Path, megabytes: float) -> None:
     texts: list[str] = []
     for number, document in enumerate(sample.documents(10**9)):
         text = "\n".join(" ".join(part) for part in document["text"]["paragraphs"])
-        rows = [text]
-        if number % 20 == 0:
-            rows.append(text)
-        elif number % 20 == 10:
-            words = text.split(" ")
-            words[draw.randrange(len(words))] = "trocada"
-            rows.append(" ".join(words))
+        rows = with_copies(text, number, draw)
         texts += rows
         size += sum(len(row.encode()) for row in rows)
         if size >= megabytes * 1e6:
